@@ -1,0 +1,69 @@
+# `make simulate` and `make test` need Python 3.11 to 3.13 and make, nothing else. The first call
+# sets up $(VENV) from requirements.lock; later calls touch no network.
+# Another Python: make test PYTHON=python3.12 VENV=.venv-3.12
+# Arguments for the program that runs: make simulate ARGS="cron-drift --days 3"
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# What ruff looks at. Not all of them need exist.
+SOURCES := $(wildcard simulator pipelines scenarios tests benchmarks)
+
+.PHONY: help simulate test check format bench lock install clean
+
+help:
+	@echo "make simulate   run the scenarios, print verdicts and where the results are"
+	@echo "make test       run the tests, scenarios included"
+	@echo "make check      format, lint and types"
+	@echo "make format     put format and imports right"
+	@echo "make bench      measure speed and memory"
+	@echo "make lock       write requirements.lock anew (UPGRADE=--upgrade for newer versions)"
+	@echo "make clean      remove $(VENV) and what tools and runs left behind"
+
+simulate: install
+	@$(BIN)/simulate run $(ARGS)
+
+test: install
+	@$(BIN)/python -m pytest tests scenarios $(ARGS)
+
+check: install
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+
+format: install
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+bench: install
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Pins that still fit are kept; no index address is written.
+lock: install
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --extra dev \
+		--universal --python-version 3.11 --no-emit-index-url --annotation-style line \
+		--quiet $(UPGRADE) --output-file requirements.lock
+
+install: $(VENV)/.installed
+
+# Three steps, each stamped when it is complete, so that an interrupted one is done again.
+$(VENV)/.installed: pyproject.toml $(VENV)/.locked
+	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(VENV)/.locked: requirements.lock | $(VENV)/.created
+	@echo "installing requirements.lock into $(VENV) ..."
+	@$(PIP) install --no-deps --requirement requirements.lock
+	@touch $@
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("error: Python 3.11 to 3.13 is needed, $(PYTHON) is %d.%d; name another: make PYTHON=python3.12" % v)'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+clean:
+	@rm -rf $(VENV) *.egg-info build dist results .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +

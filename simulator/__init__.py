@@ -1,0 +1,19 @@
+"""A testable local simulator for flows of flows on Prefect."""
+
+from simulator.durations import lognormal
+from simulator.errors import (
+    ClockStalled,
+    NothingToRun,
+    SimulationError,
+    UnsupportedOperation,
+)
+from simulator.simulation import Simulation
+
+__all__ = [
+    "ClockStalled",
+    "NothingToRun",
+    "Simulation",
+    "SimulationError",
+    "UnsupportedOperation",
+    "lognormal",
+]

@@ -1,0 +1,112 @@
+"""Prefect's in-memory message broker, with every message counted.
+
+Named in Prefect's own setting `PREFECT_MESSAGING_BROKER`. Task-run states, and whatever an
+automation reacts to, travel as messages inside the server. A message holds the clock from the moment
+it is published until every consumer has handled it; what a handler publishes in turn holds it again.
+
+Handlers take the server's turn like requests do: one at a time, in the order of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from prefect.server.utilities.messaging import Message, MessageHandler, StopConsumer
+from prefect.server.utilities.messaging.memory import (
+    Cache,
+    MemoryMessage,
+    Publisher,
+    Subscription,
+    Topic,
+    break_topic,
+    ephemeral_subscription,
+)
+from prefect.server.utilities.messaging.memory import Consumer as MemoryConsumer
+
+__all__ = ["Cache", "Consumer", "Publisher", "break_topic", "ephemeral_subscription"]
+
+
+class Ledger(Protocol):
+    """Where the broker reports what is on its way: the server."""
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """One request or message at a time."""
+
+    def expect(self, name: str) -> Callable[[], None]:
+        """Hold the clock until the returned function is called."""
+
+    def consuming(self) -> None:
+        """Take note of a consumer that has subscribed and begun to listen."""
+
+
+_ledger: Ledger | None = None
+
+
+def use(ledger: Ledger | None) -> None:
+    """Report to `ledger` from now on; None ends it and forgets the topics."""
+    global _ledger
+    _ledger = ledger
+    if ledger is None:
+        Topic.clear_all()
+
+
+class CountedSubscription(Subscription):
+    """A subscription whose unhandled messages hold the clock."""
+
+    def __init__(self, topic: Topic) -> None:
+        super().__init__(topic)
+        self._pending: dict[int, Callable[[], None]] = {}
+
+    async def deliver(self, message: MemoryMessage) -> None:
+        if _ledger is not None:
+            self._pending[id(message)] = _ledger.expect(f"a message on {self.topic.name!r}")
+        await super().deliver(message)
+
+    async def retry(self, message: MemoryMessage) -> None:
+        await super().retry(message)
+        if message.retry_count > self.max_retries:
+            self.handled(message)
+
+    def handled(self, message: Message) -> None:
+        settle = self._pending.pop(id(message), None)
+        if settle is not None:
+            settle()
+
+
+class Consumer(MemoryConsumer):
+    """Prefect's consumer, one message at a time, telling when each has been handled."""
+
+    def __init__(
+        self,
+        topic: str,
+        subscription: Subscription | None = None,
+        concurrency: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        if subscription is None:
+            # `Topic.subscribe` makes plain subscriptions and takes no class.
+            owner = Topic.by_name(topic)
+            subscription = CountedSubscription(owner)
+            owner._subscriptions.append(subscription)
+        super().__init__(topic, subscription=subscription, concurrency=concurrency, **kwargs)
+
+    async def run(self, handler: MessageHandler) -> None:
+        subscription = self.subscription
+        if _ledger is None or not isinstance(subscription, CountedSubscription):
+            await super().run(handler)
+            return
+        ledger = _ledger
+
+        async def counted(message: Message) -> None:
+            try:
+                async with ledger.turn():
+                    await handler(message)
+            except StopConsumer:
+                subscription.handled(message)
+                raise
+            subscription.handled(message)
+
+        ledger.consuming()
+        await super().run(counted)

@@ -1,0 +1,248 @@
+"""The command `simulate`: list scenarios, run them, print verdicts and measures, keep the results.
+
+Exit codes: 0 every expectation holds; 1 one does not, or a variant crashed; 2 the command cannot be
+carried out (said in one line on standard error); 130 after Ctrl-C, 143 after SIGTERM.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.errors import SimulationError
+
+if TYPE_CHECKING:
+    from simulator.results import Results
+    from simulator.scenario import Scenario
+    from simulator.verdict import VariantResult
+
+RESULTS = "results.duckdb"
+LOGS = "logs"
+
+app = typer.Typer(
+    name="simulate",
+    help="Run scenarios of real Prefect flows on a virtual clock, variants side by side.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Folder = Annotated[
+    Path, typer.Option("--scenarios", help="Folder (or file) with the scenarios.", metavar="DIR")
+]
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: everything is stopped and kept as after Ctrl-C."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script."""
+    sys.exit(call(sys.argv[1:] if arguments is None else arguments))
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Carry out a command line. Returns the exit code; a user's mistake is one line."""
+    try:
+        code = app(list(arguments), prog_name="simulate", standalone_mode=False)
+    except SimulationError as wrong:
+        return _refuse(str(wrong))
+    except Exception as wrong:
+        # Typer's own errors; their class has no public name in every version of it.
+        if not hasattr(wrong, "format_message"):
+            raise
+        return _refuse(wrong.format_message())
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(reason: str) -> int:
+    print("simulate:", " ".join(reason.split()), file=sys.stderr)
+    return 2
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        engines = ", ".join(
+            f"{name} {metadata.version(package)}"
+            for name, package in (("Prefect", "prefect"), ("dbt", "dbt-core"), ("DuckDB", "duckdb"))
+        )
+        python = ".".join(map(str, sys.version_info[:3]))
+        print(
+            f"prefect-simulator {metadata.version('prefect-simulator')} "
+            f"({engines}, Python {python})"
+        )
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def simulate(
+    context: typer.Context,
+    _shown: Annotated[
+        bool,
+        typer.Option("--version", help="Show versions.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Run scenarios of real Prefect flows on a virtual clock, variants side by side."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command("list")
+def list_scenarios(scenarios: Folder = Path("scenarios")) -> None:
+    """List the scenarios: name, question, patterns, variants."""
+    from simulator.display import console, scenario_table
+    from simulator.scenario_files import load
+
+    console().print(scenario_table(load(scenarios)))
+
+
+@app.command()
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Scenarios (default: all).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random fault and duration.")] = 0,
+    days: Annotated[
+        int | None, typer.Option(help="Virtual days (default: each scenario's own number).")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Scenarios at once (default: one for each core).")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help=f"Folder for {RESULTS} and the logs.", metavar="DIR")
+    ] = Path("results"),
+    scenarios: Folder = Path("scenarios"),
+) -> int:
+    """Run scenarios, each in a process of its own, and say what holds."""
+    from simulator.results import Results
+    from simulator.runner import default_jobs
+    from simulator.scenario import check_days
+    from simulator.scenario_files import load, select
+
+    if days is not None:
+        check_days(days)
+    if jobs is not None and jobs < 1:
+        raise SimulationError(f"jobs ({jobs}) must be at least 1")
+    chosen = select(load(scenarios), names or ())
+    _make_writable(out)
+    kept = Kept(Results.open(out / RESULTS))
+    with _termination_as_interrupt():
+        return _run(chosen, seed, days, jobs or default_jobs(), out, kept)
+
+
+def _run(
+    chosen: Sequence[Scenario],
+    seed: int,
+    days: int | None,
+    jobs: int,
+    out: Path,
+    kept: Kept,
+) -> int:
+    from simulator.display import Display, console, summary
+    from simulator.runner import Finished, Started, Warned, run_scenarios
+
+    screen = console()
+    results: list[VariantResult] = []
+    stopped: KeyboardInterrupt | None = None
+    variants = sum(len(scenario.variants) for scenario in chosen)
+    screen.print(f"{len(chosen)} scenarios, {variants} variants, seed {seed}, {jobs} at a time")
+    try:
+        events = run_scenarios(chosen, seed=seed, days=days, jobs=jobs, logs=out / LOGS)
+        with Display(screen, chosen) as display, closing(events):
+            for event in events:
+                match event:
+                    case Started(scenario, variant):
+                        display.started(scenario, variant)
+                    case Finished(result):
+                        results.append(result)
+                        display.finished(result)
+                        if problem := kept.add(result):
+                            display.warned(f"{problem} (tried again later)")
+                    case Warned(text):
+                        display.warned(text)
+    except KeyboardInterrupt as interrupt:
+        stopped = interrupt
+    summary(screen, chosen, results)
+    if problem := kept.write():
+        raise SimulationError(f"{problem}; {len(kept.unwritten)} of {variants} variants are lost")
+    place = out / RESULTS
+    if stopped is not None:
+        screen.print(
+            f"Stopped. {len(results)} of {variants} variants are in {place}", soft_wrap=True
+        )
+        return 143 if isinstance(stopped, Terminated) else 130
+    passed = sum(result.passed for result in results)
+    screen.print(f"{passed} of {variants} variants hold. Results: {place}", soft_wrap=True)
+    return 0 if passed == variants else 1
+
+
+class Kept:
+    """The results file, and what could not be written yet: somebody may be looking into the file,
+    which locks it, and that must not end the run.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self.unwritten: list[VariantResult] = []
+
+    def add(self, result: VariantResult) -> str:
+        """Write a result and those that wait. Returns what is in the way, else nothing."""
+        self.unwritten.append(result)
+        return self.write()
+
+    def write(self) -> str:
+        """Write what waits. Returns what is in the way, else nothing."""
+        try:
+            while self.unwritten:
+                result = self.unwritten[0]
+                self._results.add(
+                    result.scenario,
+                    result.variant,
+                    result.seed,
+                    result.history,
+                    result.measures,
+                    result.verdicts,
+                    error=result.error,
+                    days=result.days,
+                    real_seconds=result.real_seconds,
+                )
+                self.unwritten.pop(0)
+        except SimulationError as wrong:
+            return str(wrong)
+        return ""
+
+
+def _make_writable(out: Path) -> None:
+    """Make the folder and that of its logs; SimulationError if nothing can be written there."""
+    try:
+        (out / LOGS).mkdir(parents=True, exist_ok=True)
+        for folder in (out, out / LOGS):
+            tempfile.TemporaryFile(dir=folder).close()
+    except OSError as wrong:
+        raise SimulationError(f"cannot write to {str(out)!r}: {wrong.strerror}") from wrong
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Within it SIGTERM raises, so that no process is left behind and the results are kept."""
+
+    def terminated(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Makes deployments, work pools and work queues through Prefect's own client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from prefect.exceptions import ObjectNotFound
+
+from simulator.errors import SimulationError
+from simulator.worker import SimulatedWorker
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.orchestration import SyncPrefectClient
+
+
+def deploy(
+    flow: Flow[..., Any],
+    name: str,
+    *,
+    timezone: str | None,
+    cron: Any,
+    interval: Any,
+    rrule: Any,
+    schedules: Any,
+    **options: Any,
+) -> UUID:
+    """Create or update the deployment `name` of `flow`. Returns its id.
+
+    Raises SimulationError, in one line, for what Prefect refuses.
+    """
+    try:
+        if timezone is not None:
+            schedules = list(schedules or []) + _in_timezone(timezone, cron, interval, rrule)
+            cron = interval = rrule = None
+        deployment = flow.to_deployment(
+            name, cron=cron, interval=interval, rrule=rrule, schedules=schedules, **options
+        )
+        return deployment.apply()  # type: ignore[return-value]
+    except ValueError as error:
+        raise SimulationError(
+            f"deployment {flow.name + '/' + str(name)!r}: {_one_line(error)}"
+        ) from None
+
+
+def _in_timezone(timezone: str, cron: Any, interval: Any, rrule: Any) -> list[Any]:
+    crons = [cron] if isinstance(cron, str) else list(cron or [])
+    found: list[Any] = [CronSchedule(cron=one, timezone=timezone) for one in crons]
+    if interval is not None:
+        found.append(IntervalSchedule(interval=interval, timezone=timezone))
+    if rrule is not None:
+        found.append(RRuleSchedule(rrule=rrule, timezone=timezone))
+    return found
+
+
+def _one_line(error: ValueError) -> str:
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return " ".join(str(error).split())
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))}={one['input']!r}: {one['msg']}" for one in errors()
+    )
+
+
+def ensure_pool(client: SyncPrefectClient, name: str, concurrency_limit: int | None) -> None:
+    """Make the work pool `name`, or set the limit of one that is there (None: as it is)."""
+    _checked_limit(concurrency_limit)
+    try:
+        client.read_work_pool(name)
+    except ObjectNotFound:
+        client.create_work_pool(
+            WorkPoolCreate(
+                name=name,
+                type=SimulatedWorker.type,
+                base_job_template=SimulatedWorker.get_default_base_job_template(),
+                concurrency_limit=concurrency_limit,
+            )
+        )
+    else:
+        if concurrency_limit is not None:
+            client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=concurrency_limit))
+
+
+def ensure_queue(
+    client: SyncPrefectClient,
+    pool: str,
+    name: str,
+    concurrency_limit: int | None = None,
+    priority: int | None = None,
+) -> None:
+    """Make the queue `name` of `pool`, or change the limit and priority of one that is there."""
+    _checked_limit(concurrency_limit)
+    try:
+        queue = client.read_work_queue_by_name(name, work_pool_name=pool)
+    except ObjectNotFound:
+        queue = client.create_work_queue(name, work_pool_name=pool)
+    changes = {
+        key: value
+        for key, value in (("concurrency_limit", concurrency_limit), ("priority", priority))
+        if value is not None
+    }
+    if changes:
+        client.update_work_queue(queue.id, **changes)
+
+
+def _checked_limit(concurrency_limit: int | None) -> None:
+    if concurrency_limit is not None and concurrency_limit < 0:
+        raise SimulationError(f"concurrency_limit={concurrency_limit} must be 0 or more")

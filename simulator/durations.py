@@ -1,0 +1,78 @@
+"""How long a step takes in virtual time: always the same, from a distribution, or from a list."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol, TypeAlias
+
+from simulator.errors import SimulationError
+
+
+class Distribution(Protocol):
+    """Draws durations."""
+
+    def sample(self, source: random.Random) -> timedelta:
+        """One duration, drawn from `source` and nothing else."""
+
+
+Duration: TypeAlias = timedelta | Distribution | Sequence[timedelta]
+
+
+@dataclass(frozen=True)
+class LogNormal:
+    """A log-normal duration; see `lognormal`."""
+
+    median: timedelta
+    sigma: float
+
+    def sample(self, source: random.Random) -> timedelta:
+        return self.median * math.exp(source.gauss(0.0, self.sigma))
+
+
+def lognormal(median: timedelta, sigma: float) -> LogNormal:
+    """Durations whose logarithm is normal: half of them below `median`, with a long tail above.
+
+    `sigma` is the standard deviation of the natural logarithm: 68 % lie within a factor of
+    exp(`sigma`) of the median, and the 95th percentile is `median` * exp(1.645 * `sigma`).
+
+    Raises SimulationError if `median` is not positive or `sigma` is negative.
+    """
+    if median <= timedelta(0):
+        raise SimulationError(f"lognormal(median={median}) must be longer than zero")
+    if sigma < 0:
+        raise SimulationError(f"lognormal(sigma={sigma:g}) must be 0 or more")
+    return LogNormal(median, sigma)
+
+
+def checked(duration: Duration) -> Duration:
+    """`duration` itself, if it is one. Raises SimulationError for what is not, or is negative."""
+    if isinstance(duration, timedelta):
+        if duration < timedelta(0):
+            raise SimulationError(
+                f"a duration of {duration.total_seconds():g} s must be 0 or more"
+            )
+        return duration
+    if isinstance(duration, Sequence) and not isinstance(duration, str):
+        if not duration:
+            raise SimulationError("a list of durations must hold at least one")
+        for one in duration:
+            if not isinstance(one, timedelta):
+                raise SimulationError(f"a list of durations holds {one!r}: use timedelta")
+            checked(one)
+        return duration
+    if callable(getattr(duration, "sample", None)):
+        return duration
+    raise SimulationError(f"{duration!r} is no duration: use timedelta, lognormal(...) or a list")
+
+
+def draw(duration: Duration, occurrence: int, source: random.Random) -> timedelta:
+    """The duration of the run number `occurrence` (from 0); a list's last one stays."""
+    if isinstance(duration, timedelta):
+        return duration
+    if isinstance(duration, Sequence):
+        return duration[min(occurrence, len(duration) - 1)]
+    return duration.sample(source)

@@ -1,0 +1,19 @@
+"""What can go wrong, each as one clear line."""
+
+from __future__ import annotations
+
+
+class SimulationError(Exception):
+    """Base of every error that the simulator raises for its user. `str(error)` is one line."""
+
+
+class ClockStalled(SimulationError):
+    """The clock was held for longer than the stall limit, in real time, without progress."""
+
+
+class NothingToRun(SimulationError):
+    """The caller waits for something that can never happen: nothing is left to run."""
+
+
+class UnsupportedOperation(SimulationError):
+    """Something that cannot follow the virtual clock, with what to use instead."""

@@ -1,0 +1,135 @@
+"""An asyncio event loop whose time is virtual and whose waiting is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from simulator.clock import Hold, VirtualClock, Wait
+
+
+class VirtualSelector(selectors.DefaultSelector):
+    """A selector that gives up the thread's hold while the loop has nothing to do but wait.
+
+    Only the loop's own wake-up pipe is registered then. With any other file registered the loop
+    waits for the real world (a socket, a pipe of a subprocess): it keeps its hold.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._wait: Wait | None = None
+        self._woken = False
+        self.loop: VirtualEventLoop | None = None
+        self.hold: Hold | None = None
+
+    def select(
+        self, timeout: float | None = None
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.hold is None or (timeout is not None and timeout <= 0):
+            return super().select(timeout)
+        if len(self.get_map()) > 1:
+            return super().select(None)
+        with self._mutex:
+            if self._woken:
+                self._woken = False
+                return super().select(0)
+            wait = self._wait = LoopWait(self._clock, self.hold, self._poke)
+        self._clock.park(wait, timeout, block=False)
+        try:
+            return super().select(None if wait.parked else 0)
+        finally:
+            with self._mutex:
+                self._wait = None
+                self._woken = False
+            self._clock.unpark(wait)
+
+    def wake(self) -> None:
+        """Take the hold on behalf of the loop, before something is put into it."""
+        with self._mutex:
+            wait = self._wait
+            if wait is None:
+                self._woken = True
+        if wait is not None:
+            self._clock.wake(wait)
+
+    def _poke(self) -> None:
+        if self.loop is not None:
+            self.loop.poke()
+
+
+class LoopWait(Wait):
+    """The wait of a thread whose event loop blocks in its own selector."""
+
+    __slots__ = ("_poke",)
+
+    def __init__(self, clock: VirtualClock, hold: Hold, poke: Callable[[], None]) -> None:
+        super().__init__(clock, hold)
+        self._poke = poke
+
+    def open(self) -> None:
+        self._poke()
+
+
+class VirtualEventLoop(asyncio.SelectorEventLoop):
+    """asyncio's own selector loop on the virtual clock.
+
+    `time()` is `time.monotonic()`, the same clock with the same origin: Prefect computes deadlines
+    with the one and hands them to AnyIO, which compares them with the other.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._virtual_selector = VirtualSelector(clock)
+        super().__init__(self._virtual_selector)
+        self._virtual_selector.loop = self
+        self._hold_of: Callable[[], Hold | None] = lambda: None
+
+    def attach(self, hold_of: Callable[[], Hold | None]) -> VirtualEventLoop:
+        """Say how to find the hold of the thread that runs this loop."""
+        self._hold_of = hold_of
+        return self
+
+    def time(self) -> float:
+        return time.monotonic()
+
+    def run_forever(self) -> None:
+        self._virtual_selector.hold = self._hold_of()
+        try:
+            super().run_forever()
+        finally:
+            self._virtual_selector.hold = None
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        self._virtual_selector.wake()
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+    def poke(self) -> None:
+        """Make a blocked selector return, without counting anything."""
+        try:
+            super().call_soon_threadsafe(lambda: None)
+        except RuntimeError:
+            pass  # closed meanwhile: nobody is blocked in it
+
+
+class VirtualEventLoopPolicy(asyncio.DefaultEventLoopPolicy):
+    """Gives counted threads a virtual loop, and every other thread what it had before."""
+
+    def __init__(
+        self, clock: VirtualClock, counted: Callable[[], Hold | None]
+    ) -> None:
+        super().__init__()
+        self._clock = clock
+        self._counted = counted
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        if self._counted() is None:
+            return super().new_event_loop()
+        return VirtualEventLoop(self._clock).attach(self._counted)

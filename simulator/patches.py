@@ -1,0 +1,247 @@
+"""Every patch of Prefect, each with its reason. Made by `installed`, undone when it ends.
+
+Prefect 3.8.8. `tests/test_patches.py` holds a test for each that fails when Prefect no longer needs
+it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import ssl
+import threading
+import types
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from datetime import datetime
+from types import FrameType
+from typing import Any
+
+import anyio
+import httpx
+import prefect.deployments.flow_runs as prefect_flow_runs
+import prefect.flow_engine as prefect_flow_engine
+import prefect.server.events.triggers as prefect_triggers
+import prefect.task_engine as prefect_task_engine
+from prefect._internal import uuid7 as prefect_uuid7
+from prefect._internal.concurrency import cancellation as prefect_cancellation
+from prefect._internal.concurrency import threads as prefect_threads
+from prefect.client import base as prefect_client
+from prefect.server.database import configurations as prefect_databases
+from prefect.server.database import dependencies as prefect_dependencies
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from simulator.clock import VirtualClock
+from simulator.runnable import replacing
+
+
+class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
+    """Prefect's SQLite configuration on virtual time.
+
+    - `sa.func.now()` becomes `strftime('now')` in SQL, which asks the operating system.
+    - "database is locked" comes from DEFERRED transactions that turn to writing after somebody else
+      has written; no busy time-out helps, and the client backs off for seconds. IMMEDIATE ones wait.
+    """
+
+    now: Callable[[], datetime]
+
+    def setup_sqlite(self, conn: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        super().setup_sqlite(conn, record)
+        driver: Any = conn
+        driver.run_async(lambda raw: raw.create_function("strftime", -1, self._strftime))
+
+    def _strftime(self, form: str, *arguments: Any) -> Any:
+        if not arguments or arguments[0] == "now":
+            arguments = (self.now().replace(tzinfo=None).isoformat(sep=" "), *arguments[1:])
+        marks = ", ".join("?" * (len(arguments) + 1))
+        return _plain_sqlite().execute(f"select strftime({marks})", (form, *arguments)).fetchone()[0]
+
+    @asynccontextmanager
+    async def begin_transaction(
+        self, session: AsyncSession, with_for_update: bool = False
+    ) -> AsyncIterator[AsyncSessionTransaction]:
+        async with super().begin_transaction(session, with_for_update=True) as transaction:
+            yield transaction
+
+
+_sqlites = threading.local()
+
+
+def _plain_sqlite() -> Any:
+    if not hasattr(_sqlites, "connection"):
+        import sqlite3
+
+        _sqlites.connection = sqlite3.connect(":memory:")
+    return _sqlites.connection
+
+
+@contextmanager
+def database(url: str, now: Callable[[], datetime]) -> Iterator[VirtualSqlite]:
+    """Make `url` the server's database. Prefect keeps one interface for the whole process."""
+    dependencies: Any = prefect_dependencies.MODELS_DEPENDENCIES
+    before = dict(dependencies)
+    configuration = VirtualSqlite(connection_url=url)
+    configuration.now = now  # type: ignore[method-assign]
+    dependencies.update(
+        database_config=configuration, query_components=None, orm=before["orm"], interface_class=None
+    )
+    try:
+        yield configuration
+    finally:
+        dependencies.clear()
+        dependencies.update(before)
+
+
+@contextmanager
+def installed(
+    clock: VirtualClock,
+    transport: Callable[[], httpx.BaseTransport],
+    async_transport: Callable[[], httpx.AsyncBaseTransport],
+    async_poll: Callable[[str, float], Any],
+    around_flow: Callable[[Callable[[], Any]], Any],
+    around_task: Callable[[Callable[[], Any]], Any],
+    observe_suspension: Callable[..., AbstractContextManager[None]],
+) -> Iterator[None]:
+    """Patch Prefect's client side for one simulation.
+
+    `async_poll(flow_run_id, interval)` sleeps in the stead of `arun_deployment`;
+    `around_flow(call)` and `around_task(call)` surround a step's own code;
+    `observe_suspension(flow_run_id, request)` watches a flow run while it runs.
+    """
+    flow_runs: Any = prefect_flow_runs
+    triggers: Any = prefect_triggers
+    replaced: list[tuple[Any, str, Any]] = [
+        # A server in this process is called in this process: no gap between "sent" and "seen".
+        (prefect_client.PrefectHttpxSyncClient, "_init_transport", _transport_of(transport)),
+        (prefect_client.PrefectHttpxAsyncClient, "_init_transport", _transport_of(async_transport)),
+        # Every client makes an SSL context of its own, 18 ms, for a server in this process.
+        (ssl, "create_default_context", functools.lru_cache(ssl.create_default_context)),
+        # Prefect interrupts a sleeping sync flow at its deadline by a signal to the main thread of
+        # the flow's process. Here that main thread is a thread of this process.
+        (prefect_cancellation, "_send_exception_to_thread", _interrupting(clock)),
+        # Version 7 UUIDs made in the same millisecond sort at random, and queries sort by them.
+        (prefect_uuid7, "os", types.SimpleNamespace(urandom=_ascending())),
+        # The triggers' own loop evaluates on real time; `services` does it at virtual instants.
+        (triggers, "evaluate_periodically", _never),
+        # `arun_deployment` polls with `anyio.sleep`.
+        (flow_runs, "anyio", _Anyio(async_poll)),
+        # The one place through which both engines call a step's own code.
+        (prefect_flow_engine, "call_with_parameters", _around(around_flow)),
+        (prefect_task_engine, "call_with_parameters", _around(around_task)),
+        # A thread with a websocket and a loop that wakes five times a second, for each flow run.
+        (prefect_flow_engine, "observe_flow_run_suspension", observe_suspension),
+        # Background threads of an earlier life of this process are not on this clock.
+        (prefect_threads, "_global_loop", None),
+        (prefect_threads, "_run_sync_loop", None),
+    ]
+    with replacing(replaced):
+        yield
+
+
+def _transport_of(make: Callable[[], Any]) -> Callable[..., Any]:
+    def _init_transport(self: Any, *args: Any, transport: Any = None, **kwargs: Any) -> Any:
+        return make() if transport is None else transport
+
+    return _init_transport
+
+
+def _around(surround: Callable[[Callable[[], Any]], Any]) -> Callable[..., Any]:
+    def call_with_parameters(fn: Callable[..., Any], parameters: dict[str, Any]) -> Any:
+        return surround(lambda: _call_with_parameters(fn, parameters))
+
+    return call_with_parameters
+
+
+_call_with_parameters = prefect_flow_engine.call_with_parameters
+
+
+def _interrupting(clock: VirtualClock) -> Callable[..., None]:
+    send = prefect_cancellation._send_exception_to_thread
+
+    def _send_exception_to_thread(
+        thread: threading.Thread, exc_type: type[BaseException]
+    ) -> None:
+        if thread.ident is not None and is_main(thread) and clock.interrupt(thread.ident, exc_type):
+            return
+        send(thread, exc_type)
+
+    return _send_exception_to_thread
+
+
+def mark_main(thread: threading.Thread) -> None:
+    """Say that `thread` stands for the main thread of a process of its own."""
+    thread.__dict__["_main_of_a_process"] = True
+
+
+def is_main(thread: threading.Thread) -> bool:
+    return "_main_of_a_process" in thread.__dict__
+
+
+def _ascending() -> Callable[[int], bytes]:
+    # 12 bits that are constant for the simulation, then a counter behind 30 random bits: unique
+    # across simulations (Prefect caches by id), ascending within one.
+    prefix = os.urandom(2)
+    counter = itertools.count((int.from_bytes(os.urandom(4), "big") & 0x1FFFFFFF) << 32)
+
+    def urandom(size: int) -> bytes:
+        return prefix if size == 2 else next(counter).to_bytes(size, "big")
+
+    return urandom
+
+
+async def _never(*args: Any) -> None:
+    """Do nothing, in place of a loop."""
+
+
+class _Anyio:
+    """`anyio` as `prefect.deployments.flow_runs` uses it, with a `sleep` that knows its purpose."""
+
+    def __init__(self, poll: Callable[[str, float], Any]) -> None:
+        self._poll = poll
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(anyio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        import sys
+
+        caller = sys._getframe(1)
+        flow_run_id = caller.f_locals.get("flow_run_id")
+        if flow_run_id is None:
+            await anyio.sleep(seconds)
+        else:
+            await self._poll(str(flow_run_id), seconds)
+
+
+def polled_by(frame: FrameType) -> tuple[str, float | None] | None:
+    """If `frame` is `run_deployment` between two polls: the flow run it waits for, its deadline.
+
+    The deadline is in seconds of `time.monotonic()`; None without a time-out.
+    """
+    if frame.f_code is not _RUN_DEPLOYMENT:
+        return None
+    local = frame.f_locals
+    timeout = local["timeout"]
+    return str(local["flow_run_id"]), None if timeout is None else local["start_time"] + timeout
+
+
+def _code_of(function: Any) -> Any:
+    while not hasattr(function, "__code__") or hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function.__code__
+
+
+_RUN_DEPLOYMENT = _code_of(prefect_flow_runs.run_deployment)
+
+
+def reset_background_threads() -> None:
+    """Stop the background loops that Prefect made during a simulation."""
+    for name in ("_global_loop", "_run_sync_loop"):
+        thread = getattr(prefect_threads, name)
+        if thread is not None:
+            with contextlib.suppress(RuntimeError):
+                thread.shutdown()

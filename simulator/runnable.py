@@ -1,0 +1,419 @@
+"""Teaches Python's own waiting primitives to follow a virtual clock.
+
+Every patch of the standard library and of freezegun stands here, is made by `installed` and undone
+when it ends. A *counted* thread holds the clock from its start to its end, except while it is
+parked: in `time.sleep`, in a `Condition.wait` (so also `Event`, `Semaphore`, `Barrier`,
+`queue.Queue`, `Future.result`), in `Thread.join` of another counted thread, or in the selector of
+its event loop. Whatever a counted thread starts is counted. Any other blocking call keeps its hold:
+real work takes no virtual time.
+
+What is patched, and why (Python 3.11 to 3.13, freezegun 1.5.5):
+
+- freezegun's factory: every read must be new, across threads; its own auto-tick is not atomic.
+- `time.sleep`: freezegun leaves it alone. Also where it was imported by name.
+- `Condition.wait`, `Thread.start`, `Thread.join`: parked threads give up their hold.
+- `ThreadPoolExecutor.submit`: items start one after the other, in the order of submission.
+- `queue.SimpleQueue`: the C version waits on a lock of its own. The pure Python version that the
+  standard library keeps beside it waits on a `Semaphore`. Thread pools take work from it.
+- `threading._time`, `queue.time`: `wait_for` and `get` measure their time-outs with them: virtual
+  in counted threads, real elsewhere.
+- `subprocess`: polls a real process with real sleeps and real time-outs.
+- `multiprocessing`: a process of its own has a clock of its own; said clearly.
+- the event loop policy: counted threads get a loop on virtual time.
+- `_pytest.timing`: pytest times its tests with the functions that freezegun replaces.
+- `whenever` (Prefect's clock on Python 3.13) is written in Rust, out of freezegun's reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import multiprocessing.process
+import queue
+import subprocess
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import freezegun
+from freezegun.api import FrozenDateTimeFactory
+
+from simulator.clock import Hold, Real, VirtualClock, Wait, from_micros
+from simulator.errors import NothingToRun, UnsupportedOperation
+from simulator.loops import VirtualEventLoopPolicy
+
+_local = threading.local()
+
+Poll = Callable[[types.FrameType, float], bool]
+
+
+def counted() -> Hold | None:
+    """The hold of the calling thread; None if it is not counted."""
+    return getattr(_local, "hold", None)
+
+
+class _CountedThread:
+    """What is known about a counted thread: its hold, and who waits for its end."""
+
+    __slots__ = ("done", "hold", "joiners", "mutex")
+
+    def __init__(self, hold: Hold) -> None:
+        self.hold = hold
+        self.done = False
+        self.joiners: list[Wait] = []
+        self.mutex = threading.Lock()
+
+    def finish(self) -> None:
+        with self.mutex:
+            self.done = True
+            joiners, self.joiners = self.joiners, []
+        for wait in joiners:
+            wait.clock.wake(wait)
+
+
+def start_counted(
+    thread: threading.Thread, clock: VirtualClock, context: contextvars.Context | None = None
+) -> None:
+    """Start `thread` so that it holds `clock` from now until it ends, except while it waits.
+
+    It runs in a copy of `context`: a new thread starts with an empty one, and Prefect would fall
+    back to the settings of the user's own profile.
+    """
+    hold = Hold(f"thread {thread.name!r}")
+    record = _CountedThread(hold)
+    thread.__dict__["_counted"] = record
+    run = thread.run
+    if context is not None:
+        run = _in_context(run, context.copy())
+
+    def counted_run() -> None:
+        hold.ident = threading.get_ident()
+        _local.hold = hold
+        try:
+            run()
+        except BaseException as error:
+            if clock.closing is None or not isinstance(error, clock.closing):
+                raise
+        finally:
+            _local.hold = None
+            record.finish()
+            clock.release(hold)
+
+    thread.run = counted_run  # type: ignore[method-assign]
+    clock.hold(hold)
+    starter, _local.starting = counted(), True
+    try:
+        _local.hold = None
+        _real_start(thread)
+    except BaseException:
+        clock.release(hold)
+        raise
+    finally:
+        _local.hold, _local.starting = starter, False
+
+
+def _in_context(run: Callable[[], None], context: contextvars.Context) -> Callable[[], None]:
+    return lambda: context.run(run)
+
+
+def join_counted(seconds: float = 10.0) -> list[str]:
+    """Wait, in real time, for every counted thread to end. Returns the names of those that did not."""
+    deadline = Real.monotonic() + seconds
+    for thread in threading.enumerate():
+        if "_counted" in thread.__dict__ and thread is not threading.current_thread():
+            _real_join(thread, max(0.0, deadline - Real.monotonic()))
+    return [t.name for t in threading.enumerate() if "_counted" in t.__dict__]
+
+
+_real_start = threading.Thread.start
+_real_join = threading.Thread.join
+_real_wait = threading.Condition.wait
+
+
+@contextmanager
+def installed(
+    clock: VirtualClock, context: contextvars.Context, poll: Poll | None = None
+) -> Iterator[None]:
+    """Put the whole process on `clock`, and take it off again at the end.
+
+    `context` is where counted threads start from (a copy each). The calling thread is the driving
+    one: it is not counted, and its own sleeps and waits drive the clock. `poll(frame, seconds)` may
+    take over a sleep called from `frame`, and says whether it did.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_frozen(clock))
+        stack.enter_context(_patched_threads(clock, context))
+        stack.enter_context(_patched_sleep(clock, poll))
+        stack.enter_context(_real_time_for_the_real_world())
+        stack.enter_context(_own_processes_refused())
+        policy = asyncio.get_event_loop_policy()
+        stack.callback(asyncio.set_event_loop_policy, policy)
+        asyncio.set_event_loop_policy(VirtualEventLoopPolicy(clock, counted))
+        yield
+
+
+# -- what time it is -------------------------------------------------------------------------------
+
+
+class _TickingFactory(FrozenDateTimeFactory):  # type: ignore[misc]
+    """freezegun's source of time: one microsecond later at every read, atomically."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    @property
+    def time_to_freeze(self) -> datetime:
+        return from_micros(self._clock.read()).replace(tzinfo=None)
+
+    def __call__(self) -> datetime:
+        return self.time_to_freeze
+
+
+@contextmanager
+def _frozen(clock: VirtualClock) -> Iterator[None]:
+    settings = freezegun.config.settings
+    ignored = settings.default_ignore_list
+    # The default list hands real time to code within five frames of `threading` and `queue`, which
+    # is every thread's target.
+    freezegun.configure(default_ignore_list=[])
+    timing = sys.modules.get("_pytest.timing")
+    timers = {name: vars(timing)[name] for name in _TIMERS if name in vars(timing)} if timing else {}
+    freezer = freezegun.freeze_time(clock.now, real_asyncio=True)
+    try:
+        freezer.start()
+        freezegun.api.freeze_factories[-1] = _TickingFactory(clock)
+        for name, timer in timers.items():
+            setattr(timing, name, timer)
+        with _patched_whenever(clock):
+            yield
+    finally:
+        freezer.stop()
+        freezegun.configure(default_ignore_list=ignored)
+
+
+_TIMERS = ("perf_counter", "sleep", "time")
+
+
+@contextmanager
+def _patched_whenever(clock: VirtualClock) -> Iterator[None]:
+    if sys.version_info < (3, 13):  # Prefect reads `whenever` on 3.13 and up only
+        yield
+        return
+    import whenever
+
+    yield
+
+
+# -- who waits -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Iterator[None]:
+    owner = threading.get_ident()
+
+    def start(thread: threading.Thread) -> None:
+        if counted() is None:
+            _real_start(thread)
+        else:
+            start_counted(thread, clock, context)
+
+    def join(thread: threading.Thread, timeout: float | None = None) -> None:
+        hold = counted()
+        record = thread.__dict__.get("_counted")
+        if hold is not None and record is not None:
+            wait = Wait(clock, hold)
+            with record.mutex:
+                if not record.done:
+                    record.joiners.append(wait)
+                else:
+                    wait.woken = True
+            if not clock.park(wait, timeout):
+                return
+        _real_join(thread, None if hold is not None and record is not None else timeout)
+
+    def condition_wait(condition: threading.Condition, timeout: float | None = None) -> bool:
+        hold = counted()
+        if timeout is not None and timeout <= 0:
+            return _real_wait(condition, timeout)
+        if hold is None:
+            # The driving thread's own wait lets the world run; with a time-out it is a wait for the
+            # real world (its own `sleep` and `advance` are what moves time).
+            elsewhere = threading.get_ident() != owner or getattr(_local, "starting", False)
+            if elsewhere or clock.driver == owner or timeout is not None:
+                return _real_wait(condition, timeout)
+            hold = Hold("the driving thread", owner)
+        # The same steps as the standard library's, with a `Wait` in place of a lock: `notify` calls
+        # its `release`.
+        inner: Any = condition
+        if not inner._is_owned():
+            raise RuntimeError("cannot wait on un-acquired lock")
+        wait = Wait(clock, hold)
+        inner._waiters.append(wait)
+        saved = inner._release_save()
+        notified = False
+        try:
+            if counted() is not None:
+                notified = clock.park(wait, timeout)
+            else:
+                notified = _drive_until_woken(clock, wait)
+            return notified
+        finally:
+            inner._acquire_restore(saved)
+            if not notified:
+                try:
+                    inner._waiters.remove(wait)
+                except ValueError:
+                    pass
+
+    def submit(
+        executor: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        if counted() is None:
+            return real_submit(executor, fn, *args, **kwargs)
+        gate = _Gate(clock)
+        return real_submit(executor, gate.run, fn, *args, **kwargs)
+
+    real_submit = ThreadPoolExecutor.submit
+
+    def dispatching_monotonic() -> float:
+        return time.monotonic() if counted() is not None else Real.monotonic()
+
+    replaced: list[tuple[Any, str, Any]] = [
+        (threading.Thread, "start", start),
+        (threading.Thread, "join", join),
+        (threading.Condition, "wait", condition_wait),
+        (ThreadPoolExecutor, "submit", submit),
+        (threading, "_time", dispatching_monotonic),
+        (queue, "time", dispatching_monotonic),
+        (queue, "SimpleQueue", queue._PySimpleQueue),  # type: ignore[attr-defined]
+    ]
+    with replacing(replaced):
+        yield
+
+
+class _Gate:
+    """Makes the beginning of a pool's item an event of its own, in the order of submission.
+
+    Two items for two idle threads would otherwise race for who goes first.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._open = False
+        self._wait: Wait | None = None
+        clock.call_later(0, self.open)
+
+    def open(self) -> None:
+        with self._mutex:
+            self._open = True
+            wait = self._wait
+        if wait is not None:
+            self._clock.wake(wait)
+
+    def run(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        hold = counted()
+        if hold is not None:
+            with self._mutex:
+                if not self._open:
+                    self._wait = Wait(self._clock, hold)
+            if self._wait is not None:
+                self._clock.park(self._wait)
+        return fn(*args, **kwargs)
+
+
+def _drive_until_woken(clock: VirtualClock, wait: Wait) -> bool:
+    try:
+        clock.drive(None, done=lambda: wait.woken)
+    except NothingToRun:
+        # Nothing virtual can wake it: a thread of the real world may.
+        try:
+            clock.park(wait)
+        finally:
+            clock.release(wait.hold)
+    return True
+
+
+@contextmanager
+def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
+    owner = threading.get_ident()
+
+    def sleep(seconds: float) -> None:
+        hold = counted()
+        if hold is not None and seconds > 0:
+            if poll is None or not poll(sys._getframe(1), seconds):
+                clock.park(Wait(clock, hold), seconds)
+        elif hold is None and threading.get_ident() == owner and clock.driver != owner:
+            clock.drive(clock.now + timedelta(seconds=seconds))
+        else:
+            Real.sleep(seconds)
+
+    def bound() -> Iterator[tuple[Any, str, Any]]:
+        yield (time, "sleep", sleep)
+        for module in list(sys.modules.values()):
+            if not isinstance(module, types.ModuleType) or module.__name__ == "_pytest.timing":
+                continue
+            for name, value in list(vars(module).items()):
+                if value is Real.sleep:
+                    yield (module, name, sleep)
+
+    with replacing(list(bound())):
+        yield
+
+
+# -- what stays real -------------------------------------------------------------------------------
+
+
+@contextmanager
+def _real_time_for_the_real_world() -> Iterator[None]:
+    real = types.SimpleNamespace(
+        **{name: getattr(time, name) for name in dir(time) if not name.startswith("__")}
+    )
+    real.sleep, real.time, real.monotonic = Real.sleep, Real.time, Real.monotonic
+    with replacing(
+        [(subprocess, "time", real), (subprocess, "_time", Real.monotonic)],
+    ):
+        yield
+
+
+@contextmanager
+def _own_processes_refused() -> Iterator[None]:
+    process = multiprocessing.process.BaseProcess
+    start = process.start
+
+    def refuse(self: Any) -> None:
+        if counted() is None:
+            start(self)
+            return
+        raise UnsupportedOperation(
+            f"{type(self).__name__} {self.name!r} would leave the simulation's process, where no"
+            " virtual clock reaches it: use ThreadPoolTaskRunner or ThreadPoolExecutor instead"
+        )
+
+    with replacing([(process, "start", refuse)]):
+        yield
+
+
+@contextmanager
+def replacing(replaced: list[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Set attributes `(owner, name, value)`, and put back at the end what was there before."""
+    before = [(owner, name, vars(owner).get(name, _ABSENT)) for owner, name, _ in replaced]
+    try:
+        for owner, name, value in replaced:
+            setattr(owner, name, value)
+        yield
+    finally:
+        for owner, name, value in reversed(before):
+            if value is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
+
+
+_ABSENT = object()

@@ -1,0 +1,369 @@
+"""The real Prefect server inside this process, on a throw-away SQLite file.
+
+The application is Prefect's own. It is served on a thread with an event loop on real time, and
+called through an in-process transport: a request holds the clock from before it is sent until its
+answer has been handed over. Requests, messages and background tasks take turns, first come, first
+served: that order is part of what makes two runs with one seed identical, and it keeps SQLite's
+writers out of each other's way.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import contextvars
+import inspect
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import docket
+import httpx
+import prefect
+from prefect.events import Event
+from prefect.events.clients import EventsClient
+from prefect.server.api.server import create_app
+from prefect.server.services.base import RunInEphemeralServers
+from prefect.server.utilities.messaging import create_cache, create_publisher
+from prefect.settings import temporary_settings
+
+from simulator import broker, patches
+from simulator.clock import Hold, VirtualClock, from_micros, to_micros
+from simulator.errors import SimulationError
+
+T = TypeVar("T")
+
+
+def cache_folder() -> Path:
+    """Where the migrated database template is kept: `$PREFECT_SIMULATOR_CACHE`, or the user's cache."""
+    if chosen := os.environ.get("PREFECT_SIMULATOR_CACHE"):
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "prefect-simulator"
+
+
+def database_template() -> Path:
+    """A migrated, empty Prefect database for this Prefect version, made on first use.
+
+    Raises SimulationError if the cache folder cannot be written.
+    """
+    template = cache_folder() / f"prefect-{prefect.__version__}.db"
+    if template.exists():
+        return template
+    try:
+        template.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=template.parent))
+    except OSError as error:
+        raise SimulationError(
+            f"cannot write the cache folder {str(template.parent)!r} ({error.strerror}):"
+            " set PREFECT_SIMULATOR_CACHE to a folder that can be written"
+        ) from None
+    try:
+        url = f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
+        thread = threading.Thread(target=_migrate, args=(url,), name="migrations")
+        thread.start()
+        thread.join()
+        with sqlite3.connect(folder / "prefect.db") as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
+        connection.close()
+        os.replace(folder / "prefect.db", template)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return template
+
+
+def _migrate(url: str) -> None:
+    from prefect.server.database import provide_database_interface
+    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
+
+    async def migrate() -> None:
+        await provide_database_interface().create_db()
+
+    with (
+        temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}),
+        patches.database(url, now=lambda: datetime.now().astimezone()),
+    ):
+        asyncio.run(migrate())
+
+
+class Server:
+    """Prefect's API, its message consumers and its background tasks, on one thread."""
+
+    def __init__(self, clock: VirtualClock, database: Path) -> None:
+        self.clock = clock
+        self.database = database
+        self.changes = 0
+        self._context = contextvars.copy_context()
+        self._ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._serve, name="prefect-server", daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+        self._listening: asyncio.Semaphore
+        self._turn: asyncio.Lock
+        self._transport: httpx.ASGITransport
+        self._publisher: Any
+        self._delayed: dict[str, Callable[[], None]] = {}
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Serve until `stop`. Call it before the clock takes over the process."""
+        self._thread.start()
+        self._ready.result()
+
+    def stop(self) -> None:
+        """Stop serving, and wait for the thread to end."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        try:
+            self._context.run(asyncio.run, self._main())
+        except BaseException as error:
+            if not self._ready.done():
+                self._ready.set_exception(error)
+            else:
+                raise
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._turn = asyncio.Lock()
+        url = f"sqlite+aiosqlite:///{self.database}"
+        broker.use(self)
+        try:
+            with patches.database(url, now=lambda: from_micros(self.clock.read())):
+                app = _application()
+                app.api_app.state.docket = Docket(self)
+                self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+                self._publisher = create_publisher("events", create_cache(), deduplicate_by="id")
+                self._listening = asyncio.Semaphore(0)
+                async with RunInEphemeralServers.running():
+                    for _ in RunInEphemeralServers.enabled_services():
+                        await self._listening.acquire()
+                    self._ready.set_result(None)
+                    await self._stop.wait()
+        finally:
+            broker.use(None)
+
+    # -- what the clock must know ------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One request, message or background task at a time, in the order of arrival."""
+        async with self._turn:
+            self.changes += 1
+            yield
+
+    def expect(self, name: str) -> Callable[[], None]:
+        """Hold the clock until the returned function is called."""
+        hold = Hold(name)
+        self.clock.hold(hold)
+        return lambda: self.clock.release(hold)
+
+    def consuming(self) -> None:
+        self._listening.release()
+
+    # -- calling it --------------------------------------------------------------------------------
+
+    def _start(
+        self, name: str, work: Callable[[], Coroutine[Any, Any, T]], done: Callable[[], None]
+    ) -> Future[T]:
+        """Run `work` on the server's loop; `done` is called once its outcome is in the future.
+
+        It runs in the server's own context: a real server sees nothing of its client's.
+        """
+        outcome: Future[T] = Future()
+        settle = self.expect(name)
+
+        async def run() -> None:
+            try:
+                result = await work()
+            except BaseException as error:
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(result)
+            try:
+                done()
+            finally:
+                settle()
+
+        def start() -> None:
+            task = self._loop.create_task(run())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+        self._loop.call_soon_threadsafe(start, context=self._context.copy())
+        return outcome
+
+    _running: set[asyncio.Task[None]] = set()
+
+    def call(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run `work` on the server's loop and wait for it, in real time."""
+        gate = _thread.allocate_lock()
+        gate.acquire()
+        outcome = self._start(name, work, gate.release)
+        gate.acquire()
+        return outcome.result()
+
+    async def acall(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run `work` on the server's loop and await it on this one."""
+        loop = asyncio.get_running_loop()
+        finished: asyncio.Future[None] = loop.create_future()
+
+        def finish() -> None:
+            if not finished.done():
+                finished.set_result(None)
+
+        def done() -> None:
+            try:
+                loop.call_soon_threadsafe(finish)
+            except RuntimeError:
+                pass  # that loop is closed: nobody waits any longer
+
+        outcome = self._start(name, work, done)
+        await finished
+        return outcome.result()
+
+    async def handle(self, request: httpx.Request, body: bytes) -> httpx.Response:
+        """Answer one request, on the server's loop."""
+        headers = [(k, v) for k, v in request.headers.raw if k.lower() != b"accept-encoding"]
+        inner = httpx.Request(request.method, request.url, headers=headers, content=body)
+        async with self.turn():
+            response = await self._transport.handle_async_request(inner)
+            content = await response.aread()
+        return httpx.Response(
+            response.status_code,
+            headers=[
+                (k, v)
+                for k, v in response.headers.raw
+                if k.lower() not in (b"content-encoding", b"content-length")
+            ],
+            content=content,
+        )
+
+    async def publish(self, event: Event) -> None:
+        """Take an event in, as the server's websocket for events does."""
+        async with self.turn():
+            await self._publisher.publish_event(event.receive())
+
+    def defer(self, key: str, when: datetime, task: Callable[[], None]) -> None:
+        """Start `task` at the virtual instant `when`, in place of another one with the same key."""
+        self._delayed[key] = task
+
+        def due() -> None:
+            if self._delayed.get(key) is task:
+                del self._delayed[key]
+                task()
+
+        self.clock.call_at(to_micros(when), due)
+
+    def spawn(self, name: str, work: Callable[[], Awaitable[Any]]) -> None:
+        """Start background work on the server's loop, counted, in its turn."""
+
+        async def run() -> None:
+            async with self.turn():
+                await work()
+
+        self._start(name, run, lambda: None)
+
+
+_app: Any = None
+
+
+def _application() -> Any:
+    """Prefect's own application; one for the process, it knows nothing of any one database."""
+    global _app
+    if _app is None:
+        _app = create_app(ephemeral=True, ignore_cache=True)
+    return _app
+
+
+class Docket:
+    """Runs the server's background tasks at once, or at their virtual instant.
+
+    Stands in for Prefect's use of `docket`, whose worker polls a queue in real time. The tasks
+    themselves are Prefect's.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def add(
+        self, function: Callable[..., Any], when: datetime | None = None, key: str | None = None
+    ) -> Callable[..., Awaitable[None]]:
+        name = getattr(function, "__name__", str(function))
+
+        async def schedule(*args: Any, **kwargs: Any) -> None:
+            def start() -> None:
+                self._server.spawn(name, lambda: self.run(function, *args, **kwargs))
+
+            if when is None:
+                start()
+            else:
+                self._server.defer(key or name, when, start)
+
+        return schedule
+
+    replace = add
+
+    async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Call a task with its dependencies resolved."""
+        for name, parameter in inspect.signature(function).parameters.items():
+            if name not in kwargs and isinstance(parameter.default, docket.dependencies.Dependency):
+                kwargs[name] = await self._resolve(parameter.default)
+        await function(*args, **kwargs)
+
+    async def _resolve(self, dependency: Any) -> Any:
+        if isinstance(dependency, type(docket.CurrentDocket())):
+            return self
+        provide = getattr(dependency, "factory", None)
+        if provide is None:
+            return dependency  # Perpetual, Retry: how often; here, once
+        provided = provide()
+        return await provided if inspect.isawaitable(provided) else provided
+
+
+class Transport(httpx.BaseTransport):
+    """Calls the server from a thread."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        body = request.read()
+        return self._server.call(
+            f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)
+        )
+
+
+class AsyncTransport(httpx.AsyncBaseTransport):
+    """Calls the server from an event loop."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = await request.aread()
+        return await self._server.acall(
+            f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)
+        )
+
+
+class InProcessEventsClient(EventsClient):
+    """Hands events to the server in this process, in place of a websocket."""
+
+    server: Server | None = None
+
+    async def _emit(self, event: Event) -> None:
+        server = self.server
+        if server is not None:
+            await server.acall(f"event {event.event}", lambda: server.publish(event))

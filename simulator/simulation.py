@@ -1,0 +1,559 @@
+"""`Simulation`: the one object that a user holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import difflib
+import gc
+import hashlib
+import random
+import shutil
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Collection, Iterable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from simulator.clock import VirtualClock
+from simulator.errors import SimulationError
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, FlowRun
+
+    from simulator.durations import Duration
+    from simulator.history import History
+    from simulator.records import RunRecord
+    from simulator.warehouse import Warehouse
+
+_current: Simulation | None = None
+
+
+class SimulationEnded(BaseException):
+    """Raised inside flows that are still waiting when their simulation ends."""
+
+
+class Simulation:
+    """A Prefect server, its scheduler, its workers and your flows, living on virtual time.
+
+    Use it as a context manager. One process holds at most one at a time: parallel simulations are
+    parallel processes.
+
+    `start`: the first instant, an aware datetime or ISO 8601 text with an offset.
+    `seed`: decides every random fault and duration.
+    `stall_limit`: real seconds for which something may hold the clock without progress.
+
+    Raises SimulationError for a naive start, or if another simulation is open.
+    """
+
+    def __init__(
+        self, start: datetime | str = "2026-01-01T00:00:00Z", seed: int = 0, stall_limit: float = 60.0
+    ) -> None:
+        self.start = _instant("start", start)
+        if not isinstance(seed, int):
+            raise SimulationError(f"seed={seed!r} must be a whole number")
+        if stall_limit <= 0:
+            raise SimulationError(f"stall_limit={stall_limit:g} s must be more than 0")
+        self.seed = seed
+        self.stall_limit = stall_limit
+        self._stack: ExitStack | None = None
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        global _current
+        if _current is not None:
+            raise SimulationError(
+                "a simulation is open in this process already: close it first,"
+                " or use a process for each"
+            )
+        _current = self
+        try:
+            with ExitStack() as stack:
+                stack.callback(_forget)
+                self._open(stack)
+                self._stack = stack.pop_all()
+        except BaseException:
+            _current = None
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            stack.close()
+
+    def _open(self, stack: ExitStack) -> None:
+        # Everything that reads a clock is imported before the clock is taken over.
+        from prefect.client.orchestration import get_client
+        from prefect.events.worker import EventsWorker
+        from prefect.logging.handlers import set_api_log_sink
+        from prefect.settings import temporary_settings
+
+        from simulator import patches, runnable, settings, warehouse
+        from simulator.polls import DeploymentPolls
+        from simulator.server import (
+            AsyncTransport,
+            InProcessEventsClient,
+            Server,
+            Transport,
+            database_template,
+        )
+        from simulator.services import services
+        from simulator.steps import Steps
+        from simulator.suspensions import Suspensions
+
+        self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
+        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        database = self.folder / "prefect.db"
+        shutil.copyfile(database_template(), database)
+
+        stack.enter_context(temporary_settings(settings.of_a_simulation(self.folder)))
+        self._context = contextvars.copy_context()
+
+        self._clock = clock = VirtualClock(self.start, self.stall_limit)
+        self._server = server = Server(clock, database)
+        self._database = sqlite3.connect(
+            f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        stack.callback(self._database.close)
+        self._steps = Steps(clock, self._database, self.seed)
+        self._polls = DeploymentPolls(clock, self._database, lambda: server.changes)
+        self._suspensions = Suspensions(clock, self._database, lambda: server.changes)
+        self._flows: dict[UUID, Flow[..., Any]] = {}
+        self._pools: dict[str, Any] = {}
+        self._logs: list[dict[str, Any]] = []
+        self._known: set[str] = set()
+        self._warehouse: Warehouse | None = None
+
+        server.start()
+        stack.callback(server.stop)
+        stack.enter_context(settings.quiet_console())
+        stack.enter_context(_seeded(self.seed))
+        stack.enter_context(warehouse.installed(lambda: clock.now, self.folder))
+        stack.enter_context(runnable.installed(clock, self._context, self._polls.sleep))
+        stack.enter_context(
+            patches.installed(
+                clock,
+                lambda: Transport(server),
+                lambda: AsyncTransport(server),
+                self._polls.asleep,
+                self._steps.around_flow,
+                self._steps.around_task,
+                self._suspensions.observe,
+            )
+        )
+        InProcessEventsClient.server = server
+        EventsWorker.set_client_override(InProcessEventsClient)
+        stack.callback(EventsWorker.set_client_override, None)
+        set_api_log_sink(self._logs.append)
+        stack.callback(set_api_log_sink, None)
+        for service in services(server, clock, self._database):
+            clock.add_source(service)
+        clock.add_source(self._polls)
+        clock.add_source(self._suspensions)
+        self._client = stack.enter_context(get_client(sync_client=True))
+        stack.callback(self._end_threads)
+
+    def _end_threads(self) -> None:
+        from simulator import runnable
+
+        if self._warehouse is not None:
+            self._warehouse.close()
+        self._clock.close(SimulationEnded)
+        runnable.join_counted()
+
+    def _opened(self) -> None:
+        if self._stack is None:
+            raise SimulationError("the simulation is not open: use it in a `with` block")
+
+    # -- time ------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time: aware UTC, to the millisecond."""
+        now = self._clock.now
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def advance(
+        self,
+        by: timedelta | None = None,
+        *,
+        days: float = 0,
+        hours: float = 0,
+        minutes: float = 0,
+        seconds: float = 0,
+    ) -> None:
+        """Let virtual time pass. What is due in between happens, at its instant, in order.
+
+        Raises SimulationError for a negative duration, ClockStalled if something holds the clock.
+        """
+        self._opened()
+        step = by or timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        if step < timedelta(0):
+            raise SimulationError(f"advance by {step.total_seconds():g} s must be 0 or more")
+        self._clock.drive(self._clock.now.replace(microsecond=0) + step)
+
+    def advance_to(self, instant: datetime | str) -> None:
+        """Let virtual time pass until `instant`.
+
+        Raises SimulationError for a naive instant, or one in the past.
+        """
+        self._opened()
+        until = _instant("instant", instant)
+        if until < self.now.replace(microsecond=0):
+            raise SimulationError(
+                f"advance_to({until:%Y-%m-%dT%H:%M:%SZ}) lies before now,"
+                f" {self.now:%Y-%m-%dT%H:%M:%SZ}"
+            )
+        self._clock.drive(until)
+
+    # -- deployments -------------------------------------------------------------------------------
+
+    def deploy(
+        self,
+        flow: Flow[..., Any],
+        name: str,
+        work_pool: str = "default",
+        *,
+        cron: str | Iterable[str] | None = None,
+        timezone: str | None = None,
+        interval: timedelta | float | None = None,
+        rrule: str | None = None,
+        schedule: Any = None,
+        schedules: Any = None,
+        parameters: dict[str, Any] | None = None,
+        tags: list[str] | None = None,
+        concurrency_limit: int | ConcurrencyLimitConfig | None = None,
+        work_pool_name: str | None = None,
+        work_queue_name: str | None = None,
+        paused: bool | None = None,
+        triggers: Any = None,
+        description: str | None = None,
+        version: str | None = None,
+        enforce_parameter_schema: bool = True,
+        job_variables: dict[str, Any] | None = None,
+    ) -> UUID:
+        """Make a real deployment of `flow`, in a work pool with a worker. Returns its id.
+
+        The arguments are those of Prefect's `Flow.deploy`. In addition, `timezone` (an IANA name)
+        applies to `cron`, `interval` or `rrule`, and `work_pool` is short for `work_pool_name`.
+
+        Raises SimulationError for a bad cron expression or time zone.
+        """
+        from simulator import deploying
+
+        self._opened()
+        pool = work_pool_name or work_pool
+        self.work_pool(pool)
+        if work_queue_name is not None:
+            deploying.ensure_queue(self._client, pool, work_queue_name)
+        deployment_id = deploying.deploy(
+            flow,
+            name,
+            timezone=timezone,
+            cron=cron,
+            interval=interval,
+            rrule=rrule,
+            schedule=schedule,
+            schedules=schedules,
+            parameters=parameters,
+            tags=tags,
+            concurrency_limit=concurrency_limit,
+            work_pool_name=pool,
+            work_queue_name=work_queue_name,
+            paused=paused,
+            triggers=triggers,
+            description=description,
+            version=version,
+            enforce_parameter_schema=enforce_parameter_schema,
+            job_variables=job_variables,
+        )
+        self._flows[deployment_id] = flow
+        return deployment_id
+
+    def work_pool(self, name: str, concurrency_limit: int | None = None) -> None:
+        """Make a work pool with a worker, or set the concurrency limit of one that is there."""
+        from simulator import deploying
+        from simulator.worker import Pool
+
+        self._opened()
+        deploying.ensure_pool(self._client, name, concurrency_limit)
+        if name not in self._pools:
+            pool = Pool(
+                name,
+                self._clock,
+                self._database,
+                lambda: self._server.changes,
+                self._context,
+                self._flow_of,
+            )
+            self._pools[name] = pool
+            self._clock.add_source(pool)
+            pool.start()
+
+    def work_queue(
+        self,
+        name: str,
+        work_pool: str = "default",
+        *,
+        concurrency_limit: int | None = None,
+        priority: int | None = None,
+    ) -> None:
+        """Make a work queue in a pool, or change the limit and priority of one that is there."""
+        from simulator import deploying
+
+        self.work_pool(work_pool)
+        deploying.ensure_queue(self._client, work_pool, name, concurrency_limit, priority)
+
+    def stop_worker(self, work_pool: str = "default") -> None:
+        """Stop a pool's worker: nothing is taken until `start_worker`. What runs goes on."""
+        self._pool(work_pool).stop()
+
+    def start_worker(self, work_pool: str = "default") -> None:
+        """Start a pool's worker again: it polls now, and every ten seconds from now on."""
+        pool = self._pool(work_pool)
+        if not pool.working:
+            pool.start()
+
+    def _pool(self, name: str) -> Any:
+        self._opened()
+        if name not in self._pools:
+            raise SimulationError(f"no work pool {name!r}{_nearest(name, self._pools)}")
+        return self._pools[name]
+
+    def _flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
+        assert flow_run.deployment_id is not None
+        return self._flows[flow_run.deployment_id]
+
+    # -- what steps take, what goes wrong ------------------------------------------------------------
+
+    def takes(self, name: str, duration: Duration) -> None:
+        """Add a virtual duration at the end of every step (flow or task) named `name`.
+
+        `duration`: a timedelta, `lognormal(...)`, or a list (run by run, the last one stays).
+        Raises SimulationError for an unknown name or a negative duration.
+        """
+        from simulator.durations import checked
+
+        self._opened()
+        self._steps.take(self._step_name(name), checked(duration))
+
+    def fail(
+        self,
+        name: str,
+        *,
+        probability: float = 1.0,
+        error: BaseException | type[BaseException] | None = None,
+        on: Collection[int] | None = None,
+        attempts: str | None = None,
+        between: tuple[datetime, datetime] | None = None,
+        after: timedelta = timedelta(0),
+    ) -> None:
+        """Let steps (flows or tasks) named `name` raise `error` in place of their own code.
+
+        All conditions given must hold: `probability` (0 to 1, drawn per attempt from the seed);
+        `on`, the numbers of the runs of this name, from 0 in the order of their start; `attempts`,
+        Prefect's run counts from 1, such as "1-2"; `between`, two aware instants, the second one
+        excluded. The error is raised `after` a virtual duration.
+
+        Raises SimulationError for an unknown name and for values out of range.
+        """
+        from simulator.faults import Fault
+
+        self._opened()
+        self._steps.fail(
+            Fault(
+                name=self._step_name(name),
+                error=error if error is not None else RuntimeError(f"{name} failed"),
+                probability=probability,
+                on=on,
+                attempts=attempts,
+                between=between,
+                after=after,
+                number=self._steps.fault_count,
+            )
+        )
+
+    def _step_name(self, name: str) -> str:
+        if name not in self._known:
+            self._known = _step_names()
+        if name not in self._known:
+            raise SimulationError(f"no flow or task named {name!r}{_nearest(name, self._known)}")
+        return name
+
+    def random(self, name: str) -> random.Random:
+        """Random numbers that depend on the seed and on `name` alone."""
+        digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
+        return random.Random(int.from_bytes(digest, "big"))
+
+    # -- running -----------------------------------------------------------------------------------
+
+    def run(self, flow: Flow[..., Any], /, **parameters: Any) -> RunRecord:
+        """Call a flow now, as a script would, and let time pass until it has ended.
+
+        Returns its record. Never raises for a failed flow; raises NothingToRun if it waits for
+        something that can never happen.
+        """
+        from simulator import patches
+        from simulator.runnable import start_counted
+
+        self._opened()
+        outcome: list[Any] = []
+
+        def call() -> None:
+            try:
+                state = flow(**parameters, return_state=True)  # type: ignore[call-overload]
+                if asyncio.iscoroutine(state):
+                    state = asyncio.run(state)
+                outcome.append(state)
+            except BaseException as error:
+                outcome.append(error)
+
+        thread = threading.Thread(target=call, name=f"flow {flow.name!r}", daemon=True)
+        patches.mark_main(thread)
+        start_counted(thread, self._clock, self._context)
+        self._clock.drive(None, done=lambda: bool(outcome))
+        (state,) = outcome
+        if isinstance(state, BaseException):
+            raise state
+        return self.history().run(state.state_details.flow_run_id)
+
+    def trigger(
+        self,
+        deployment: str,
+        parameters: dict[str, Any] | None = None,
+        *,
+        at: datetime | str | None = None,
+    ) -> UUID:
+        """Order a run of the deployment "flow/deployment", for now or for the instant `at`.
+
+        Returns the id of the flow run. Raises SimulationError for an unknown deployment, or an
+        instant that is naive or in the past.
+        """
+        from prefect.exceptions import ObjectNotFound
+        from prefect.states import Scheduled
+
+        self._opened()
+        when = self.now if at is None else _instant("at", at)
+        if when < self.now:
+            raise SimulationError(
+                f"at={when:%Y-%m-%dT%H:%M:%SZ} lies before now, {self.now:%Y-%m-%dT%H:%M:%SZ}"
+            )
+        try:
+            found = self._client.read_deployment_by_name(deployment)
+        except (ObjectNotFound, ValueError):
+            raise SimulationError(
+                f"no deployment {deployment!r}{_nearest(deployment, self._deployments())}"
+            ) from None
+        run = self._client.create_flow_run_from_deployment(
+            found.id, parameters=parameters, state=Scheduled(scheduled_time=when)
+        )
+        return run.id
+
+    def _deployments(self) -> set[str]:
+        query = "select f.name || '/' || d.name from deployment d join flow f on f.id = d.flow_id"
+        return {row[0] for row in self._database.execute(query)}
+
+    # -- what happened -----------------------------------------------------------------------------
+
+    def runs(
+        self, flow: str | None = None, *, deployment: str | None = None, state: str | None = None
+    ) -> list[RunRecord]:
+        """Records of flow runs, oldest first; of one flow, one deployment, in one state.
+
+        Raises SimulationError for an unknown flow or deployment name.
+        """
+        history = self.history()
+        if flow is not None:
+            flows = {row[0] for row in self._database.execute("select name from flow")}
+            if flow not in flows and flow not in _step_names():
+                raise SimulationError(f"no flow named {flow!r}{_nearest(flow, flows)}")
+        if deployment is not None and deployment not in (deployments := self._deployments()):
+            raise SimulationError(f"no deployment {deployment!r}{_nearest(deployment, deployments)}")
+        return history.runs(flow, deployment=deployment, state=state)
+
+    def history(self) -> History:
+        """Everything that has happened so far."""
+        from simulator.history import History
+
+        self._opened()
+        self._clock.settle()
+        self._send_logs()
+        return History.read(self.folder / "prefect.db")
+
+    def _send_logs(self) -> None:
+        logs, self._logs[:] = list(self._logs), []
+        for log in logs:
+            log.pop("__payload_size__", None)
+        if logs:
+            self._client.request("POST", "/logs/", json=logs)
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """A DuckDB file of this simulation, for flows and dbt to fill."""
+        from simulator.warehouse import Warehouse
+
+        self._opened()
+        if self._warehouse is None:
+            self._warehouse = Warehouse(self.folder / "warehouse.duckdb")
+        return self._warehouse
+
+
+def _forget() -> None:
+    global _current
+    _current = None
+
+
+class _seeded:
+    """Python's shared random numbers, seeded: Prefect draws the jitter of its retries from them."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def __enter__(self) -> None:
+        self._before = random.getstate()
+        random.seed(self._seed)
+
+    def __exit__(self, *_: object) -> None:
+        random.setstate(self._before)
+
+
+def _instant(what: str, instant: datetime | str) -> datetime:
+    if isinstance(instant, str):
+        try:
+            instant = datetime.fromisoformat(instant)
+        except ValueError:
+            raise SimulationError(
+                f"{what}={instant!r} is no ISO 8601 instant, such as '2026-01-01T00:00:00Z'"
+            ) from None
+    if instant.tzinfo is None:
+        raise SimulationError(
+            f"{what}={instant.isoformat()} is naive: give it an offset, such as 'Z' for UTC"
+        )
+    return instant.astimezone(UTC)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f": did you mean {matches[0]!r}?" if matches else ""
+
+
+def _step_names() -> set[str]:
+    """The names of all flows and tasks that exist in this process."""
+    from prefect import Flow, Task
+
+    return {
+        thing.name for thing in gc.get_objects() if issubclass(type(thing), (Flow, Task))
+    }

@@ -1,0 +1,82 @@
+"""The README's snippets run as they stand, and its commands exist."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+
+
+SNIPPETS = blocks("python")
+TESTS = [snippet for snippet in SNIPPETS if "\ndef test_" in snippet]
+SCRIPTS = [snippet for snippet in SNIPPETS if snippet not in TESTS]
+COMMANDS = [shlex.split(line) for block in blocks("console") for line in block.splitlines()]
+
+
+def test_there_is_something_to_run() -> None:
+    assert len(TESTS) == len(SCRIPTS) == 1
+    assert len(COMMANDS) >= 4
+
+
+def test_the_first_test_passes_as_written(pytester: pytest.Pytester) -> None:
+    [snippet] = TESTS
+    pytester.makepyfile(test_mine=snippet)
+    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=1)
+
+
+def test_the_first_test_has_about_twenty_lines() -> None:
+    [snippet] = TESTS
+    assert len([line for line in snippet.splitlines() if line.strip()]) <= 20
+
+
+def test_the_script_prints_a_run_per_night(tmp_path: Path) -> None:
+    [snippet] = SCRIPTS
+    (tmp_path / "script.py").write_text(snippet)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("2026-")]
+    assert [line.split(" Completed ")[0] for line in lines] == [
+        "2026-03-29 00:30:00+00:00",
+        "2026-03-29 23:30:00+00:00",  # summer time began
+    ]
+
+
+MAKE = [command for command in COMMANDS if command[0] == "make"]
+MAKE += [shlex.split(text) for text in re.findall(r"`(make [^`]+)`", TEXT)]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("command", MAKE, ids=" ".join)
+def test_every_make_command_exists(command: list[str]) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    done = subprocess.run(
+        [*command, "--dry-run"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+SIMULATE = [command[1:] for command in COMMANDS if command[0].endswith("/simulate")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", SIMULATE, ids=" ".join)
+def test_every_simulate_command_works(arguments: list[str], tmp_path: Path) -> None:
+    if "--out" in arguments:
+        arguments = [*arguments]
+        arguments[arguments.index("--out") + 1] = str(tmp_path / "out")
+    command = [sys.executable, "-c", "from simulator.cli import main; main()", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
