@@ -147,13 +147,16 @@ def _run(
     kept: Kept,
 ) -> int:
     from simulator.display import Display, console, summary
-    from simulator.runner import Finished, Started, Warned, run_scenarios
+    from simulator.runner import Finished, Moved, Started, Warned, run_scenarios
 
     screen = console()
     results: list[VariantResult] = []
     stopped: KeyboardInterrupt | None = None
     variants = sum(len(scenario.variants) for scenario in chosen)
-    screen.print(f"{len(chosen)} scenarios, {variants} variants, seed {seed}, {jobs} at a time")
+    screen.print(
+        f"{_counted(len(chosen), 'scenario')}, {_counted(variants, 'variant')}, seed {seed}, "
+        f"{_counted(jobs, 'process', 'es')} at a time"
+    )
     try:
         events = run_scenarios(chosen, seed=seed, days=days, jobs=jobs, logs=out / LOGS)
         with Display(screen, chosen) as display, closing(events):
@@ -161,6 +164,8 @@ def _run(
                 match event:
                     case Started(scenario, variant):
                         display.started(scenario, variant)
+                    case Moved(scenario, variant, lived, of_days):
+                        display.moved(scenario, variant, lived, of_days)
                     case Finished(result):
                         results.append(result)
                         display.finished(result)
@@ -182,6 +187,10 @@ def _run(
     passed = sum(result.passed for result in results)
     screen.print(f"{passed} of {variants} variants hold. Results: {place}", soft_wrap=True)
     return 0 if passed == variants else 1
+
+
+def _counted(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{plural if number != 1 else ''}"
 
 
 class Kept:

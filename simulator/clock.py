@@ -55,13 +55,18 @@ def from_micros(micros: int) -> datetime:
 
 
 class Hold:
-    """One reason why time may not move now. `ident` is the thread that stands behind it, if any."""
+    """One reason why time may not move now.
 
-    __slots__ = ("ident", "name")
+    `ident` is the thread that stands behind it, if any. A `background` thread serves the others: it
+    is asked to end after them, and not interrupted.
+    """
 
-    def __init__(self, name: str, ident: int | None = None) -> None:
+    __slots__ = ("background", "ident", "name")
+
+    def __init__(self, name: str, ident: int | None = None, background: bool = False) -> None:
         self.name = name
         self.ident = ident
+        self.background = background
 
     def __repr__(self) -> str:
         return f"{self.name}{standing_at(self.ident)}"
@@ -211,7 +216,7 @@ class VirtualClock:
         `unpark` after it.
         """
         with self._mutex:
-            if self.closing is not None and not wait.woken:
+            if self.closing is not None and not wait.woken and not wait.hold.background:
                 wait.error = self.closing
                 wait.woken = True
             if not wait.woken:
@@ -282,10 +287,13 @@ class VirtualClock:
         return False
 
     def close(self, error: type[BaseException]) -> None:
-        """Raise `error` in every wait from now on, those under way included."""
+        """Raise `error` in every wait from now on, those under way included.
+
+        Threads in the background go on.
+        """
         with self._mutex:
             self.closing = error
-            for wait in list(self._parked):
+            for wait in [wait for wait in self._parked if not wait.hold.background]:
                 self._wake(wait, error)
 
     # -- timers ----------------------------------------------------------------------------------

@@ -37,8 +37,8 @@ def console(*, stderr: bool = False) -> Console:
     """A console: colours and the terminal's width on a terminal, plain and wide elsewhere."""
     stream = sys.stderr if stderr else sys.stdout
     if stream.isatty():
-        return Console(stderr=stderr, highlight=False)
-    return Console(stderr=stderr, highlight=False, no_color=True, width=LOG_WIDTH)
+        return Console(stderr=stderr, highlight=False, markup=False)
+    return Console(stderr=stderr, highlight=False, markup=False, no_color=True, width=LOG_WIDTH)
 
 
 class Display:
@@ -48,6 +48,7 @@ class Display:
         self._screen = screen
         self._progress: Progress | None = None
         self._bars: dict[str, TaskID] = {}
+        self._done = dict.fromkeys((scenario.name for scenario in scenarios), 0)
         if not screen.is_terminal:
             return
         self._progress = Progress(
@@ -85,14 +86,25 @@ class Display:
             self._progress.start_task(self._bars[scenario])
             self._progress.update(self._bars[scenario], variant=variant)
 
+    def moved(self, scenario: str, variant: str, days: float, of_days: int) -> None:
+        """A variant has come so far in virtual time."""
+        if self._progress is not None:
+            self._progress.update(
+                self._bars[scenario],
+                completed=self._done[scenario] + min(days / of_days, 0.99),
+                variant=f"{variant}, day {min(int(days) + 1, of_days)} of {of_days}",
+            )
+
     def finished(self, result: VariantResult) -> None:
         """A variant is done: one line, which stays."""
         line = verdict(result)
         line.pad_right(8 - len(line))
         line.append(f"{result.scenario} [{result.variant}] ({result.real_seconds:.1f} s)", "none")
         self._screen.print(line, soft_wrap=True)
+        self._done[result.scenario] += 1
         if self._progress is not None:
-            self._progress.update(self._bars[result.scenario], advance=1, variant="")
+            bar = self._bars[result.scenario]
+            self._progress.update(bar, completed=self._done[result.scenario], variant="")
 
     def warned(self, text: str) -> None:
         """Something that should be known."""

@@ -102,6 +102,10 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         self._virtual_selector.hold = self._hold_of()
         try:
             super().run_forever()
+        except BaseException:
+            # The simulation has ended in the middle of it: what is pending stays so, and says nothing.
+            self.set_exception_handler(lambda *_: None)
+            raise
         finally:
             self._virtual_selector.hold = None
 

@@ -6,14 +6,13 @@ it.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import os
 import ssl
 import threading
 import types
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import datetime
 from types import FrameType
@@ -29,6 +28,8 @@ from prefect._internal import uuid7 as prefect_uuid7
 from prefect._internal.concurrency import cancellation as prefect_cancellation
 from prefect._internal.concurrency import threads as prefect_threads
 from prefect.client import base as prefect_client
+from prefect.events import Event
+from prefect.events.clients import EventsClient, PrefectEventsClient
 from prefect.server.database import configurations as prefect_databases
 from prefect.server.database import dependencies as prefect_dependencies
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -101,6 +102,7 @@ def installed(
     clock: VirtualClock,
     transport: Callable[[], httpx.BaseTransport],
     async_transport: Callable[[], httpx.AsyncBaseTransport],
+    publish: Callable[[Event], Awaitable[None]],
     async_poll: Callable[[str, float], Any],
     around_flow: Callable[[Callable[[], Any]], Any],
     around_task: Callable[[Callable[[], Any]], Any],
@@ -108,6 +110,7 @@ def installed(
 ) -> Iterator[None]:
     """Patch Prefect's client side for one simulation.
 
+    `publish(event)` hands an event to the server in this process;
     `async_poll(flow_run_id, interval)` sleeps in the stead of `arun_deployment`;
     `around_flow(call)` and `around_task(call)` surround a step's own code;
     `observe_suspension(flow_run_id, request)` watches a flow run while it runs.
@@ -118,6 +121,12 @@ def installed(
         # A server in this process is called in this process: no gap between "sent" and "seen".
         (prefect_client.PrefectHttpxSyncClient, "_init_transport", _transport_of(transport)),
         (prefect_client.PrefectHttpxAsyncClient, "_init_transport", _transport_of(async_transport)),
+        # Events leave through a websocket, where nobody counts them. (`emit_event` knows the classes
+        # of the clients that emit, so it must be this one.)
+        (PrefectEventsClient, "__init__", _no_websocket),
+        (PrefectEventsClient, "__aenter__", EventsClient.__aenter__),
+        (PrefectEventsClient, "__aexit__", EventsClient.__aexit__),
+        (PrefectEventsClient, "_emit", _publishing(publish)),
         # Every client makes an SSL context of its own, 18 ms, for a server in this process.
         (ssl, "create_default_context", functools.lru_cache(ssl.create_default_context)),
         # Prefect interrupts a sleeping sync flow at its deadline by a signal to the main thread of
@@ -147,6 +156,17 @@ def _transport_of(make: Callable[[], Any]) -> Callable[..., Any]:
         return make() if transport is None else transport
 
     return _init_transport
+
+
+def _no_websocket(self: PrefectEventsClient, *args: Any, **kwargs: Any) -> None:
+    """In place of `PrefectEventsClient.__init__`, which prepares a websocket."""
+
+
+def _publishing(publish: Callable[[Event], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def _emit(self: PrefectEventsClient, event: Event) -> None:
+        await publish(event)
+
+    return _emit
 
 
 def _around(surround: Callable[[Callable[[], Any]], Any]) -> Callable[..., Any]:
@@ -238,10 +258,13 @@ def _code_of(function: Any) -> Any:
 _RUN_DEPLOYMENT = _code_of(prefect_flow_runs.run_deployment)
 
 
-def reset_background_threads() -> None:
-    """Stop the background loops that Prefect made during a simulation."""
-    for name in ("_global_loop", "_run_sync_loop"):
-        thread = getattr(prefect_threads, name)
-        if thread is not None:
-            with contextlib.suppress(RuntimeError):
-                thread.shutdown()
+def start_background_loops() -> None:
+    """Start the loops on which Prefect runs its services and its async code for sync callers."""
+    prefect_threads.get_global_loop()
+    prefect_threads.get_run_sync_loop()
+
+
+def stop_background_loops() -> None:
+    """Ask those loops to finish what they have and to end."""
+    prefect_threads.get_global_loop().shutdown()
+    prefect_threads.get_run_sync_loop().shutdown()

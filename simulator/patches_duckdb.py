@@ -13,7 +13,7 @@ simulation lose both at its end.
 What remains: `system.main.now()`, spelt out, is real; a long transaction sees `now()` move on from
 statement to statement; and a statement costs some 0.2 ms more, a connection 3 ms once.
 
-`tests/test_warehouse.py` holds a test for each patch that fails when it is not needed any longer.
+`tests/test_patches_duckdb.py` holds a test for each that fails when it is not needed any longer.
 """
 
 from __future__ import annotations

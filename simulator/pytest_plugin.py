@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from simulator.simulation import Simulation
     from simulator.verdict import VariantResult
 
+CAPTURED_LINES = 40
+"""How much of the captured output a failing scenario shows."""
+
 MARKER_ARGUMENTS = ("start", "seed", "stall_limit")
 
 
@@ -135,8 +138,19 @@ def pytest_runtest_makereport(
     """Print the seed with every failure of a test that used one."""
     report = yield
     if report.failed and (isinstance(item, ScenarioItem) or _uses_simulation(item)):
+        if isinstance(item, ScenarioItem):
+            report.sections[:] = [(name, _shortened(text)) for name, text in report.sections]
         report.sections.append(("simulation", _repeat(item)))
     return report
+
+
+def _shortened(text: str) -> str:
+    """The end of what was captured: a month of Prefect's log lines hides the failure."""
+    lines = text.splitlines()
+    left_out = len(lines) - CAPTURED_LINES
+    if left_out <= 0:
+        return text
+    return "\n".join([f"({left_out} lines left out)", *lines[left_out:]])
 
 
 def _uses_simulation(item: pytest.Item) -> bool:
@@ -223,12 +237,13 @@ class ScenarioItem(pytest.Item):
             raise ExpectationFailed(result)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
-        """The question, what was expected, and which run broke it."""
+        """What was expected, and which run broke it."""
         if not isinstance(excinfo.value, ExpectationFailed):
             return super().repr_failure(excinfo, *args)
         result = excinfo.value.result
-        head = f"{self.scenario.question}\nvariant {self.variant!r}, {result.days} days"
-        return "\n".join([head, "", *result.lines(), *result.traceback.splitlines()])
+        head = f"variant {self.variant!r}, {result.days} virtual days: {self.scenario.question}"
+        # The first line is also what pytest's summary shows.
+        return "\n".join([str(excinfo.value), head, *result.lines(), result.traceback.rstrip()])
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the scenario stands."""
@@ -239,7 +254,6 @@ class ExpectationFailed(Exception):
     """A variant of a scenario crashed, or did not do what was expected of it."""
 
     def __init__(self, result: VariantResult) -> None:
-        # The first line of the reason is what pytest's summary shows.
         broken = [verdict.expectation for verdict in result.broken]
         super().__init__(result.error or f"broken: {'; '.join(broken)}")
         self.result = result

@@ -78,14 +78,18 @@ class _CountedThread:
 
 
 def start_counted(
-    thread: threading.Thread, clock: VirtualClock, context: contextvars.Context | None = None
+    thread: threading.Thread,
+    clock: VirtualClock,
+    context: contextvars.Context | None = None,
+    background: bool = False,
 ) -> None:
     """Start `thread` so that it holds `clock` from now until it ends, except while it waits.
 
     It runs in a copy of `context`: a new thread starts with an empty one, and Prefect would fall
-    back to the settings of the user's own profile.
+    back to the settings of the user's own profile. A thread in the `background`, and what it starts,
+    is not interrupted when the simulation ends.
     """
-    hold = Hold(f"thread {thread.name!r}")
+    hold = Hold(f"thread {thread.name!r}", background=background)
     record = _CountedThread(hold)
     thread.__dict__["_counted"] = record
     run = thread.run
@@ -122,13 +126,27 @@ def _in_context(run: Callable[[], None], context: contextvars.Context) -> Callab
     return lambda: context.run(run)
 
 
-def join_counted(seconds: float = 10.0) -> list[str]:
-    """Wait, in real time, for every counted thread to end. Returns the names of those that did not."""
+@contextmanager
+def starting_background(context: contextvars.Context) -> Iterator[None]:
+    """Count the threads that the calling thread starts in a `with` block, in the background."""
+    _local.background = context
+    try:
+        yield
+    finally:
+        _local.background = None
+
+
+def join_counted(background: bool, seconds: float = 10.0) -> list[str]:
+    """Wait, in real time, for counted threads to end. Returns the names of those that did not."""
     deadline = Real.monotonic() + seconds
-    for thread in threading.enumerate():
-        if "_counted" in thread.__dict__ and thread is not threading.current_thread():
-            _real_join(thread, max(0.0, deadline - Real.monotonic()))
-    return [t.name for t in threading.enumerate() if "_counted" in t.__dict__]
+    threads = [
+        thread
+        for thread in threading.enumerate()
+        if (record := thread.__dict__.get("_counted")) and record.hold.background == background
+    ]
+    for thread in threads:
+        _real_join(thread, max(0.0, deadline - Real.monotonic()))
+    return [thread.name for thread in threads if thread.is_alive()]
 
 
 _real_start = threading.Thread.start
@@ -218,10 +236,17 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
     owner = threading.get_ident()
 
     def start(thread: threading.Thread) -> None:
-        if counted() is None:
-            _real_start(thread)
+        hold = counted()
+        if hold is not None:
+            start_counted(thread, clock, context, hold.background)
+        elif (background := getattr(_local, "background", None)) is not None:
+            start_counted(thread, clock, background, True)
         else:
-            start_counted(thread, clock, context)
+            _local.starting = True
+            try:
+                _real_start(thread)
+            finally:
+                _local.starting = False
 
     def join(thread: threading.Thread, timeout: float | None = None) -> None:
         hold = counted()

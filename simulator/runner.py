@@ -1,9 +1,7 @@
 """Run scenarios, each in a process of its own, several at once.
 
 A crash of one process (`os._exit`, a segmentation fault) costs the variant it was at and nothing
-else. The talk with a process goes over pipes: its order as one line of JSON on standard input,
-which then stays open (its end tells the process that nobody waits for it any more), and one line
-of JSON per event on standard output. What the flows themselves print goes to the log file.
+else. How the two ends talk stands in `simulator.process`.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ import os
 import pickle
 import queue
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -24,16 +21,12 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from simulator.explain import short_path
-from simulator.scenario import Scenario, check_days, run_variant
-from simulator.scenario_files import load_file
-from simulator.scenario_files import select as select_scenarios
+from simulator.process import GRACE_SECONDS
+from simulator.scenario import Scenario, check_days
 from simulator.verdict import VariantResult
-
-GRACE_SECONDS = 10.0
-"""How long a process may take to tidy up once it has been asked to stop, in real time."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +35,16 @@ class Started:
 
     scenario: str
     variant: str
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A variant has come so far: `days` of virtual time, of `of_days`."""
+
+    scenario: str
+    variant: str
+    days: float
+    of_days: int
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Warned:
     text: str
 
 
-Event = Started | Finished | Warned
+Event = Started | Moved | Finished | Warned
 
 
 @dataclass
@@ -124,7 +127,7 @@ def run_scenarios(
                 pid, told = news.get()
                 process = running[pid]
                 if told is not None:
-                    yield from _told(process, told)
+                    yield from _told(process, told, days)
                     continue
                 del running[pid]
                 yield from _ended(process, seed, days)
@@ -155,7 +158,7 @@ def _start(
     with log.open("a" if again else "w", encoding="utf-8") as output:
         popen = subprocess.Popen(
             # -P: like the `simulate` command, without the working folder on the import path.
-            [sys.executable, "-P", "-X", "faulthandler", "-m", "simulator.runner"],
+            [sys.executable, "-P", "-X", "faulthandler", "-m", "simulator.process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -193,10 +196,14 @@ def _reap(popen: subprocess.Popen[str]) -> None:
     _signal_group(popen.pid, signal.SIGKILL)
 
 
-def _told(process: _Process, told: Mapping[str, Any]) -> Iterator[Event]:
+def _told(process: _Process, told: Mapping[str, Any], days: int | None) -> Iterator[Event]:
     match told["event"]:
         case "started":
             yield Started(process.scenario.name, told["variant"])
+        case "moved":
+            yield Moved(
+                process.scenario.name, told["variant"], told["days"], days or process.scenario.days
+            )
         case "finished":
             process.pending.remove(told["variant"])
             process.began = time.monotonic()
@@ -287,71 +294,3 @@ def _last_line(log: Path) -> str:
     text = log.read_bytes()[-4096:].decode("utf-8", "replace")
     lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
     return next((line[:200] for line in reversed(lines) if line), "")
-
-
-# --- the process of one scenario ---------------------------------------------------------------
-
-
-def main() -> int:
-    """Carry out the order on standard input. The other end is `run_scenarios`."""
-    orders, events = _take_over_pipes()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below some shells
-    order = json.loads(_read_line(orders))
-    threading.Thread(target=_end_with_parent, args=(orders,), daemon=True).start()
-    try:
-        _carry_out(order, events)
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-def _carry_out(order: Mapping[str, Any], events: IO[str]) -> None:
-    [scenario] = select_scenarios(load_file(Path(order["file"])), [order["scenario"]])
-    for variant in order["variants"]:
-        print(json.dumps({"event": "started", "variant": variant}), file=events)
-        result = run_variant(scenario, variant, order["seed"], order["days"])
-        if result.traceback:
-            sys.stderr.write(result.traceback)
-        handle, file = tempfile.mkstemp(prefix="result-", dir=order["folder"])
-        with os.fdopen(handle, "wb") as output:
-            pickle.dump(result, output)
-        print(json.dumps({"event": "finished", "variant": variant, "file": file}), file=events)
-    print(json.dumps({"event": "done"}), file=events)
-
-
-def _take_over_pipes() -> tuple[int, IO[str]]:
-    """Keep the two pipes for the talk with the parent, and give the flows something else: nothing
-    to read, and the log to write to.
-    """
-    sys.stdout.flush()
-    orders = os.dup(0)
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return orders, events
-
-
-def _read_line(pipe: int) -> bytes:
-    """One line, without reading ahead: another thread goes on reading."""
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        byte = os.read(pipe, 1)
-        if not byte:
-            raise SystemExit("no order on standard input: this is a part of `simulate run`")
-        line += byte
-    return bytes(line)
-
-
-def _end_with_parent(pipe: int) -> None:
-    """Stop this process and all it has started once the parent is gone, however it went."""
-    while os.read(pipe, 4096):
-        pass
-    _signal_group(os.getpgrp(), signal.SIGINT)
-    select.select([], [], [], GRACE_SECONDS)  # real seconds under any clock
-    _signal_group(os.getpgrp(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

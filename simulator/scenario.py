@@ -168,6 +168,7 @@ def run_variant(
     days: int | None = None,
     *,
     stall_limit: float = 60.0,
+    opened: Callable[[Simulation], None] | None = None,
 ) -> VariantResult:
     """Run one variant in a fresh Simulation, and judge it.
 
@@ -177,6 +178,7 @@ def run_variant(
         seed: the same seed for every variant makes them comparable.
         days: virtual days; the scenario's own number if None.
         stall_limit: real seconds without progress after which the simulation gives up.
+        opened: called with the open simulation before the scenario gets it, to watch it.
 
     Returns:
         The result; a failed expectation or a crash of the scenario is part of it, not raised.
@@ -194,6 +196,8 @@ def run_variant(
     began = time.perf_counter()
     try:
         with Simulation(start=scenario.start, seed=seed, stall_limit=stall_limit) as sim:
+            if opened is not None:
+                opened(sim)
             given = {"sim": sim, "variant": scenario.variants[variant], "days": days, "seed": seed}
             outcome = _live(scenario, variant, sim, given)
     except KeyboardInterrupt:
@@ -223,18 +227,18 @@ def _live(
     outcome: dict[str, Any] = {}
     try:
         _call(scenario.act, given)
+        outcome["verdicts"] = tuple(
+            _judge(expectation.name, expectation.check, given)
+            for expectation in scenario.expectations
+            if variant in expectation.variants
+        )
     except KeyboardInterrupt:
         raise
     except BaseException as broken:
-        outcome = _crash(explain(broken))
-    from simulator.measures import default_measures
-
+        outcome |= _crash(explain(broken))
     try:
         # Also after a crash: what happened until then is worth keeping.
-        history = sim.history()
-        outcome |= {"history": history, "measures": tuple(default_measures(history))}
-        if "error" not in outcome:
-            outcome |= _judged(scenario, variant, given, outcome["measures"])
+        _measure(scenario, sim, given, outcome)
     except KeyboardInterrupt:
         raise
     except BaseException as broken:
@@ -242,28 +246,26 @@ def _live(
     return outcome
 
 
-def _judged(
-    scenario: Scenario, variant: str, given: Mapping[str, Any], measures: tuple[Measure, ...]
-) -> dict[str, Any]:
-    """A verdict per expectation, and one for a measure of the scenario's own that breaks."""
-    from simulator.measures import Measure
+def _measure(
+    scenario: Scenario, sim: Simulation, given: Mapping[str, Any], outcome: dict[str, Any]
+) -> None:
+    """Add the history and the measures to what came out, the scenario's own after a good end only.
+    One of these that breaks is a verdict.
+    """
+    from simulator.measures import Measure, default_measures
 
-    verdicts = [
-        _judge(expectation.name, expectation.check, given)
-        for expectation in scenario.expectations
-        if variant in expectation.variants
-    ]
-    for read in scenario.own_measures:
+    outcome["history"] = sim.history()
+    outcome["measures"] = tuple(default_measures(outcome["history"]))
+    for read in scenario.own_measures if "error" not in outcome else ():
         own: list[Measure] = []
 
         def keep(returned: Measure | Iterable[Measure], own: list[Measure] = own) -> None:
             own.extend([returned] if isinstance(returned, Measure) else returned)
 
         verdict = _judge(f"measure {read.__name__!r}", read, given, keep)
-        measures = (*measures, *own)
+        outcome["measures"] += tuple(own)
         if not verdict.passed:
-            verdicts.append(verdict)
-    return {"verdicts": tuple(verdicts), "measures": measures}
+            outcome["verdicts"] += (verdict,)
 
 
 def _judge(

@@ -29,10 +29,10 @@ import docket
 import httpx
 import prefect
 from prefect.events import Event
-from prefect.events.clients import EventsClient
 from prefect.server.api.server import create_app
+from prefect.server.events.messaging import create_event_publisher
+from prefect.server.events.schemas.events import Event as ServerEvent
 from prefect.server.services.base import RunInEphemeralServers
-from prefect.server.utilities.messaging import create_cache, create_publisher
 from prefect.settings import temporary_settings
 
 from simulator import broker, patches
@@ -144,9 +144,11 @@ class Server:
                 app = _application()
                 app.api_app.state.docket = Docket(self)
                 self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-                self._publisher = create_publisher("events", create_cache(), deduplicate_by="id")
                 self._listening = asyncio.Semaphore(0)
-                async with RunInEphemeralServers.running():
+                async with (
+                    create_event_publisher() as self._publisher,
+                    RunInEphemeralServers.running(),
+                ):
                     for _ in RunInEphemeralServers.enabled_services():
                         await self._listening.acquire()
                     self._ready.set_result(None)
@@ -251,9 +253,16 @@ class Server:
         )
 
     async def publish(self, event: Event) -> None:
-        """Take an event in, as the server's websocket for events does."""
-        async with self.turn():
-            await self._publisher.publish_event(event.receive())
+        """Take an event in, as the server's websocket for events does. Called from a client's loop."""
+
+        text = event.model_dump_json()
+
+        async def publish() -> None:
+            async with self.turn():
+                received = ServerEvent.model_validate_json(text).receive()
+                await self._publisher.publish_event(received)
+
+        await self.acall(f"event {event.event}", publish)
 
     def defer(self, key: str, when: datetime, task: Callable[[], None]) -> None:
         """Start `task` at the virtual instant `when`, in place of another one with the same key."""
@@ -356,14 +365,3 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         return await self._server.acall(
             f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)
         )
-
-
-class InProcessEventsClient(EventsClient):
-    """Hands events to the server in this process, in place of a websocket."""
-
-    server: Server | None = None
-
-    async def _emit(self, event: Event) -> None:
-        server = self.server
-        if server is not None:
-            await server.acall(f"event {event.event}", lambda: server.publish(event))

@@ -41,7 +41,7 @@ def of_a_simulation(folder: Path) -> dict[Any, Any]:
 
 @contextmanager
 def quiet_console() -> Iterator[None]:
-    """Keep Prefect's log lines off the console; they are in the records of the runs.
+    """Keep the log lines of runs and workers off the console; the records of the runs have them.
 
     By a filter, not by a level: Prefect sets up its handlers' levels again and again.
     """
@@ -52,13 +52,16 @@ def quiet_console() -> Iterator[None]:
         if isinstance(handler, PrefectConsoleHandler)
     ]
     for handler in handlers:
-        handler.addFilter(_not_of_prefect)
+        handler.addFilter(_worth_showing)
     try:
         yield
     finally:
         for handler in handlers:
-            handler.removeFilter(_not_of_prefect)
+            handler.removeFilter(_worth_showing)
 
 
-def _not_of_prefect(record: logging.LogRecord) -> bool:
-    return record.name.partition(".")[0] != "prefect"
+def _worth_showing(record: logging.LogRecord) -> bool:
+    if record.name.partition(".")[0] != "prefect":
+        return True
+    internal = record.name.startswith(("prefect._internal", "prefect.server"))
+    return internal and record.levelno >= logging.ERROR

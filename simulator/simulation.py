@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import warnings
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -97,7 +98,6 @@ class Simulation:
     def _open(self, stack: ExitStack) -> None:
         # Everything that reads a clock is imported before the clock is taken over.
         from prefect.client.orchestration import get_client
-        from prefect.events.worker import EventsWorker
         from prefect.logging.handlers import set_api_log_sink
         from prefect.settings import temporary_settings
 
@@ -105,7 +105,6 @@ class Simulation:
         from simulator.polls import DeploymentPolls
         from simulator.server import (
             AsyncTransport,
-            InProcessEventsClient,
             Server,
             Transport,
             database_template,
@@ -148,15 +147,13 @@ class Simulation:
                 clock,
                 lambda: Transport(server),
                 lambda: AsyncTransport(server),
+                server.publish,
                 self._polls.asleep,
                 self._steps.around_flow,
                 self._steps.around_task,
                 self._suspensions.observe,
             )
         )
-        InProcessEventsClient.server = server
-        EventsWorker.set_client_override(InProcessEventsClient)
-        stack.callback(EventsWorker.set_client_override, None)
         set_api_log_sink(self._logs.append)
         stack.callback(set_api_log_sink, None)
         for service in services(server, clock, self._database):
@@ -164,15 +161,26 @@ class Simulation:
         clock.add_source(self._polls)
         clock.add_source(self._suspensions)
         self._client = stack.enter_context(get_client(sync_client=True))
+        with runnable.starting_background(self._context):
+            patches.start_background_loops()
         stack.callback(self._end_threads)
 
     def _end_threads(self) -> None:
-        from simulator import runnable
+        """End every thread of the simulation: flows first, then workers, then what serves them."""
+        from simulator import patches, runnable
 
+        self._clock.close(SimulationEnded)
+        left = runnable.join_counted(background=False)
+        for pool in self._pools.values():
+            pool.stop()
+        patches.stop_background_loops()
+        left += runnable.join_counted(background=True)
         if self._warehouse is not None:
             self._warehouse.close()
-        self._clock.close(SimulationEnded)
-        runnable.join_counted()
+        if left:
+            warnings.warn(
+                f"still running after the simulation: {', '.join(left)}", ResourceWarning, stacklevel=2
+            )
 
     def _opened(self) -> None:
         if self._stack is None:

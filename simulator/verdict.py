@@ -39,8 +39,8 @@ class VariantResult:
     """What came out of one variant: a verdict per expectation, measures, and the history.
 
     `error` is one line if the variant itself broke (the scenario's function raised, the
-    simulation stalled, its process died); then no expectation was looked at. `traceback` goes with
-    it. `real_seconds` is what the variant took on the wall clock.
+    simulation stalled, its process died); no expectation was looked at then, unless it broke only
+    at the end. `traceback` goes with it. `real_seconds` is what the variant took on the wall clock.
     """
 
     scenario: str
@@ -66,6 +66,5 @@ class VariantResult:
 
     def lines(self) -> list[str]:
         """What went wrong, in words; empty if nothing did."""
-        if self.error:
-            return [f"CRASHED: {self.error}"]
-        return [line for verdict in self.broken for line in verdict.lines()]
+        crash = [f"CRASHED: {self.error}"] if self.error else []
+        return crash + [line for verdict in self.broken for line in verdict.lines()]

@@ -153,7 +153,7 @@ class Pool:
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._main(ready)), name=f"worker of {self.name!r}"
         )
-        start_counted(self._thread, self._clock, self._context)
+        start_counted(self._thread, self._clock, self._context, background=True)
         ready.result()
         self._grid = self._clock.now.replace(microsecond=0)
         self._last = to_micros(self._grid) - 1

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -688,6 +691,137 @@ def test_what_differs_from_process_to_process_is_taken_out_of_messages(server, t
         "x.json http://127.0.0.1:<port>/products held by (PID <n>) since 12:00:01 at line 12"
     )
     assert run["parameters"] == {"urls": ["http://localhost:<port>/a"], "name": "steady"}
+
+
+# --- a real server -----------------------------------------------------------------------------
+
+REAL_FLOWS = """
+import sqlite3, sys, time
+from prefect import flow, get_run_logger, task
+from prefect.client.orchestration import get_client
+from prefect.deployments import run_deployment
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_SERVER_DATABASE_CONNECTION_URL,
+    temporary_settings,
+)
+from prefect.testing.utilities import prefect_test_harness
+
+tries = []
+
+@task(retries=1)
+def flaky():
+    tries.append(1)
+    if len(tries) == 1:
+        raise ValueError("boom")
+
+@task
+def add(n):
+    return n + 1
+
+@task(task_run_name="call it")
+def inside_a_task():
+    child(2)
+
+@flow
+def leaf():
+    raise ValueError("deep")
+
+@flow
+def middle():
+    leaf(return_state=True)
+
+@flow
+def child(n: int = 1):
+    get_run_logger().warning("number %s", n)
+    return add(n)
+
+@flow(flow_run_name="the one of {day}")
+def parent(day: str = "2026-01-01"):
+    flaky()
+    child(3)
+    middle()
+    inside_a_task()
+    run_deployment("child/dev", timeout=0, parameters={"n": 9}, tags=["ordered"])
+    add.submit(4).wait()
+
+with prefect_test_harness(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with get_client(sync_client=True) as client:
+        client.create_deployment(client.create_flow(child), "dev")
+    parent()
+    database = PREFECT_SERVER_DATABASE_CONNECTION_URL.value().partition("///")[2]
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as source:
+        # States of tasks and log lines are on their way to the database for a moment yet.
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            tasks = "select count(*) from task_run where end_time is not null and task_key like "
+            logs = "select count(*) from log where message like 'number %'"
+            counts = [source.execute(tasks + kind).fetchone()[0] for kind in
+                      ("'add-%'", "'flaky-%'", "'inside_a_task-%'")]
+            if counts == [3, 1, 1] and source.execute(logs).fetchone()[0] == 2:
+                break
+            time.sleep(0.1)
+        with sqlite3.connect(sys.argv[1]) as target:
+            source.backup(target)
+"""
+
+
+@pytest.mark.slow
+def test_real_flows_on_a_real_server_are_read(tmp_path):
+    """Guards what the other tests take for granted about the rows that Prefect writes."""
+    script, database = tmp_path / "flows.py", tmp_path / "real.db"
+    script.write_text(REAL_FLOWS)
+    own = {
+        "PREFECT_HOME": str(tmp_path / "home"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "DO_NOT_TRACK": "1",
+    }
+    others = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
+    done = subprocess.run(
+        [sys.executable, str(script), str(database)],
+        env=others | own,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    history = History.read(database)
+    (parent,) = history.runs("parent")
+    children = {(child.flow, child.parameters.get("n")): child for child in parent.children}
+
+    assert (parent.name, parent.state) == ("the one of 2026-01-01", "Completed")
+    assert parent.parameters == {"day": "2026-01-01"}
+    assert [(t.task, t.state, t.run_count) for t in parent.tasks] == [
+        ("flaky", "Completed", 2),
+        ("inside_a_task", "Completed", 1),
+        ("add", "Completed", 1),
+    ]
+    assert parent.tasks[1].name == "call it"
+    assert [state.name for state in parent.tasks[0].states] == [
+        *("Pending", "Running", "Retrying", "Completed"),
+    ]
+    assert set(children) == {("child", 3), ("middle", None), ("child", 2), ("child", 9)}
+    ordered = children["child", 9]
+    assert (ordered.deployment, ordered.state, ordered.start) == ("child/dev", "Scheduled", None)
+    assert ordered.tags == ("ordered",)
+    subflow = children["child", 3]
+    assert (subflow.deployment, subflow.parent) == (None, parent)
+    assert [state.name for state in subflow.states] == ["Pending", "Running", "Completed"]
+    assert [task.task for task in subflow.tasks] == ["add"]
+    assert [(log.level, log.message) for log in subflow.logs if log.level > 20] == [
+        (30, "number 3")
+    ]
+    (leaf,) = children["middle", None].children
+    assert (leaf.state, leaf.message) == (
+        "Failed",
+        "Flow run encountered an exception: ValueError: deep",
+    )
+    assert history.deployments == ("child/dev",)
+    assert [run["flow"] for run in history.normalised()] == ["parent"]
 
 
 # --- size --------------------------------------------------------------------------------------

@@ -144,6 +144,7 @@ def family() -> History:
     failed = ran("parent", 60, 70, "Failed")
     masking = ran("parent", 120, 130)
     deep = ran("parent", 180, 190)
+    alive = run("parent", ("Running", 240))
     middle = ran("middle", 181, 189, parent=deep)
     return History(
         [
@@ -151,7 +152,7 @@ def family() -> History:
             *(failed, ran("child", 61, 62, "Crashed", parent=failed)),
             *(masking, ran("child", 121, 122, "TimedOut", parent=masking, deployment="dev")),
             *(deep, middle, ran("child", 182, 183, "Cancelled", parent=middle)),
-            ran("parent", 240, 240, "Running"),
+            *(alive, run("child", ("Running", 241), parent=alive)),
             run("parent", ("Scheduled", 0), scheduled=300, auto_scheduled=True),
         ]
     )
@@ -246,12 +247,12 @@ def test_skipped_cleanups_are_parents_without_their_last_step():
 
 
 def test_recovery_goes_from_the_first_fault_to_the_end_of_the_next_good_cycle():
-    masking = ran("parent", 120, 130)
+    failed, masking = ran("parent", 60, 70, "Failed"), ran("parent", 120, 130)
     good = ran("parent", 180, 190)
     history = History(
         [
             ran("parent", 0, 10),
-            ran("parent", 60, 70, "Failed"),
+            *(failed, ran("child", 61, 65, "Crashed", parent=failed)),
             *(masking, ran("child", 121, 122, "Failed", parent=masking)),
             run("parent", ("Running", 150)),  # undecided
             *(good, ran("child", 189, 195, parent=good, deployment="dev")),
@@ -262,8 +263,8 @@ def test_recovery_goes_from_the_first_fault_to_the_end_of_the_next_good_cycle():
         ]
     )
 
-    # 70 -> 195 and 250 -> 310; the last one is not over.
-    assert spread(recovery_time(history)) == (92.5 * 60, 3600, 7500, 2)
+    # 65 -> 195 and 250 -> 310; the last one is not over.
+    assert spread(recovery_time(history)) == (95 * 60, 3600, 7800, 2)
 
 
 def test_recovery_follows_the_scheduled_times():
@@ -400,12 +401,14 @@ def test_latency_of_a_downstream_with_a_schedule_of_its_own():
             ran("dbt", 65, 66),
             ran("export", 120, 125, "Failed", scheduled=120),
             ran("dbt", 125, 127),  # in time for the second, and nothing of the third
-            ran("export", 180, 183, scheduled=180),  # not built yet
+            ran("export", 180, 183, scheduled=180),
+            ran("dbt", 183, 191),  # just in time
+            ran("export", 240, 243, scheduled=240),  # not built yet
         ]
     )
 
-    assert spread(end_to_end_latency(history, "export", "dbt")) == (36.5 * 60, 6 * 60, 67 * 60, 2)
-    assert figures(end_to_end_latency(history, "export", "export"))[1] == 3
+    assert spread(end_to_end_latency(history, "export", "dbt")) == (28 * 60, 6 * 60, 67 * 60, 3)
+    assert figures(end_to_end_latency(history, "export", "export"))[1] == 4
 
 
 def test_wasted_runs_change_nothing_or_are_read_by_nobody():
@@ -461,7 +464,7 @@ def test_stale_and_partial_reads_are_shares_of_builds():
 
 
 def test_builds_that_found_nothing_new_are_wasted():
-    builds = [Build(at(9), at(5)), Build(at(1), at(0)), Build(at(5), at(0)), Build(at(12), at(10))]
+    builds = [Build(at(5), at(0)), Build(at(9), at(5)), Build(at(1), at(0)), Build(at(12), at(10))]
 
     assert figures(wasted_builds(builds)) == (1 / 3, 3)
     assert figures(wasted_builds(builds[:1])) == (None, 0)
@@ -503,6 +506,8 @@ def test_freshness_attainment_is_the_share_of_time_within_the_target():
     assert freshness_attainment(builds, target, at(40), since=at(0)).value == pytest.approx(9 / 40)
     assert freshness_attainment(builds, target, at(40), since=at(11)).value == pytest.approx(8 / 29)
     assert freshness_attainment(builds, target, at(30)).value == pytest.approx(2 / 20)
+    assert freshness_attainment(builds, timedelta(minutes=40), at(40)).value == 1
+    assert freshness_attainment(builds, timedelta(minutes=4), at(40)).value == 0
     assert freshness_attainment([], target, at(40)).value is None
     assert freshness_attainment([], target, at(40), since=at(0)).value == 0
 

@@ -1,0 +1,595 @@
+"""The command `simulate`: what it prints, what it keeps, how it ends, what it leaves behind."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from simulator.cli import Kept, call
+from simulator.display import duration, figure
+from simulator.errors import SimulationError
+from simulator.measures import Measure, share
+from simulator.results import Results
+from simulator.runner import default_jobs
+from simulator.verdict import VariantResult
+
+HEAD = f"""
+import ctypes, os, subprocess, sys, tempfile, time
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import fake_simulation
+fake_simulation.install()
+from simulator.scenario import scenario
+"""
+
+DAILY = """
+@scenario(name="daily-runs", question="Do they run?", lesson="They do.", patterns=("P02", "P03"),
+          days=3, variants={"plain": 0, "with return": 1})
+def daily(sim, days):
+    print("printed by the scenario")
+    sim.advance(days=days)
+
+@daily.expect()
+def there_is_a_run_each_day(sim, days):
+    assert len(sim.runs("daily")) == days
+"""
+
+BROKEN = """
+@scenario(name="broken-promise", question="Is it kept?", variants={"a": 0, "b": 1})
+def act(sim, days):
+    sim.advance(days=max(days, 3))
+
+@act.expect("b")
+def all_complete(sim):
+    for run in sim.runs("daily"):
+        assert run.state == "Completed"
+"""
+
+CRASHING = """
+@scenario(name="crashing", question="What is lost?", days=2,
+          variants={"before": "", "at it": "CODE", "after": ""})
+def act(sim, variant, days):
+    sim.advance(days=days)
+    exec(variant)
+"""
+
+# Its second variant hangs in real time, with a process of its own, until it is stopped.
+HANGING = """
+@scenario(name="hanging", question="Does it stop?", variants={"quick": 0, "slow": 1, "never": 0})
+def act(sim, variant, days):
+    sim.advance(days=days)
+    if variant:
+        tempfile.mkdtemp()
+        started = subprocess.Popen(["sleep", "600"])
+        fake_simulation.write_down_pid("pids", started.pid)
+        fake_simulation.write_down_pid("pids")
+        CODE
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project as the working folder, and a folder for temporary files of its own."""
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.delenv("COLUMNS", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def clean_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands carried out in this process import scenario files."""
+    import simulator.simulation
+
+    monkeypatch.setattr(simulator.simulation, "Simulation", simulator.simulation.Simulation)
+    path, modules = list(sys.path), set(sys.modules)
+    yield
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        if name.startswith("scenarios."):
+            del sys.modules[name]
+
+
+def define(project: Path, **files: str) -> None:
+    for name, text in files.items():
+        (project / "scenarios" / f"{name}.py").write_text(HEAD + textwrap.dedent(text))
+
+
+def query(project: Path, sql: str, out: str = "results") -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(project / out / "results.duckdb"), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def refused(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line on standard error with which a command is refused."""
+    assert call(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("simulate: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def start(*arguments: str, **more: Any) -> subprocess.Popen[str]:
+    """`simulate` in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "simulator.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Below some shells Ctrl-C is ignored from the start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        **more,
+    )
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended. One that nobody has reaped yet has ended as well."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+def wait_for(what: Any, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+class TestList:
+    def test_shows_name_question_patterns_and_variants(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        define(project, a=DAILY, b=BROKEN)
+        assert call(["list"]) == 0
+        text = capfd.readouterr().out
+        for word in ("daily-runs", "Do they run?", "P02 P03", "plain", "with return"):
+            assert word in text
+        assert text.index("daily-runs") < text.index("broken-promise")
+
+    def test_another_folder(self, project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        define(project, a=DAILY)
+        (project / "scenarios").rename(project / "others")
+        assert call(["list", "--scenarios", "others"]) == 0
+        assert "daily-runs" in capfd.readouterr().out
+
+
+class TestRun:
+    def test_verdicts_measures_and_place_are_printed(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        define(project, a=DAILY)
+        assert call(["run", "--seed", "7"]) == 0
+        text = capfd.readouterr().out
+        assert text.startswith("1 scenario, 2 variants, seed 7, ")
+        for pattern in (
+            r"^holds +daily-runs \[plain\] \(\d+\.\d s\)$",
+            r"^daily-runs: Do they run\?$",
+            r"^\| +\| plain +\| with return +\|$",
+            r"^\| verdict +\| holds +\| holds +\|$",
+            r"^\| expectations +\| 1 of 1 hold +\| 1 of 1 hold +\|$",
+            r"^\| parent success +\| 67% \(21-94%\) of 3 ",
+            r"^Lesson: They do\.$",
+            r"^2 of 2 variants hold\. Results: results/results\.duckdb$",
+        ):
+            assert re.search(pattern, text, re.MULTILINE), f"{pattern} not in\n{text}"
+        assert "\x1b" not in text
+        assert "printed by the scenario" not in text
+
+    def test_results_and_logs_are_kept(self, project: Path) -> None:
+        define(project, a=DAILY)
+        assert call(["run", "--seed", "7", "--out", "deep/er"]) == 0
+        rows = query(
+            project,
+            "select scenario, variant, seed, count(*) from flow_runs group by all order by variant",
+            "deep/er",
+        )
+        assert rows == [("daily-runs", "plain", 7, 3), ("daily-runs", "with return", 7, 3)]
+        assert query(project, "select count(*) from measures where value is not null", "deep/er")
+        log = project / "deep" / "er" / "logs" / "daily-runs.log"
+        assert log.read_text().count("printed by the scenario") == 2
+
+    def test_days_and_names(self, project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        define(project, a=DAILY, b=BROKEN)
+        assert call(["run", "daily-runs", "--days", "5", "--jobs", "1"]) == 0
+        assert capfd.readouterr().out.startswith(
+            "1 scenario, 2 variants, seed 0, 1 process at a time"
+        )
+        assert query(project, "select distinct scenario, days from variants") == [("daily-runs", 5)]
+
+    def test_a_broken_expectation_ends_with_1_and_names_the_run(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        define(project, a=DAILY, b=BROKEN)
+        assert call(["run"]) == 1
+        text = capfd.readouterr().out
+        assert "BROKEN  broken-promise [b]" in text
+        assert re.search(r"^\| verdict +\| holds +\| BROKEN +\|$", text, re.MULTILINE)
+        told = text[text.index("\n[b]\n") :].splitlines()
+        assert told[2] == "BROKEN: all complete"
+        assert told[3] == "  assert 'Failed' == 'Completed'"
+        assert re.search(r"^  run: .*daily.*Failed.*2026-01-03", text, re.MULTILINE)
+        assert re.search(r"^  at scenarios/b\.py:\d+$", text, re.MULTILINE)
+        assert "3 of 4 variants hold." in text
+        assert query(project, "select variant, expectation from verdicts where not passed") == [
+            ("b", "all complete")
+        ]
+
+    def test_as_many_processes_at_once_as_there_are_jobs(self, project: Path) -> None:
+        meeting = """
+        @scenario(name="{name}", question="Is the other one there?")
+        def act(sim, days):
+            open("{name}", "w").close()
+            deadline = time.monotonic() + 20
+            while not (os.path.exists("one") and os.path.exists("two")):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        """
+        define(project, a=meeting.format(name="one"), b=meeting.format(name="two"))
+        assert call(["run", "--jobs", "2"]) == 0
+
+    def test_the_output_of_a_process_that_says_nothing_of_its_end(self, project: Path) -> None:
+        """A child that outlives its process holds the pipe open: nobody waits for it."""
+        define(
+            project,
+            a="""
+            @scenario(name="forking", question="?")
+            def act(sim, days):
+                if os.fork() == 0:
+                    time.sleep(600)
+                fake_simulation.write_down_pid("pids")
+            """,
+        )
+        began = time.monotonic()
+        assert call(["run"]) == 0
+        assert time.monotonic() - began < 30
+
+    def test_default_jobs_are_the_cores(self) -> None:
+        assert 1 <= default_jobs() <= (os.cpu_count() or 1)
+
+
+class TestCrash:
+    @pytest.mark.parametrize(
+        ("code", "said"),
+        [
+            ("os._exit(3)", "its process ended with exit code 3"),
+            ("os._exit(0)", "its process ended with exit code 0"),
+            ("ctypes.string_at(0)", "its process was ended by SIGSEGV"),
+            ("os.kill(os.getpid(), 9)", "its process was ended by SIGKILL"),
+        ],
+    )
+    def test_it_costs_one_variant(
+        self, project: Path, capfd: pytest.CaptureFixture[str], code: str, said: str
+    ) -> None:
+        define(project, a=CRASHING.replace("CODE", code), b=DAILY)
+        assert call(["run"]) == 1
+        text = capfd.readouterr().out
+        assert re.search(r"^\| verdict +\| holds +\| CRASHED +\| holds +\|$", text, re.MULTILINE)
+        assert re.search(rf"^CRASHED: {said}.*results/logs/crashing.log", text, re.MULTILINE)
+        assert "4 of 5 variants hold." in text
+        rows = query(project, "select variant, passed, error from variants order by all")
+        assert [(variant, passed) for variant, passed, _ in rows] == [
+            ("after", True),
+            ("at it", False),
+            ("before", True),
+            ("plain", True),
+            ("with return", True),
+        ]
+        assert not list((project / "tmp").iterdir())
+
+    def test_an_exception_is_told_with_its_line(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        define(project, a=CRASHING.replace("CODE", "1 / 0"))
+        assert call(["run"]) == 1
+        out = capfd.readouterr().out
+        assert re.search(
+            r"^CRASHED: ZeroDivisionError: division by zero \(scenarios/a\.py:\d+\)$", out, re.M
+        )
+        assert "Traceback" not in out
+        assert "Traceback" in (project / "results" / "logs" / "crashing.log").read_text()
+
+    def test_a_crash_after_all_is_done_is_a_warning(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        define(project, a=DAILY + "import atexit; atexit.register(os._exit, 9)\n")
+        assert call(["run"]) == 0
+        assert "warning: daily-runs: its process ended with exit code 9 after" in (
+            capfd.readouterr().out
+        )
+
+
+class TestStop:
+    @pytest.mark.parametrize(
+        ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "TERM"]
+    )
+    def test_keeps_what_is_done_and_leaves_nothing(
+        self, project: Path, number: signal.Signals, code: int
+    ) -> None:
+        define(project, a=HANGING.replace("CODE", "time.sleep(600)"))
+        process = start("run")
+        pids = project / "pids"
+        wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == code
+        assert err == ""
+        assert out.endswith("Stopped. 1 of 3 variants are in results/results.duckdb\n")
+        assert re.search(r"^\| verdict +\| holds +\|$", out, re.MULTILINE)
+        assert query(project, "select variant from variants") == [("quick",)]
+        assert all(is_gone(int(pid)) for pid in pids.read_text().split())
+        assert not list((project / "tmp").iterdir())
+
+    def test_what_does_not_stop_is_ended(self, project: Path) -> None:
+        stubborn = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
+        define(project, a=HANGING.replace("CODE", stubborn))
+        process = start("run")
+        pids = project / "pids"
+        wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)  # impatient: the grace ends at once
+        began = time.monotonic()
+        process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert time.monotonic() - began < 8
+        assert all(is_gone(int(pid)) for pid in pids.read_text().split())
+
+    def test_the_processes_end_with_their_parent(self, project: Path) -> None:
+        define(project, a=HANGING.replace("CODE", "time.sleep(600)"))
+        process = start("run")
+        pids = project / "pids"
+        wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2)
+        process.kill()
+        process.communicate(timeout=30)
+        wait_for(lambda: all(is_gone(int(pid)) for pid in pids.read_text().split()))
+
+
+class TestBadInput:
+    def test_an_unknown_scenario(self, project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        define(project, a=DAILY)
+        assert "'daily-rusn'; did you mean 'daily-runs'?" in refused(capfd, "run", "daily-rusn")
+        assert not (project / "results").exists(), "nothing is half done"
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["run", "--days", "-1"], "days (-1) must be at least 1"),
+            (["run", "--days=0"], "days (0)"),
+            (["run", "--days", "many"], "'--days'"),
+            (["run", "--jobs", "0"], "jobs (0) must be at least 1"),
+            (["run", "--seed", "x"], "'--seed'"),
+            (["run", "--fast"], "--fast"),
+            (["simulate"], "'simulate'"),
+            (["list", "--scenarios", "nowhere"], "nowhere does not exist"),
+        ],
+    )
+    def test_what_cannot_be(
+        self, project: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], said: str
+    ) -> None:
+        define(project, a=DAILY)
+        assert said in refused(capfd, *arguments)
+        assert not (project / "results").exists()
+
+    @pytest.mark.parametrize("command", ["run", "list"])
+    def test_a_file_that_does_not_import(
+        self, project: Path, capfd: pytest.CaptureFixture[str], command: str
+    ) -> None:
+        define(project, a=DAILY, b="import no_such_module")
+        said = refused(capfd, command)
+        assert "scenarios/b.py does not import: ModuleNotFoundError: No module named" in said
+
+    @pytest.mark.parametrize("out", ["taken", "taken/below"])
+    def test_an_out_folder_that_cannot_be(
+        self, project: Path, capfd: pytest.CaptureFixture[str], out: str
+    ) -> None:
+        define(project, a=DAILY)
+        (project / "taken").write_text("a file")
+        assert f"cannot write to '{out}'" in refused(capfd, "run", "--out", out)
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_an_out_folder_without_permission(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        define(project, a=DAILY)
+        (project / "mine").mkdir(mode=0o500)
+        assert "cannot write to 'mine'" in refused(capfd, "run", "--out", "mine")
+
+    def test_a_results_file_that_is_in_use(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        define(project, a=DAILY)
+        (project / "results").mkdir()
+        holder = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "import duckdb; c = duckdb.connect('results/results.duckdb'); print(1); input()",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=0,
+        )
+        try:
+            assert holder.stdout is not None
+            holder.stdout.read(1)
+            said = refused(capfd, "run")
+            assert "'results/results.duckdb' is locked by another process" in said
+        finally:
+            holder.communicate("\n", timeout=30)
+
+
+class TestKept:
+    def test_a_file_that_is_in_use_for_a_while_loses_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        results = Results.open(tmp_path / "results.duckdb")
+        kept = Kept(results)
+        one, two = (VariantResult("s", variant, 0, 1) for variant in ("one", "two"))
+        with monkeypatch.context() as patch:
+
+            def locked(*_: object, **__: object) -> None:
+                raise SimulationError("locked")
+
+            patch.setattr(results, "add", locked)
+            assert kept.add(one) == "locked"
+        assert kept.add(two) == ""
+        assert not kept.unwritten
+        with duckdb.connect(str(tmp_path / "results.duckdb")) as connection:
+            rows = connection.execute("select variant from variants").fetchall()
+        assert rows == [("one",), ("two",)]
+
+
+def test_version_names_the_engines(capfd: pytest.CaptureFixture[str]) -> None:
+    assert call(["--version"]) == 0
+    assert re.fullmatch(
+        r"prefect-simulator \S+ \(Prefect 3\S+, dbt 1\S+, DuckDB 2\S+, Python 3\S+\)\n",
+        capfd.readouterr().out,
+    )
+
+
+def test_without_a_command_it_says_what_there_is(capfd: pytest.CaptureFixture[str]) -> None:
+    assert call([]) == 0
+    text = capfd.readouterr().out
+    assert "list" in text
+    assert "run" in text
+
+
+def test_a_terminal_shows_progress(project: Path) -> None:
+    define(project, a=HANGING.replace("CODE", "time.sleep(1.5)"))
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulator.cli", "run"],
+        stdout=theirs,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"},
+    )
+    os.close(theirs)
+    shown = bytearray()
+    try:
+        while data := os.read(ours, 65536):
+            shown += data
+    except OSError:  # the end, on Linux
+        pass
+    os.close(ours)
+    assert process.wait(30) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    assert re.search(r"hanging .*1/3 .*slow, day 1 of 1", text), text
+    assert "3 of 3 variants hold." in text
+
+
+@pytest.mark.parametrize(
+    ("measure", "text"),
+    [
+        (share("x", 1, 2), "50% (9-91%) of 2"),
+        (share("x", 0, 0), "-"),
+        (Measure("x", 0.25, "share", n=0), "25%"),
+        (Measure("x", 605, "seconds"), "10m 05s"),
+        (Measure("x", 3.0, "runs"), "3"),
+        (None, "-"),
+    ],
+)
+def test_figures_for_reading(measure: Measure | None, text: str) -> None:
+    assert figure(measure) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.25, "0.25 s"),
+        (59.9, "59.9 s"),
+        (60, "1m 00s"),
+        (3599.6, "1h 00m"),
+        (5400, "1h 30m"),
+        (93600, "1d 02h"),
+        (-90, "-1m 30s"),
+    ],
+)
+def test_durations_for_reading(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+REAL = """
+from prefect import flow
+from simulator.scenario import scenario
+
+@flow
+def child(): ...
+
+@flow
+def plain():
+    child()
+
+@flow
+def careless():
+    child(return_state=True)
+
+@scenario(name="real-flows", question="Who notices?",
+          variants={"plain": plain, "careless": careless})
+def act(sim, variant, days):
+    sim.deploy(variant, name="dev", cron="0 */4 * * *", timezone="UTC")
+    sim.fail("child", probability=0.5, error=ValueError("boom"))
+    sim.advance(days=days)
+
+@act.expect()
+def some_children_fail_and_some_do_not(sim):
+    assert {run.state for run in sim.runs("child")} == {"Completed", "Failed"}
+
+@act.expect("plain")
+def a_parent_fails_with_its_child(sim):
+    for run in sim.runs("plain"):
+        assert [child.state for child in run.children] == [run.state]
+
+@act.expect("careless")
+def nobody_notices(sim):
+    for run in sim.runs("careless"):
+        assert run.state == "Completed"
+"""
+
+
+@pytest.mark.slow
+class TestRealSimulations:
+    def test_the_same_hours_fail_in_every_variant(self, project: Path) -> None:
+        (project / "scenarios" / "real.py").write_text(REAL)
+        process = start("run", "--days", "2", "--seed", "3")
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, out + err
+        rows = query(
+            project,
+            "select variant, list(hour(scheduled_at) order by scheduled_at) from flow_runs "
+            "where flow = 'child' and state = 'Failed' group by all order by all",
+        )
+        [(_, careless), (_, plain)] = rows
+        assert careless == plain
+        states = "select distinct name from states where variant = 'careless' order by all"
+        assert ("Running",) in query(project, states)
+        assert not list((project / "tmp").iterdir())
+
+    def test_ctrl_c_restores_and_leaves_nothing(self, project: Path) -> None:
+        text = REAL.replace("    sim.advance(", "    open('begun', 'w').close()\n    sim.advance(")
+        (project / "scenarios" / "real.py").write_text(text)
+        process = start("run", "--days", "3000")
+        wait_for((project / "begun").exists, 120)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert err == ""
+        assert out.endswith("Stopped. 0 of 2 variants are in results/results.duckdb\n")
+        assert not list((project / "tmp").iterdir())
