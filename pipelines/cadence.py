@@ -34,6 +34,17 @@ from pipelines.warehouse import connect, current_batch, land_rows
 
 DAY = timedelta(hours=24)
 
+MARTS = """
+create schema if not exists marts;
+create table if not exists marts.forecasts (
+    built_at timestamptz, amount double, source_loaded_at timestamptz, source_batch_id varchar
+);
+create table if not exists marts.dashboard (
+    built_at timestamptz, orders_loaded_at timestamptz, orders_batch_id varchar,
+    forecast_built_at timestamptz
+);
+"""
+
 
 @flow(name="load-orders")
 def load_orders(batch_id: str | None = None, rows: int = 5) -> str:
@@ -49,11 +60,7 @@ def load_orders(batch_id: str | None = None, rows: int = 5) -> str:
 def daily_forecast() -> None:
     """B: add a forecast made from everything that has landed so far to ``marts.forecasts``."""
     with connect() as con:
-        con.execute("create schema if not exists marts")
-        con.execute(
-            "create table if not exists marts.forecasts (built_at timestamptz, amount double, "
-            "source_loaded_at timestamptz, source_batch_id varchar)"
-        )
+        con.execute(MARTS)
         con.execute(
             "insert into marts.forecasts select now(), avg(amount), max(loaded_at), max(batch_id) "
             "from raw.hourly_orders"
@@ -64,25 +71,29 @@ def daily_forecast() -> None:
 def refresh_dashboard() -> None:
     """C: add a row to ``marts.dashboard`` with the newest orders and the newest forecast."""
     with connect() as con:
-        con.execute(
-            "create table if not exists marts.dashboard (built_at timestamptz, "
-            "orders_loaded_at timestamptz, orders_batch_id varchar, forecast_built_at timestamptz)"
-        )
+        con.execute(MARTS)
         con.execute(
             "insert into marts.dashboard select now(), max(loaded_at), max(batch_id), "
             "(select max(built_at) from marts.forecasts) from raw.hourly_orders"
         )
 
 
-# --- what holds B back -----------------------------------------------------------------------------
+def run_or_raise(deployment: str) -> FlowRun:
+    """Run a deployment to its end and return its run, or raise what the run failed of."""
+    flow_run = run_deployment(deployment)
+    raise_state_exception(flow_run.state)
+    return flow_run
 
 
-def one_for_ever(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+# --- what holds B back ----------------------------------------------------------------------------
+
+
+def one_for_ever(context: TaskRunContext, _: dict[str, Any]) -> str:
     """The same cache key always: when to run again is left to `cache_expiration`."""
     return context.task.name
 
 
-def one_a_date(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+def one_a_date(context: TaskRunContext, _: dict[str, Any]) -> str:
     """A cache key for each date (UTC) of the parent's schedule, however late the run is."""
     return f"{context.task.name}-{prefect.runtime.flow_run.scheduled_start_time:%Y-%m-%d}"
 
@@ -95,9 +106,7 @@ def one_a_date(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 )
 def forecast_within_24_hours() -> FlowRun:
     """Run B unless it succeeded in the last 24 hours. A failure is raised, and so not cached."""
-    forecast = run_deployment("daily-forecast/dev")
-    raise_state_exception(forecast.state)
-    return forecast
+    return run_or_raise("daily-forecast/dev")
 
 
 @task(
@@ -114,9 +123,7 @@ def forecast_unchecked() -> FlowRun:
 @task(name="forecast-of-the-date", cache_key_fn=one_a_date, persist_result=True)
 def forecast_of_the_date() -> FlowRun:
     """Run B unless it succeeded for this date. A failure is raised, and so not cached."""
-    forecast = run_deployment("daily-forecast/dev")
-    raise_state_exception(forecast.state)
-    return forecast
+    return run_or_raise("daily-forecast/dev")
 
 
 @task(name="recent-forecast", cache_key_fn=one_a_date, persist_result=True)
@@ -141,7 +148,7 @@ def recent_forecast() -> datetime:
     return newest.end_time
 
 
-# --- the parents -----------------------------------------------------------------------------------
+# --- the parents ----------------------------------------------------------------------------------
 
 
 @flow(name="parent-cache-expiry")
@@ -152,9 +159,9 @@ def parent_cache_expiry() -> None:
     Against: the 24 hours count from B's end. Tomorrow's run at the same hour finds the result
     still valid, by as long as B took, so B runs an hour later every day.
     """
-    run_deployment("load-orders/dev")
+    run_or_raise("load-orders/dev")
     forecast_within_24_hours()
-    run_deployment("refresh-dashboard/dev")
+    run_or_raise("refresh-dashboard/dev")
 
 
 @flow(name="parent-cache-date")
@@ -164,9 +171,9 @@ def parent_cache_date() -> None:
     For: B runs in the first hour of every date, however long it takes and however late it is.
     Against: the date is that of one time zone, and a missed last hour is not made up for.
     """
-    run_deployment("load-orders/dev")
+    run_or_raise("load-orders/dev")
     forecast_of_the_date()
-    run_deployment("refresh-dashboard/dev")
+    run_or_raise("refresh-dashboard/dev")
 
 
 @flow(name="parent-cache-unchecked")
@@ -176,9 +183,9 @@ def parent_cache_unchecked() -> None:
     Against: when B fails, the failed run is cached. For 24 hours nobody runs B again, every parent
     is Completed, and the dashboard shows an old forecast.
     """
-    run_deployment("load-orders/dev")
+    run_or_raise("load-orders/dev")
     forecast_unchecked()
-    run_deployment("refresh-dashboard/dev")
+    run_or_raise("refresh-dashboard/dev")
 
 
 @flow(name="parent-checks-forecast")
@@ -189,6 +196,6 @@ def parent_checks_forecast() -> None:
     Against: the answer is cached as well, so a B that fails after the first check of the date goes
     unnoticed until the next date.
     """
-    run_deployment("load-orders/dev")
+    run_or_raise("load-orders/dev")
     recent_forecast()
-    run_deployment("refresh-dashboard/dev")
+    run_or_raise("refresh-dashboard/dev")

@@ -15,6 +15,7 @@ import argparse
 import json
 import threading
 import urllib.request
+from contextlib import suppress
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
@@ -139,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
 
@@ -152,9 +153,6 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--total", type=int, default=100, help="how many products there are")
     options = parser.parse_args()
-    with ProductsAPI(options.total, options.port) as api:
+    with ProductsAPI(options.total, options.port) as api, suppress(KeyboardInterrupt):
         print(f"{api.url}/products")
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            pass
+        threading.Event().wait()

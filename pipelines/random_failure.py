@@ -1,4 +1,4 @@
-"""extract → transform-load → cleanup, five ways to call the children, and what each makes of a failure.
+"""extract → transform-load → cleanup: five ways to call them, and what each makes of a failure.
 
 The children are the same throughout. ``extract`` lands a batch of sales in ``raw.sales``,
 ``transform-load`` inserts that batch into ``marts.sales``, ``cleanup`` removes the landed batch. So
@@ -63,7 +63,7 @@ def parent_plain() -> None:
     """Plain subflow calls: the first failure raises here.
 
     For: the parent fails as well, and nothing that failed to load is cleaned up.
-    Against: clean-up never runs after a failure, so whatever it guards (locks, disk, cost) piles up.
+    Against: clean-up never runs after a failure, and what it guards (locks, disk, cost) piles up.
     """
     batch_id = current_batch()
     extract(batch_id)

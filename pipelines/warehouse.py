@@ -33,27 +33,11 @@ class DbtError(RuntimeError):
     """A dbt command failed. The message names every node that did, and what it said."""
 
 
-@contextmanager
-def located(warehouse: str | Path, landing: str | Path) -> Iterator[None]:
-    """Name the DuckDB file and the landing folder for a while, for this whole process."""
-    places = {"WAREHOUSE_PATH": str(warehouse), "LANDING_DIR": str(landing)}
-    before = {name: os.environ.get(name) for name in places}
-    os.environ.update(places)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
 def connect() -> duckdb.DuckDBPyConnection:
     """A connection to the warehouse; close it when done, or other processes wait outside."""
     path = Path(os.environ.get("WAREHOUSE_PATH", "warehouse.duckdb"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    return duckdb.connect(path, config={})
+    return duckdb.connect(path)
 
 
 def landing_dir() -> Path:
@@ -146,10 +130,8 @@ def run_dbt(*args: str) -> Any:
     outcome = dbtRunner().invoke(command)
     shown = "dbt " + " ".join(args)
     if isinstance(outcome.exception, Exception):
-        reason = _one_line(str(outcome.exception))
-        raise DbtError(f"{shown}: {type(outcome.exception).__name__}: {reason}") from (
-            outcome.exception
-        )
+        error = outcome.exception
+        raise DbtError(f"{shown}: {type(error).__name__}: {_one_line(str(error))}") from error
     if outcome.exception is not None:  # Ctrl-C, which dbt hands back as a result
         raise outcome.exception
     results = getattr(outcome.result, "results", None)

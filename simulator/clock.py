@@ -147,6 +147,9 @@ class VirtualClock:
         self.closing: type[BaseException] | None = None
         self.jumps = 0
         self.driver: int | None = None
+        # Clocks of others to set: each is called with the time in microseconds and whether it has
+        # jumped, after every change of it.
+        self.followers: list[Callable[[int, bool], None]] = []
         self._micros = to_micros(start)
         self._mutex = _thread.allocate_lock()
         self._timers: list[Timer] = []
@@ -168,7 +171,9 @@ class VirtualClock:
         with self._mutex:
             micros = self._micros
             self._micros = micros + 1
-            return micros
+        for follow in self.followers:
+            follow(micros + 1, False)
+        return micros
 
     @property
     def now(self) -> datetime:
@@ -388,6 +393,8 @@ class VirtualClock:
             if micros > self._micros:
                 self._micros = micros
                 self.jumps += 1
+        for follow in self.followers:
+            follow(micros, True)
 
     def _signal_quiet(self) -> None:
         try:

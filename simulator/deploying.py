@@ -7,7 +7,8 @@ from uuid import UUID
 
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
-from prefect.exceptions import ObjectNotFound
+from prefect.deployments.runner import DeploymentApplyError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from simulator.errors import SimulationError
 from simulator.worker import SimulatedWorker
@@ -44,6 +45,20 @@ def deploy(
         raise SimulationError(
             f"deployment {flow.name + '/' + str(name)!r}: {_one_line(error)}"
         ) from None
+    except DeploymentApplyError as error:
+        raise SimulationError(
+            f"deployment {flow.name + '/' + str(name)!r}: {refusal(error.__cause__ or error)}"
+        ) from None
+
+
+def refusal(error: BaseException) -> str:
+    """Why the server refused a request, in one line."""
+    reason = str(error)
+    if isinstance(error, PrefectHTTPStatusError):
+        answer = error.response.json()
+        details = answer.get("exception_detail") or [{"msg": answer.get("detail", reason)}]
+        reason = "; ".join(str(detail["msg"]) for detail in details)
+    return " ".join(reason.split())
 
 
 def _in_timezone(timezone: str, cron: Any, interval: Any, rrule: Any) -> list[Any]:

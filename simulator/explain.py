@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 
 from simulator.errors import SimulationError
 from simulator.records import RunRecord
@@ -42,9 +42,9 @@ class Explanation:
     traceback: str = ""
 
 
-def explain(error: BaseException, code: CodeType | None = None) -> Explanation:
-    """Explain `error`, raised below the function of this `code` (None: wherever it was raised)."""
-    start = _from_code(error.__traceback__, code)
+def explain(error: BaseException) -> Explanation:
+    """Explain an error that was raised and caught."""
+    start = _from_users(error.__traceback__)
     stack = list(traceback.walk_tb(start))
     users = [(frame, line) for frame, line in stack if _is_users(frame.f_code.co_filename)]
     where = ""
@@ -90,10 +90,10 @@ def _message(error: BaseException, users: list[tuple[FrameType, int]]) -> str:
     return f"{kind}: {said}" if said else kind
 
 
-def _from_code(tb: TracebackType | None, code: CodeType | None) -> TracebackType | None:
-    """The part of the traceback from the frame of `code` on; all of it if that is not there."""
+def _from_users(tb: TracebackType | None) -> TracebackType | None:
+    """The part of the traceback from the user's own code on; all of it if there is none."""
     here = tb
-    while here is not None and here.tb_frame.f_code is not code:
+    while here is not None and not _is_users(here.tb_frame.f_code.co_filename):
         here = here.tb_next
     return here or tb
 

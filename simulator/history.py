@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from simulator.errors import SimulationError
@@ -29,8 +29,10 @@ from simulator.records import Links, LogRecord, RunRecord, StateRecord, TaskReco
 
 __all__ = ["History", "LogRecord", "RunRecord", "StateRecord", "TaskRecord"]
 
-# Bound before any clock is patched, so that records hold plain datetimes and reading is fast.
-_from_iso = datetime.fromisoformat
+# Of the true class, also if this is imported under a patched clock: records hold plain datetimes
+# (which outlive the simulation), and reading them is fast.
+_true = next(kind for kind in datetime.__mro__ if kind.__module__ == "datetime")
+_from_iso = cast("type[datetime]", _true).fromisoformat
 
 # A deployment's full name is that of its own flow, which is the run's flow.
 _FLOW_RUNS = """

@@ -6,18 +6,22 @@ it.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import itertools
 import os
 import ssl
+import sys
 import threading
 import types
+import zoneinfo
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import datetime
 from types import FrameType
 from typing import Any
 
+import aiosqlite.core
 import anyio
 import httpx
 import prefect.deployments.flow_runs as prefect_flow_runs
@@ -32,12 +36,14 @@ from prefect.events import Event
 from prefect.events.clients import EventsClient, PrefectEventsClient
 from prefect.server.database import configurations as prefect_databases
 from prefect.server.database import dependencies as prefect_dependencies
+from prefect.types import _datetime as prefect_datetime
+from prefect.types import _datetime as prefect_datetime
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from simulator.clock import VirtualClock
-from simulator.runnable import replacing
+from simulator.clock import VirtualClock, from_micros
+from simulator.replacing import replacing
 
 
 class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
@@ -90,11 +96,46 @@ def database(url: str, now: Callable[[], datetime]) -> Iterator[VirtualSqlite]:
     dependencies.update(
         database_config=configuration, query_components=None, orm=before["orm"], interface_class=None
     )
+    # Every statement would cross to a thread of the connection's own and back; turns are taken
+    # anyway. Half of the server's time went there.
+    inline: list[tuple[Any, str, Any]] = [
+        (aiosqlite.core, "SimpleQueue", _InlineQueue),
+        (aiosqlite.core, "Thread", _NoThread),
+    ]
     try:
-        yield configuration
+        with replacing(inline):
+            yield configuration
     finally:
         dependencies.clear()
         dependencies.update(before)
+
+
+class _InlineQueue:
+    """Where `aiosqlite` puts its calls for a thread: makes them at once."""
+
+    def put_nowait(self, item: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
+        future, function = item
+        try:
+            result = function()
+        except BaseException as error:
+            if future is None:
+                raise
+            future.set_exception(error)
+        else:
+            if future is not None:
+                future.set_result(result)
+
+
+class _NoThread:
+    """In place of the thread that would make them."""
+
+    daemon = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
 
 
 @contextmanager
@@ -129,11 +170,15 @@ def installed(
         (PrefectEventsClient, "_emit", _publishing(publish)),
         # Every client makes an SSL context of its own, 18 ms, for a server in this process.
         (ssl, "create_default_context", functools.lru_cache(ssl.create_default_context)),
+        # Every schedule with a time zone that is loaded reads the names of all zones from the disk.
+        (prefect_datetime, "available_timezones", functools.cache(zoneinfo.available_timezones)),
         # Prefect interrupts a sleeping sync flow at its deadline by a signal to the main thread of
         # the flow's process. Here that main thread is a thread of this process.
         (prefect_cancellation, "_send_exception_to_thread", _interrupting(clock)),
         # Version 7 UUIDs made in the same millisecond sort at random, and queries sort by them.
         (prefect_uuid7, "os", types.SimpleNamespace(urandom=_ascending())),
+        # On Python 3.13 and up `now` reads `whenever`, which shows an instant more than once.
+        (prefect_datetime, "_whenever_to_stdlib", _never_twice(clock)),
         # The triggers' own loop evaluates on real time; `services` does it at virtual instants.
         (triggers, "evaluate_periodically", _never),
         # `arun_deployment` polls with `anyio.sleep`.
@@ -201,6 +246,20 @@ def is_main(thread: threading.Thread) -> bool:
     return "_main_of_a_process" in thread.__dict__
 
 
+def _never_twice(clock: VirtualClock) -> Callable[[Any], datetime]:
+    convert = prefect_datetime._whenever_to_stdlib
+    # Everybody holds `now` itself by name: what it calls last is where it can be reached.
+    now = prefect_datetime.now.__code__
+
+    def _whenever_to_stdlib(obj: Any) -> datetime:
+        converted = convert(obj)
+        if sys._getframe(1).f_code is now:
+            return from_micros(clock.read()).astimezone(converted.tzinfo)
+        return converted
+
+    return _whenever_to_stdlib
+
+
 def _ascending() -> Callable[[int], bytes]:
     # 12 bits that are constant for the simulation, then a counter behind 30 random bits: unique
     # across simulations (Prefect caches by id), ascending within one.
@@ -227,8 +286,6 @@ class _Anyio:
         return getattr(anyio, name)
 
     async def sleep(self, seconds: float) -> None:
-        import sys
-
         caller = sys._getframe(1)
         flow_run_id = caller.f_locals.get("flow_run_id")
         if flow_run_id is None:

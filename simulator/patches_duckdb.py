@@ -28,7 +28,7 @@ from typing import Any
 import _duckdb
 import duckdb
 
-from simulator.runnable import replacing
+from simulator.replacing import replacing
 
 _NOW = "getvariable('virtual_now')"
 _MACROS = {

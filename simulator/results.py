@@ -280,8 +280,7 @@ def _check_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     rows = connection.execute(
-        "select column_name from duckdb_columns() "
-        "where table_name = ? and database_name = current_database() order by column_index",
+        "select column_name from duckdb_columns() where table_name = ? order by column_index",
         (table,),
     )
     return [name for (name,) in rows.fetchall()]

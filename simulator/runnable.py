@@ -1,15 +1,14 @@
 """Teaches Python's own waiting primitives to follow a virtual clock.
 
-Every patch of the standard library and of freezegun stands here, is made by `installed` and undone
-when it ends. A *counted* thread holds the clock from its start to its end, except while it is
-parked: in `time.sleep`, in a `Condition.wait` (so also `Event`, `Semaphore`, `Barrier`,
-`queue.Queue`, `Future.result`), in `Thread.join` of another counted thread, or in the selector of
-its event loop. Whatever a counted thread starts is counted. Any other blocking call keeps its hold:
-real work takes no virtual time.
+Every patch of the standard library that concerns waiting stands here, is made by `installed` and
+undone when it ends; `simulator.frozen` has those that concern telling the time. A *counted* thread
+holds the clock from its start to its end, except while it is parked: in `time.sleep`, in a
+`Condition.wait` (so also `Event`, `Semaphore`, `Barrier`, `queue.Queue`, `Future.result`), in
+`Thread.join` of another counted thread, or in the selector of its event loop. Whatever a counted
+thread starts is counted. Any other blocking call keeps its hold: real work takes no virtual time.
 
-What is patched, and why (Python 3.11 to 3.13, freezegun 1.5.5):
+What is patched, and why (Python 3.11 to 3.13):
 
-- freezegun's factory: every read must be new, across threads; its own auto-tick is not atomic.
 - `time.sleep`: freezegun leaves it alone. Also where it was imported by name.
 - `Condition.wait`, `Thread.start`, `Thread.join`: parked threads give up their hold.
 - `ThreadPoolExecutor.submit`: items start one after the other, in the order of submission.
@@ -20,8 +19,6 @@ What is patched, and why (Python 3.11 to 3.13, freezegun 1.5.5):
 - `subprocess`: polls a real process with real sleeps and real time-outs.
 - `multiprocessing`: a process of its own has a clock of its own; said clearly.
 - the event loop policy: counted threads get a loop on virtual time.
-- `_pytest.timing`: pytest times its tests with the functions that freezegun replaces.
-- `whenever` (Prefect's clock on Python 3.13) is written in Rust, out of freezegun's reach.
 """
 
 from __future__ import annotations
@@ -38,15 +35,14 @@ import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import freezegun
-from freezegun.api import FrozenDateTimeFactory
-
-from simulator.clock import Hold, Real, VirtualClock, Wait, from_micros
+from simulator.clock import Hold, Real, VirtualClock, Wait
 from simulator.errors import NothingToRun, UnsupportedOperation
+from simulator.frozen import frozen
 from simulator.loops import VirtualEventLoopPolicy
+from simulator.replacing import replacing
 
 _local = threading.local()
 
@@ -165,7 +161,7 @@ def installed(
     take over a sleep called from `frame`, and says whether it did.
     """
     with ExitStack() as stack:
-        stack.enter_context(_frozen(clock))
+        stack.enter_context(frozen(clock))
         stack.enter_context(_patched_threads(clock, context))
         stack.enter_context(_patched_sleep(clock, poll))
         stack.enter_context(_real_time_for_the_real_world())
@@ -174,58 +170,6 @@ def installed(
         stack.callback(asyncio.set_event_loop_policy, policy)
         asyncio.set_event_loop_policy(VirtualEventLoopPolicy(clock, counted))
         yield
-
-
-# -- what time it is -------------------------------------------------------------------------------
-
-
-class _TickingFactory(FrozenDateTimeFactory):  # type: ignore[misc]
-    """freezegun's source of time: one microsecond later at every read, atomically."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
-
-    @property
-    def time_to_freeze(self) -> datetime:
-        return from_micros(self._clock.read()).replace(tzinfo=None)
-
-    def __call__(self) -> datetime:
-        return self.time_to_freeze
-
-
-@contextmanager
-def _frozen(clock: VirtualClock) -> Iterator[None]:
-    settings = freezegun.config.settings
-    ignored = settings.default_ignore_list
-    # The default list hands real time to code within five frames of `threading` and `queue`, which
-    # is every thread's target.
-    freezegun.configure(default_ignore_list=[])
-    timing = sys.modules.get("_pytest.timing")
-    timers = {name: vars(timing)[name] for name in _TIMERS if name in vars(timing)} if timing else {}
-    freezer = freezegun.freeze_time(clock.now, real_asyncio=True)
-    try:
-        freezer.start()
-        freezegun.api.freeze_factories[-1] = _TickingFactory(clock)
-        for name, timer in timers.items():
-            setattr(timing, name, timer)
-        with _patched_whenever(clock):
-            yield
-    finally:
-        freezer.stop()
-        freezegun.configure(default_ignore_list=ignored)
-
-
-_TIMERS = ("perf_counter", "sleep", "time")
-
-
-@contextmanager
-def _patched_whenever(clock: VirtualClock) -> Iterator[None]:
-    if sys.version_info < (3, 13):  # Prefect reads `whenever` on 3.13 and up only
-        yield
-        return
-    import whenever
-
-    yield
 
 
 # -- who waits -------------------------------------------------------------------------------------
@@ -423,22 +367,3 @@ def _own_processes_refused() -> Iterator[None]:
 
     with replacing([(process, "start", refuse)]):
         yield
-
-
-@contextmanager
-def replacing(replaced: list[tuple[Any, str, Any]]) -> Iterator[None]:
-    """Set attributes `(owner, name, value)`, and put back at the end what was there before."""
-    before = [(owner, name, vars(owner).get(name, _ABSENT)) for owner, name, _ in replaced]
-    try:
-        for owner, name, value in replaced:
-            setattr(owner, name, value)
-        yield
-    finally:
-        for owner, name, value in reversed(before):
-            if value is _ABSENT:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, value)
-
-
-_ABSENT = object()

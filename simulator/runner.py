@@ -184,8 +184,11 @@ def _listen(
     with popen.stdout as output:
         end = threading.Thread(target=_reap, args=(popen,), daemon=True)
         end.start()
-        for line in output:
-            news.put((popen.pid, json.loads(line)))
+        try:
+            for line in output:
+                news.put((popen.pid, json.loads(line)))
+        except ValueError:  # somebody else wrote there, or half a line was all
+            _signal_group(popen.pid, signal.SIGKILL)
         end.join()
     news.put((popen.pid, None))
 

@@ -282,7 +282,7 @@ def _judge(
     except KeyboardInterrupt:
         raise
     except BaseException as broken:  # pytest.fail() raises a BaseException
-        why = explain(broken, inspect.unwrap(check).__code__)
+        why = explain(broken)
         return Verdict(name, passed=False, message=why.message, where=why.where, runs=why.runs)
     return Verdict(name, passed=True)
 

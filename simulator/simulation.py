@@ -7,6 +7,7 @@ import contextvars
 import difflib
 import gc
 import hashlib
+import os
 import random
 import shutil
 import sqlite3
@@ -406,6 +407,14 @@ class Simulation:
         digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
         return random.Random(int.from_bytes(digest, "big"))
 
+    def setenv(self, **variables: str | Path) -> None:
+        """Set environment variables until the simulation ends, as a deployment's job would."""
+        self._opened()
+        assert self._stack is not None
+        for name, value in variables.items():
+            self._stack.callback(_set_environment, name, os.environ.get(name))
+            os.environ[name] = str(value)
+
     # -- running -----------------------------------------------------------------------------------
 
     def run(self, flow: Flow[..., Any], /, **parameters: Any) -> RunRecord:
@@ -447,11 +456,13 @@ class Simulation:
     ) -> UUID:
         """Order a run of the deployment "flow/deployment", for now or for the instant `at`.
 
-        Returns the id of the flow run. Raises SimulationError for an unknown deployment, or an
-        instant that is naive or in the past.
+        Returns the id of the flow run. Raises SimulationError for an unknown deployment, an
+        instant that is naive or in the past, or parameters that do not fit.
         """
-        from prefect.exceptions import ObjectNotFound
+        from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
         from prefect.states import Scheduled
+
+        from simulator.deploying import refusal
 
         self._opened()
         when = self.now if at is None else _instant("at", at)
@@ -465,9 +476,12 @@ class Simulation:
             raise SimulationError(
                 f"no deployment {deployment!r}{_nearest(deployment, self._deployments())}"
             ) from None
-        run = self._client.create_flow_run_from_deployment(
-            found.id, parameters=parameters, state=Scheduled(scheduled_time=when)
-        )
+        try:
+            run = self._client.create_flow_run_from_deployment(
+                found.id, parameters=parameters, state=Scheduled(scheduled_time=when)
+            )
+        except PrefectHTTPStatusError as error:
+            raise SimulationError(f"run of {deployment!r}: {refusal(error)}") from None
         return run.id
 
     def _deployments(self) -> set[str]:
@@ -499,7 +513,7 @@ class Simulation:
         self._opened()
         self._clock.settle()
         self._send_logs()
-        return History.read(self.folder / "prefect.db")
+        return History.read(self.folder / "prefect.db", now=self.now)
 
     def _send_logs(self) -> None:
         logs, self._logs[:] = list(self._logs), []
@@ -517,6 +531,13 @@ class Simulation:
         if self._warehouse is None:
             self._warehouse = Warehouse(self.folder / "warehouse.duckdb")
         return self._warehouse
+
+
+def _set_environment(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 def _forget() -> None:

@@ -64,6 +64,14 @@ class SimulatedProcess:
             self._ended()
 
 
+class SimulatedJobConfiguration(BaseJobConfiguration):
+    """A job without the settings of its parent as environment variables: it shares its process."""
+
+    @classmethod
+    def _base_environment(cls) -> dict[str, str]:
+        return {}
+
+
 class SimulatedWorkerResult(BaseWorkerResult):
     """The exit code of a simulated process."""
 
@@ -72,6 +80,7 @@ class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     """Prefect's worker; `infrastructure` makes and starts the thread that stands for a process."""
 
     type = "simulated"
+    job_configuration = SimulatedJobConfiguration
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from simulator.cli import Kept, call
 from simulator.display import duration, figure
 from simulator.errors import SimulationError
 from simulator.measures import Measure, share
+from simulator.process import GRACE_SECONDS
 from simulator.results import Results
 from simulator.runner import default_jobs
 from simulator.verdict import VariantResult
@@ -72,7 +73,10 @@ def act(sim, variant, days):
         started = subprocess.Popen(["sleep", "600"])
         fake_simulation.write_down_pid("pids", started.pid)
         fake_simulation.write_down_pid("pids")
-        CODE
+        try:
+            CODE
+        finally:
+            open("restored", "w").close()
 """
 
 
@@ -138,7 +142,7 @@ def is_gone(pid: int) -> bool:
     """Whether a process has ended. One that nobody has reaped yet has ended as well."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
     return state == "Z"
 
@@ -242,7 +246,7 @@ class TestRun:
         define(project, a=meeting.format(name="one"), b=meeting.format(name="two"))
         assert call(["run", "--jobs", "2"]) == 0
 
-    def test_the_output_of_a_process_that_says_nothing_of_its_end(self, project: Path) -> None:
+    def test_what_a_process_leaves_behind_holds_nobody_up(self, project: Path) -> None:
         """A child that outlives its process holds the pipe open: nobody waits for it."""
         define(
             project,
@@ -256,7 +260,7 @@ class TestRun:
         )
         began = time.monotonic()
         assert call(["run"]) == 0
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < GRACE_SECONDS
 
     def test_default_jobs_are_the_cores(self) -> None:
         assert 1 <= default_jobs() <= (os.cpu_count() or 1)
@@ -291,6 +295,25 @@ class TestCrash:
         ]
         assert not list((project / "tmp").iterdir())
 
+    def test_a_process_that_cannot_be_understood_is_ended(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        define(
+            project,
+            a="""
+            @scenario(name="babbling", question="?")
+            def act(sim, days):
+                for pipe in range(3, 20):
+                    try:
+                        os.write(pipe, b"not JSON\\n")
+                    except OSError:
+                        pass
+                time.sleep(600)
+            """,
+        )
+        assert call(["run"]) == 1
+        assert "CRASHED: its process was ended by SIGKILL" in capfd.readouterr().out
+
     def test_an_exception_is_told_with_its_line(
         self, project: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
@@ -306,7 +329,8 @@ class TestCrash:
     def test_a_crash_after_all_is_done_is_a_warning(
         self, project: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        define(project, a=DAILY + "import atexit; atexit.register(os._exit, 9)\n")
+        dying = "import atexit; atexit.register(os._exit, 9); sim.advance("
+        define(project, a=DAILY.replace("sim.advance(", dying))
         assert call(["run"]) == 0
         assert "warning: daily-runs: its process ended with exit code 9 after" in (
             capfd.readouterr().out
@@ -327,6 +351,7 @@ class TestStop:
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
         assert process.returncode == code
+        assert (project / "restored").exists()
         assert err == ""
         assert out.endswith("Stopped. 1 of 3 variants are in results/results.duckdb\n")
         assert re.search(r"^\| verdict +\| holds +\|$", out, re.MULTILINE)
@@ -358,6 +383,7 @@ class TestStop:
         process.kill()
         process.communicate(timeout=30)
         wait_for(lambda: all(is_gone(int(pid)) for pid in pids.read_text().split()))
+        assert (project / "restored").exists()
 
 
 class TestBadInput:

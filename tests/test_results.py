@@ -342,6 +342,10 @@ def test_merging_replaces_the_same_simulation_and_keeps_others(tmp_path):
         ("w", 6),
     ]
     assert query(into, "select distinct variant from measures") == [("w",)]
+    assert query(into, "select variant, error from variants order by 1") == [
+        ("v", "it broke this time"),
+        ("w", ""),
+    ]
 
 
 def test_a_missing_or_broken_part_does_not_lose_the_others(tmp_path):
@@ -354,6 +358,7 @@ def test_a_missing_or_broken_part_does_not_lose_the_others(tmp_path):
         merge([missing, broken, whole], into)
 
     assert counts(into)["variants"] == 1
+    merge([missing, whole], into)
     assert not missing.exists()
 
 

@@ -229,6 +229,7 @@ class TestRunVariant:
         assert result.verdicts == ()
         assert result.error.startswith("ValueError: half-way and more (tests/test_scenario.py:")
         assert "raise ValueError" in result.traceback
+        assert "run_variant" not in result.traceback, "it begins with the user's own code"
         assert result.history is not None, "what happened until then is kept"
         assert len(result.history.runs()) == 2
         assert result.lines() == [f"CRASHED: {result.error}"]
