@@ -1,12 +1,11 @@
 """An hourly parent, and a step in it that is to run once a day."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from pipelines import cadence
 from prefect import Flow
 
+from pipelines import cadence
 from simulator import Simulation
 from simulator.measures import Build, Measure, staleness
 from simulator.records import RunRecord
@@ -26,25 +25,28 @@ UNCHECKED = "24-hour expiry, failed run returned"
 BY_DATE = "key of the date, failure raised"
 CHECKED = "own schedule, cached check"
 
+MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)  # of day 0; hours count from here
+OUTAGE = range(48, 52)  # the hours in which no forecast succeeds: the third night
+
 
 @scenario(
     name="cadence-by-caching",
     question="Why is my daily job an hour later each day, and what does its failure do?",
     lesson=(
         "An expiry of 24 hours counts from the end of the last run, so the next day's run at the "
-        "same hour still finds the result and B moves on by an hour a day. A key made of the date "
-        "keeps the hour. A task that returns a failed FlowRun caches the failure for a day, while "
-        "every parent is Completed; one that raises is tried again an hour later. A schedule of its "
-        "own keeps B's hour too, but its failure then fails every parent until the next day's run."
+        "same hour still finds the result, and B moves on by an hour a day. A key made of the date "
+        "keeps the hour. A task that raises is tried again an hour later; one that returns a failed "
+        "FlowRun caches the failure for a day, while every parent is Completed. On a schedule of its "
+        "own B keeps its hour, but a failure costs a day, and a cached check notices it a day late."
     ),
     patterns=("P10", "P12"),
     days=4,
-    start="2026-01-05T00:00:00Z",
+    start=MIDNIGHT - timedelta(hours=1),
     variants={
         BY_EXPIRY: Variant(cadence.parent_cache_expiry),
         UNCHECKED: Variant(cadence.parent_cache_unchecked),
         BY_DATE: Variant(cadence.parent_cache_date),
-        CHECKED: Variant(cadence.parent_checks_forecast, own_cron="30 23 * * *"),
+        CHECKED: Variant(cadence.parent_checks_forecast, own_cron="0 0 * * *"),
     },
 )
 def cadence_by_caching(sim: Simulation, variant: Variant, days: int) -> None:
@@ -52,23 +54,26 @@ def cadence_by_caching(sim: Simulation, variant: Variant, days: int) -> None:
     sim.takes("load-orders", timedelta(minutes=3))
     sim.takes("daily-forecast", timedelta(minutes=20))
     sim.takes("refresh-dashboard", timedelta(minutes=2))
-    # From late in the third evening until two in the morning, no forecast succeeds.
-    outage = sim.start + timedelta(days=2)
     sim.fail(
         "daily-forecast",
-        between=(outage - timedelta(hours=1), outage + timedelta(hours=2)),
-        error=ConnectionError("the forecasting service is down"),
+        between=(MIDNIGHT + timedelta(hours=OUTAGE.start), MIDNIGHT + timedelta(hours=OUTAGE.stop)),
+        after=timedelta(minutes=10),
+        error=ConnectionError("the forecasting service does not answer"),
     )
     sim.deploy(cadence.load_orders, name="dev")
     sim.deploy(cadence.refresh_dashboard, name="dev")
     sim.deploy(cadence.daily_forecast, name="dev", cron=variant.own_cron)
-    if variant.own_cron is not None:
-        # It has run the evening before.
-        sim.run(cadence.load_orders)
-        sim.trigger("daily-forecast/dev")
-        sim.advance(minutes=30)
+    if variant.own_cron is not None:  # it has been running for a while
+        sim.trigger("load-orders/dev")
+        sim.trigger("daily-forecast/dev", at=sim.start + timedelta(minutes=10))
+    sim.advance_to(MIDNIGHT - timedelta(minutes=10))
     sim.deploy(variant.parent, name="dev", cron="0 * * * *")
-    sim.advance_to(sim.start + timedelta(days=days, minutes=45))
+    sim.advance_to(MIDNIGHT + timedelta(days=days) - timedelta(minutes=1))
+
+
+def hour(run: RunRecord) -> int:
+    """The hour in which a run started, counted from the first midnight."""
+    return (run.start - MIDNIGHT) // timedelta(hours=1)
 
 
 def parents(sim: Simulation) -> list[RunRecord]:
@@ -76,63 +81,105 @@ def parents(sim: Simulation) -> list[RunRecord]:
     return [run for run in sim.runs() if run.flow.startswith("parent-")]
 
 
-def hours(sim: Simulation, state: str = "Completed") -> list[tuple[int, int]]:
-    """The day (from 0) and the hour in which each forecast that ended in `state` started."""
-    return [_day_and_hour(sim, run.start) for run in sim.runs("daily-forecast", state=state)]
+def forecasts(sim: Simulation, state: str) -> list[int]:
+    """The hours of the forecasts that ended in `state`, from the first midnight on."""
+    runs = sim.runs("daily-forecast", state=state)
+    return [hour(run) for run in runs if run.start >= MIDNIGHT]
 
 
-def _day_and_hour(sim: Simulation, instant: datetime) -> tuple[int, int]:
-    since = instant - sim.start
-    return since.days, since.seconds // 3600
-
-
-def dashboards(sim: Simulation) -> list[tuple[datetime, datetime | None]]:
-    """Each refresh of the dashboard: when, and how old its forecast was made."""
+def dashboards(sim: Simulation) -> list[tuple[datetime, datetime]]:
+    """Each refresh of the dashboard: when it was built, and when its forecast had been."""
     return sim.warehouse.query(
         "select built_at, forecast_built_at from marts.dashboard order by built_at"
     )
 
 
+def oldest(sim: Simulation) -> timedelta:
+    """The age of the oldest forecast that a dashboard has shown."""
+    return max(built - forecast for built, forecast in dashboards(sim))
+
+
 @cadence_by_caching.expect()
-def a_and_c_run_in_order_every_hour(sim, days, variant):
-    assert len(parents(sim)) == 24 * days
+def a_and_c_run_every_hour_in_order(sim, days):
+    assert [hour(run) for run in parents(sim)] == list(range(24 * days))
     for run in parents(sim):
+        steps = [child for child in run.children if child.flow != "daily-forecast"]
         if run.state == "Completed":
-            steps = [child for child in run.children if child.flow != "daily-forecast"]
             assert [step.flow for step in steps] == ["load-orders", "refresh-dashboard"], run
             assert steps[0].end <= steps[1].start, run
+        else:
+            assert [step.flow for step in steps] == ["load-orders"], run
 
 
 @cadence_by_caching.expect(BY_EXPIRY)
 def the_daily_job_is_an_hour_later_each_day(sim, days):
-    # Day 0 hour 1, day 1 hour 2, and after the outage wherever it first succeeded, and on.
-    completed = hours(sim)
-    for (day, hour), (next_day, next_hour) in zip(completed, completed[1:], strict=False):
-        assert (next_day, next_hour) == (day + 1, hour + 1), completed
+    completed, failed, at = [], [], 0
+    while at < 24 * days:
+        (failed if at in OUTAGE else completed).append(at)
+        at += 1 if at in OUTAGE else 25
+    assert forecasts(sim, "Completed") == completed
+    assert forecasts(sim, "Failed") == failed
 
 
 @cadence_by_caching.expect(BY_DATE)
 def the_daily_job_keeps_its_hour(sim, days):
-    completed = hours(sim)
-    expected = [(day, 2 if day == 2 else 0) for day in range(days + 1)]
-    assert completed == [(0, 1), *expected[1:]], completed
+    expected = [OUTAGE.stop if at in OUTAGE else at for at in range(0, 24 * days, 24)]
+    assert forecasts(sim, "Completed") == expected
+    assert forecasts(sim, "Failed") == [at for at in OUTAGE if at < 24 * days]
 
 
 @cadence_by_caching.expect(UNCHECKED)
-def a_failed_run_is_cached_like_any_other(sim):
+def a_failed_run_is_cached_like_any_other(sim, days):
+    expected = list(range(0, 24 * days, 25))
+    assert forecasts(sim, "Completed") == [at for at in expected if at not in OUTAGE]
+    assert forecasts(sim, "Failed") == [at for at in expected if at in OUTAGE]
+
+
+@cadence_by_caching.expect(UNCHECKED)
+def every_parent_is_completed(sim):
     for run in parents(sim):
         assert run.state == "Completed", run
 
 
-def _forecast_hours(sim: Simulation) -> Iterator[tuple[int, int]]:
-    for run in sim.runs("daily-forecast"):
-        yield _day_and_hour(sim, run.start)
+@cadence_by_caching.expect(BY_EXPIRY, BY_DATE)
+def a_parent_fails_with_its_forecast_and_the_next_one_tries_again(sim):
+    failed = [hour(run) for run in parents(sim) if run.state == "Failed"]
+    assert failed == forecasts(sim, "Failed")
+
+
+@cadence_by_caching.expect(CHECKED)
+def the_daily_job_keeps_its_own_hour(sim, days):
+    expected = list(range(0, 24 * days, 24))
+    assert forecasts(sim, "Completed") == [at for at in expected if at not in OUTAGE]
+    assert forecasts(sim, "Failed") == [at for at in expected if at in OUTAGE]
+
+
+@cadence_by_caching.expect(CHECKED)
+def the_failure_is_noticed_a_day_late(sim, days):
+    failed = [hour(run) for run in parents(sim) if run.state == "Failed"]
+    assert failed == [at + 24 for at in forecasts(sim, "Failed") if at + 24 < 24 * days]
+
+
+@cadence_by_caching.expect(UNCHECKED, CHECKED)
+def a_failure_leaves_the_dashboard_with_a_forecast_of_two_days(sim, days):
+    if days > 3:
+        assert timedelta(hours=45) < oldest(sim) < timedelta(hours=51)
+
+
+@cadence_by_caching.expect(BY_EXPIRY, BY_DATE)
+def the_dashboard_never_shows_a_forecast_much_older_than_a_day(sim):
+    assert oldest(sim) < timedelta(hours=29)
+
+
+@cadence_by_caching.expect()
+def the_tables_agree_with_the_runs(sim):
+    ((made,),) = sim.warehouse.query("select count(*) from marts.forecasts")
+    assert made == len(sim.runs("daily-forecast", state="Completed"))
+    assert len(dashboards(sim)) == len(sim.runs("refresh-dashboard", state="Completed"))
 
 
 @cadence_by_caching.measure
 def age_of_the_forecast(sim) -> Measure:
     return staleness(
-        Build(built_at=built, newest_loaded_at=forecast)
-        for built, forecast in dashboards(sim)
-        if forecast is not None
+        Build(built_at=built, newest_loaded_at=forecast) for built, forecast in dashboards(sim)
     )

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pipelines import random_failure
 from prefect import Flow
 
+from pipelines import random_failure
 from simulator import Simulation
 from simulator.measures import Measure, skipped_cleanups
 from simulator.scenario import scenario

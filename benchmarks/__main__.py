@@ -1,0 +1,98 @@
+"""What a simulated day costs, as ratios within one run: `make bench`.
+
+An hourly parent with three `run_deployment` children lives through a simulated day: 96 flow runs
+through the scheduler, the worker and the polls. Beside it, in the same simulation, 96 bare subflows
+of one parent: what Prefect's engine and server cost without any of that. Heartbeats are off for both.
+
+Figures in seconds say something about the machine, and only the ratio about the simulator.
+"""
+
+import resource
+import time
+from collections.abc import Callable
+
+from prefect import flow
+from prefect.deployments import run_deployment
+
+HOURS = 24
+CHILDREN = 3
+RUNS = HOURS * (1 + CHILDREN)
+TARGET = 3.0
+ROUNDS = 3
+
+real = [time.perf_counter]  # in a list, where the simulation's clock does not reach it
+
+
+@flow
+def child(number: int = 0) -> None:
+    """Do nothing."""
+
+
+@flow
+def parent() -> None:
+    """Order three children, one after the other."""
+    for number in range(CHILDREN):
+        run_deployment("child/dev", parameters={"number": number})
+
+
+@flow
+def bare() -> None:
+    """Do nothing."""
+
+
+@flow
+def subflows() -> None:
+    """As many subflows as the day has flow runs."""
+    for _ in range(RUNS):
+        bare()
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Real seconds."""
+    began = real[0]()
+    work()
+    return real[0]() - began
+
+
+def one_round() -> tuple[float, float, float]:
+    """Real seconds of start-up, of the bare subflows, and of the simulated day."""
+    from simulator import Simulation
+
+    began = real[0]()
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        opened = real[0]() - began
+        plain = timed(lambda: sim.run(subflows))
+        sim.deploy(child, name="dev")
+        sim.deploy(parent, name="dev", cron="0 * * * *")
+        day = timed(lambda: sim.advance(hours=HOURS, minutes=5))
+        assert len(sim.runs("bare")) == RUNS
+        assert len(sim.runs("parent", state="Completed")) == HOURS
+        assert len(sim.runs("child", state="Completed")) == HOURS * CHILDREN
+    return opened, plain, day
+
+
+def main() -> None:
+    """Run the rounds and print the medians."""
+    first = timed(_import)
+    rounds = [one_round() for _ in range(ROUNDS)]
+    opened, plain, day = (sorted(figures)[ROUNDS // 2] for figures in zip(*rounds, strict=True))
+    ratio = sorted(one[2] / one[1] for one in rounds)[ROUNDS // 2]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"import of everything             {first:8.2f} s")
+    print(f"start-up of a simulation         {opened:8.2f} s   (median of {ROUNDS})")
+    print(
+        f"{RUNS} bare subflows                 {plain:8.2f} s   {plain / RUNS * 1000:5.0f} ms each"
+    )
+    print(f"{RUNS} runs of a simulated day       {day:8.2f} s   {day / RUNS * 1000:5.0f} ms each")
+    print(f"ratio day / bare                 {ratio:8.2f}     (target: at most {TARGET:g})")
+    print(f"simulated seconds per real one   {HOURS * 3600 / day:8.0f}")
+    print(f"peak memory                      {memory:8.0f} MiB")
+
+
+def _import() -> None:
+    import simulator.server
+    import simulator.warehouse  # noqa: F401  imported for its time alone
+
+
+if __name__ == "__main__":
+    main()

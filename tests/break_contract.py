@@ -1,0 +1,252 @@
+"""Breaks the clock's contract on purpose, one point at a time, and tells which test notices.
+
+    python -m tests.break_contract            # all of them: some minutes
+    python -m tests.break_contract ticks ...  # some, by name
+
+Each break is a small change of the source, made in a copy of the repository. A break that no test
+notices is an error (exit code 1), and so is one whose text no longer occurs in the source.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TESTS = ("tests/test_contract.py", "tests/test_clock.py")
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Break:
+    """One point of the contract, and a change that breaks it."""
+
+    name: str
+    point: str
+    file: str
+    old: str
+    new: str
+
+
+BREAKS = [
+    Break(
+        "sqlite-now",
+        "1 SQL now() in Prefect's SQLite reads the clock",
+        "patches.py",
+        'if not arguments or arguments[0] == "now":',
+        "if False:",
+    ),
+    Break(
+        "duckdb-now",
+        "1 SQL now() in DuckDB reads the clock",
+        "simulation.py",
+        "warehouse.installed(lambda: clock.now, self.folder)",
+        "warehouse.installed(lambda: self.start, self.folder)",
+    ),
+    Break(
+        "python-now",
+        "1 Python's clocks read the clock",
+        "runnable.py",
+        "        freezegun.api.freeze_factories[-1] = _TickingFactory(clock)\n",
+        "",
+    ),
+    Break(
+        "thread-counts",
+        "2 a thread that runs flow code holds the clock from its start",
+        "runnable.py",
+        "    clock.hold(hold)\n    starter",
+        "    starter",
+    ),
+    Break(
+        "request-counts",
+        "2 a request in flight holds the clock",
+        "server.py",
+        "settle = self.expect(name)",
+        "settle = lambda: None",
+    ),
+    Break(
+        "message-counts",
+        "2 an event on its way holds the clock",
+        "broker.py",
+        "        if _ledger is not None:\n            self._pending",
+        "        if False:\n            self._pending",
+    ),
+    Break(
+        "real-pipe-counts",
+        "2 a loop that waits for a real file holds the clock",
+        "loops.py",
+        "if len(self.get_map()) > 1:",
+        "if False:",
+    ),
+    Break(
+        "real-subprocess",
+        "2 a real subprocess takes real time",
+        "runnable.py",
+        '[(subprocess, "time", real), (subprocess, "_time", Real.monotonic)],',
+        "[],",
+    ),
+    Break(
+        "jump",
+        "3 time jumps to the earliest timer",
+        "clock.py",
+        "                self._move_to(when)\n",
+        "",
+    ),
+    Break(
+        "order",
+        "4 timers of one instant fire in the order of their making",
+        "clock.py",
+        "return (self.when, self.sequence) < (other.when, other.sequence)",
+        "return (self.when, -self.sequence) < (other.when, -other.sequence)",
+    ),
+    Break(
+        "quiescence",
+        "4 each wake runs to quiescence before the next",
+        "clock.py",
+        "                self.settle()\n                if done is not None",
+        "                if done is not None",
+    ),
+    Break(
+        "hand-over",
+        "5 whoever wakes a thread takes the hold on its behalf",
+        "clock.py",
+        "            self._holds.add(wait.hold)\n            self._progress += 1\n            wait.open()",
+        "            wait.open()",
+    ),
+    Break(
+        "stall",
+        "6 a stall raises an error",
+        "clock.py",
+        "            if remaining <= 0:\n",
+        "            if False:\n",
+    ),
+    Break(
+        "stall-names-holders",
+        "6 the error names who holds the clock, and where",
+        "clock.py",
+        'return f"{self.name}{standing_at(self.ident)}"',
+        "return self.name",
+    ),
+    Break(
+        "nothing-to-run",
+        "6 waiting for what can never happen is said at once",
+        "clock.py",
+        "                    if end is None:\n                        raise",
+        "                    if False:\n                        raise",
+    ),
+    Break(
+        "ticks",
+        "7 the clock never shows the same instant twice",
+        "clock.py",
+        "            self._micros = micros + 1\n",
+        "",
+    ),
+    Break(
+        "restores-functions",
+        "8 leaving restores patched functions",
+        "runnable.py",
+        "                setattr(owner, name, value)\n\n\n_ABSENT",
+        "                pass\n\n\n_ABSENT",
+    ),
+    Break(
+        "restores-policy",
+        "8 leaving restores the event loop policy",
+        "runnable.py",
+        "        stack.callback(asyncio.set_event_loop_policy, policy)\n",
+        "",
+    ),
+    Break(
+        "restores-environment",
+        "8 leaving restores the environment",
+        "simulation.py",
+        "            self._stack.callback(_set_environment, name, os.environ.get(name))\n",
+        "",
+    ),
+    Break(
+        "restores-threads",
+        "8 leaving ends every thread",
+        "simulation.py",
+        "        self._clock.close(SimulationEnded)\n",
+        "",
+    ),
+    Break(
+        "deletes-its-folder",
+        "8 leaving deletes the database",
+        "simulation.py",
+        "        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)\n",
+        "",
+    ),
+    Break(
+        "interrupts",
+        "time-outs: a sleeping flow is interrupted at its deadline",
+        "patches.py",
+        "and is_main(thread) and",
+        "and False and",
+    ),
+    Break(
+        "interrupts-only-main",
+        "time-outs: nothing interrupts a sleep in a pool's thread",
+        "patches.py",
+        "and is_main(thread) and",
+        "and",
+    ),
+    Break(
+        "one-origin",
+        "time-outs: the loop's time is `time.monotonic()`",
+        "loops.py",
+        "        return time.monotonic()\n",
+        "        return time.monotonic() - 1e6\n",
+    ),
+]
+
+
+def main(names: list[str]) -> int:
+    """Make the breaks of these names (none: all). Returns the exit code."""
+    chosen = [one for one in BREAKS if not names or one.name in names]
+    missed = 0
+    for one in chosen:
+        noticed = notice(one)
+        missed += noticed is None
+        print(f"{one.name:22} {one.point:62} {noticed or 'NOT NOTICED'}", flush=True)
+    print(f"{len(chosen) - missed} noticed, {missed} not")
+    return 1 if missed else 0
+
+
+def notice(one: Break) -> str | None:
+    """The first test that fails when the contract is broken so; None if all pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        ignored = shutil.ignore_patterns(".git", ".venv*", "results", "target", "__pycache__")
+        shutil.copytree(REPOSITORY, copy, ignore=ignored)
+        source = copy / "simulator" / one.file
+        text = source.read_text()
+        if text.count(one.old) != 1:
+            sys.exit(f"break {one.name!r}: its text occurs {text.count(one.old)} times, not once")
+        source.write_text(text.replace(one.old, one.new))
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p",
+                   "no:cacheprovider", "--no-header", *TESTS]  # fmt: skip
+        try:
+            outcome = subprocess.run(
+                command,
+                cwd=copy,
+                env=os.environ | {"PYTHONPATH": str(copy)},
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return "(hangs)"
+        if outcome.returncode == 0:
+            return None
+        failed = re.search(r"^(?:FAILED|ERROR) (\S+)", outcome.stdout, re.MULTILINE)
+        return failed[1] if failed else f"(exit code {outcome.returncode})"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
