@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -55,6 +55,8 @@ def call(arguments: Sequence[str]) -> int:
         code = app(list(arguments), prog_name="simulate", standalone_mode=False)
     except SimulationError as wrong:
         return _refuse(str(wrong))
+    except KeyboardInterrupt:  # before anything had begun
+        return 130
     except Exception as wrong:
         # Typer's own errors; their class has no public name in every version of it.
         if not hasattr(wrong, "format_message"):
@@ -210,23 +212,27 @@ class Kept:
     def write(self) -> str:
         """Write what waits. Returns what is in the way, else nothing."""
         try:
-            while self.unwritten:
-                result = self.unwritten[0]
-                self._results.add(
-                    result.scenario,
-                    result.variant,
-                    result.seed,
-                    result.history,
-                    result.measures,
-                    result.verdicts,
-                    error=result.error,
-                    days=result.days,
-                    real_seconds=result.real_seconds,
-                )
-                self.unwritten.pop(0)
+            with _signals_later():
+                self._write_all()
         except SimulationError as wrong:
             return str(wrong)
         return ""
+
+    def _write_all(self) -> None:
+        while self.unwritten:
+            result = self.unwritten[0]
+            self._results.add(
+                result.scenario,
+                result.variant,
+                result.seed,
+                result.history,
+                result.measures,
+                result.verdicts,
+                error=result.error,
+                days=result.days,
+                real_seconds=result.real_seconds,
+            )
+            self.unwritten.pop(0)
 
 
 def _make_writable(out: Path) -> None:
@@ -246,11 +252,34 @@ def _termination_as_interrupt() -> Iterator[None]:
     def terminated(*_: object) -> None:
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, terminated)
+    with _handled(terminated, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """Put off Ctrl-C and SIGTERM until the end: DuckDB makes an error of its own out of them."""
+    came: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        came.append(number)
+
+    try:
+        with _handled(note, signal.SIGINT, signal.SIGTERM):
+            yield
+    finally:
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextmanager
+def _handled(handler: Callable[..., None], *numbers: signal.Signals) -> Iterator[None]:
+    before = [(number, signal.signal(number, handler)) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handling in before:
+            signal.signal(number, handling)
 
 
 if __name__ == "__main__":

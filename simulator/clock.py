@@ -46,7 +46,9 @@ class Real:
 
 def to_micros(instant: datetime) -> int:
     """Microseconds from the epoch to an aware `instant`."""
-    return (instant - EPOCH) // timedelta(microseconds=1)
+    # Prefect's own are pendulum's, whose differences are of another kind.
+    since: timedelta = datetime.__sub__(instant, EPOCH)
+    return since // timedelta(microseconds=1)
 
 
 def from_micros(micros: int) -> datetime:
@@ -54,19 +56,37 @@ def from_micros(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=micros)
 
 
+class Mortal(Protocol):
+    """What may die with all its threads: a process that is simulated by some of them."""
+
+    dead: bool
+
+
 class Hold:
     """One reason why time may not move now.
 
     `ident` is the thread that stands behind it, if any. A `background` thread serves the others: it
-    is asked to end after them, and not interrupted.
+    is asked to end after them, and not interrupted. A thread of a dead `process` stays parked until
+    the clock is closed, whatever it waits for.
     """
 
-    __slots__ = ("background", "ident", "name")
+    __slots__ = ("background", "ident", "name", "process")
 
-    def __init__(self, name: str, ident: int | None = None, background: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        ident: int | None = None,
+        background: bool = False,
+        process: Mortal | None = None,
+    ) -> None:
         self.name = name
         self.ident = ident
         self.background = background
+        self.process = process
+
+    @property
+    def dead(self) -> bool:
+        return self.process is not None and self.process.dead
 
     def __repr__(self) -> str:
         return f"{self.name}{standing_at(self.ident)}"
@@ -151,7 +171,8 @@ class VirtualClock:
         # jumped, after every change of it.
         self.followers: list[Callable[[int, bool], None]] = []
         self._micros = to_micros(start)
-        self._mutex = _thread.allocate_lock()
+        # Reentrant: a finalizer may log, or wake somebody, in the middle of any of what follows.
+        self._mutex = threading.RLock()
         self._timers: list[Timer] = []
         self._sequence = itertools.count()
         self._sources: list[Source] = []
@@ -254,9 +275,7 @@ class VirtualClock:
             raise wait.error
         return not wait.timed_out
 
-    def wake(
-        self, wait: Wait, error: BaseException | type[BaseException] | None = None
-    ) -> bool:
+    def wake(self, wait: Wait, error: BaseException | type[BaseException] | None = None) -> bool:
         """Wake a waiting thread, now or before it parks. False if it was awake already.
 
         From here on the woken thread holds the clock, whenever the operating system gets to it.
@@ -265,7 +284,7 @@ class VirtualClock:
             return self._wake(wait, error)
 
     def _wake(self, wait: Wait, error: BaseException | type[BaseException] | None) -> bool:
-        if wait.woken:
+        if wait.woken or (wait.hold.dead and (error is None or error is not self.closing)):
             return False
         wait.woken = True
         wait.error = error
@@ -279,7 +298,7 @@ class VirtualClock:
 
     def _time_out(self, wait: Wait) -> None:
         with self._mutex:
-            if not wait.woken:
+            if not wait.woken and not wait.hold.dead:
                 wait.timed_out = True
                 self._wake(wait, None)
 

@@ -52,9 +52,7 @@ def checked(duration: Duration) -> Duration:
     """`duration` itself, if it is one. Raises SimulationError for what is not, or is negative."""
     if isinstance(duration, timedelta):
         if duration < timedelta(0):
-            raise SimulationError(
-                f"a duration of {duration.total_seconds():g} s must be 0 or more"
-            )
+            raise SimulationError(f"a duration of {duration.total_seconds():g} s must be 0 or more")
         return duration
     if isinstance(duration, Sequence) and not isinstance(duration, str):
         if not duration:

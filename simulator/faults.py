@@ -34,9 +34,7 @@ class Step:
     def dice(self, seed: int, purpose: str) -> random.Random:
         """Random numbers for this step and `purpose` alone."""
         cycle = self.cycle.isoformat(timespec="seconds")
-        return random.Random(
-            f"{seed}/{purpose}/{self.name}/{cycle}/{self.within}/{self.attempt}"
-        )
+        return random.Random(f"{seed}/{purpose}/{self.name}/{cycle}/{self.within}/{self.attempt}")
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,18 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
     # The default list hands real time to code within five frames of `threading` and `queue`, which
     # is every thread's target.
     freezegun.configure(default_ignore_list=[])
+
+    def now() -> datetime.datetime:  # naive UTC, as freezegun keeps it
+        return from_micros(clock.read()).replace(tzinfo=None)
+
     timing = sys.modules.get("_pytest.timing")
-    timers = {name: vars(timing)[name] for name in _TIMERS if name in vars(timing)} if timing else {}
+    timers = (
+        {name: vars(timing)[name] for name in _TIMERS if name in vars(timing)} if timing else {}
+    )
     freezer = freezegun.freeze_time(clock.now, real_asyncio=True)
     try:
         freezer.start()
-        api.freeze_factories[-1] = _TickingFactory(clock)
+        api.freeze_factories[-1] = now  # type: ignore[call-overload]
         for name, timer in timers.items():
             setattr(timing, name, timer)
         with _patched_pydantic(), _patched_whenever(clock):
@@ -54,21 +60,6 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
 
 
 _TIMERS = ("perf_counter", "sleep", "time")
-
-
-class _TickingFactory(api.FrozenDateTimeFactory):  # type: ignore[misc]
-    """freezegun's source of time: one microsecond later at every read, atomically."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
-
-    @property
-    def time_to_freeze(self) -> datetime.datetime:
-        """The time, naive UTC, as freezegun keeps it."""
-        return from_micros(self._clock.read()).replace(tzinfo=None)
-
-    def __call__(self) -> datetime.datetime:
-        return self.time_to_freeze
 
 
 @contextmanager

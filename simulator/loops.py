@@ -29,18 +29,19 @@ class VirtualSelector(selectors.DefaultSelector):
         self.loop: VirtualEventLoop | None = None
         self.hold: Hold | None = None
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.hold is not None and self.hold.dead:
+            self._clock.park(Wait(self._clock, self.hold))
         if self.hold is None or (timeout is not None and timeout <= 0):
             return super().select(timeout)
         if len(self.get_map()) > 1:
             return super().select(None)
+        wait = LoopWait(self._clock, self.hold, self._poke)
         with self._mutex:
             if self._woken:
                 self._woken = False
                 return super().select(0)
-            wait = self._wait = LoopWait(self._clock, self.hold, self._poke)
+            self._wait = wait
         self._clock.park(wait, timeout, block=False)
         try:
             return super().select(None if wait.parked else 0)
@@ -48,6 +49,8 @@ class VirtualSelector(selectors.DefaultSelector):
             with self._mutex:
                 self._wait = None
                 self._woken = False
+            if self.hold.dead and not wait.woken:  # something came in for it: it does not hear
+                wait.block()
             self._clock.unpark(wait)
 
     def wake(self) -> None:
@@ -74,6 +77,7 @@ class LoopWait(Wait):
         self._poke = poke
 
     def open(self) -> None:
+        super().open()
         self._poke()
 
 
@@ -126,9 +130,7 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
 class VirtualEventLoopPolicy(asyncio.DefaultEventLoopPolicy):
     """Gives counted threads a virtual loop, and every other thread what it had before."""
 
-    def __init__(
-        self, clock: VirtualClock, counted: Callable[[], Hold | None]
-    ) -> None:
+    def __init__(self, clock: VirtualClock, counted: Callable[[], Hold | None]) -> None:
         super().__init__()
         self._clock = clock
         self._counted = counted

@@ -1,4 +1,8 @@
-"""Tells running flows that they have been suspended, as Prefect's observer threads do."""
+"""Tells those who run flows that a run has been suspended or is to be cancelled.
+
+Prefect hears of both through a websocket, within milliseconds. Here it is read from the database
+whenever something has been written, and told before time moves.
+"""
 
 from __future__ import annotations
 
@@ -14,51 +18,81 @@ from prefect.states import Suspended
 from simulator.clock import VirtualClock, to_micros
 
 
-class Suspensions:
-    """The running flow runs that can be suspended from outside. A source of the clock's events.
+class Observer:
+    """Watches flow runs for one state. A source of the clock's events.
 
-    Prefect hears of a suspension through a websocket; here it is read from the database whenever
-    something has been written, and told before time moves.
+    `condition` is the state, as a condition on Prefect's table of flow runs.
     """
 
     def __init__(
-        self, clock: VirtualClock, database: sqlite3.Connection, changes: Callable[[], int]
+        self,
+        condition: str,
+        clock: VirtualClock,
+        database: sqlite3.Connection,
+        written: Callable[[], int],
     ) -> None:
+        self._condition = condition
         self._clock = clock
         self._database = database
-        self._changes = changes
-        self._asked = -1
-        self._requests: dict[str, Any] = {}
-        self._suspended: list[str] = []
+        self._written = written
+        self._seen: int | None = None
+        self._watched: dict[str, Callable[[], object]] = {}
+        self._entered: list[str] = []
+
+    def watch(self, flow_run_id: UUID, tell: Callable[[], object]) -> None:
+        """Call `tell`, from the driving thread, once the run has entered the state."""
+        self._watched[str(flow_run_id)] = tell
+        self._seen = None
+
+    def forget(self, flow_run_id: UUID) -> None:
+        self._watched.pop(str(flow_run_id), None)
+
+    def next_instant(self) -> int | None:
+        written = self._written()
+        if self._seen != written:
+            self._seen = written
+            self._entered = self._look()
+        return to_micros(self._clock.now) if self._entered else None
+
+    def _look(self) -> list[str]:
+        if not self._watched:
+            return []
+        marks = ", ".join("?" * len(self._watched))
+        query = (
+            f"select id from flow_run where id in ({marks}) and {self._condition} order by rowid"
+        )
+        return [row[0] for row in self._database.execute(query, list(self._watched))]
+
+    def fire(self) -> None:
+        tell = self._watched.pop(self._entered.pop(0), None)
+        if tell is not None:
+            tell()
+
+
+class Suspensions(Observer):
+    """The running flow runs that can be suspended from outside."""
+
+    def __init__(
+        self, clock: VirtualClock, database: sqlite3.Connection, written: Callable[[], int]
+    ) -> None:
+        suspended = "state_type = 'PAUSED' and state_name = 'Suspended'"
+        super().__init__(suspended, clock, database, written)
 
     @contextmanager
     def observe(self, flow_run_id: UUID, request: Any, **_: Any) -> Iterator[None]:
         """Watch `flow_run_id` for the length of a `with` block."""
-        self._requests[str(flow_run_id)] = request
+        state: State[Any] = Suspended()
+        self.watch(flow_run_id, lambda: request.mark_requested(state))
         try:
             yield
         finally:
-            del self._requests[str(flow_run_id)]
+            self.forget(flow_run_id)
 
-    def next_instant(self) -> int | None:
-        if self._asked != self._changes():
-            self._asked = self._changes()
-            running = list(self._requests)
-            marks = ", ".join("?" * len(running))
-            self._suspended = [
-                row[0]
-                for row in self._database.execute(
-                    f"select id from flow_run where id in ({marks})"
-                    " and state_type = 'PAUSED' and state_name = 'Suspended'",
-                    running,
-                )
-                if not self._requests[row[0]].is_requested()
-            ]
-        return to_micros(self._clock.now) if self._suspended else None
 
-    def fire(self) -> None:
-        state: State[Any] = Suspended()
-        for flow_run_id in self._suspended:
-            if flow_run_id in self._requests:
-                self._requests[flow_run_id].mark_requested(state)
-        self._suspended = []
+class Cancellations(Observer):
+    """The running flow runs that can be cancelled from outside."""
+
+    def __init__(
+        self, clock: VirtualClock, database: sqlite3.Connection, written: Callable[[], int]
+    ) -> None:
+        super().__init__("state_type = 'CANCELLING'", clock, database, written)

@@ -37,7 +37,6 @@ from prefect.events.clients import EventsClient, PrefectEventsClient
 from prefect.server.database import configurations as prefect_databases
 from prefect.server.database import dependencies as prefect_dependencies
 from prefect.types import _datetime as prefect_datetime
-from prefect.types import _datetime as prefect_datetime
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -65,7 +64,9 @@ class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
         if not arguments or arguments[0] == "now":
             arguments = (self.now().replace(tzinfo=None).isoformat(sep=" "), *arguments[1:])
         marks = ", ".join("?" * (len(arguments) + 1))
-        return _plain_sqlite().execute(f"select strftime({marks})", (form, *arguments)).fetchone()[0]
+        return (
+            _plain_sqlite().execute(f"select strftime({marks})", (form, *arguments)).fetchone()[0]
+        )
 
     @asynccontextmanager
     async def begin_transaction(
@@ -94,7 +95,10 @@ def database(url: str, now: Callable[[], datetime]) -> Iterator[VirtualSqlite]:
     configuration = VirtualSqlite(connection_url=url)
     configuration.now = now  # type: ignore[method-assign]
     dependencies.update(
-        database_config=configuration, query_components=None, orm=before["orm"], interface_class=None
+        database_config=configuration,
+        query_components=None,
+        orm=before["orm"],
+        interface_class=None,
     )
     # Every statement would cross to a thread of the connection's own and back; turns are taken
     # anyway. Half of the server's time went there.
@@ -227,14 +231,23 @@ _call_with_parameters = prefect_flow_engine.call_with_parameters
 def _interrupting(clock: VirtualClock) -> Callable[..., None]:
     send = prefect_cancellation._send_exception_to_thread
 
-    def _send_exception_to_thread(
-        thread: threading.Thread, exc_type: type[BaseException]
-    ) -> None:
+    def _send_exception_to_thread(thread: threading.Thread, exc_type: type[BaseException]) -> None:
         if thread.ident is not None and is_main(thread) and clock.interrupt(thread.ident, exc_type):
             return
         send(thread, exc_type)
 
     return _send_exception_to_thread
+
+
+_send_exception_to_thread = prefect_cancellation._send_exception_to_thread
+
+
+def raise_in(thread: threading.Thread, error: type[BaseException]) -> None:
+    """Raise `error` in a thread that is running, at its next step, if it has not ended."""
+    try:
+        _send_exception_to_thread(thread, error)
+    except ValueError:
+        pass
 
 
 def mark_main(thread: threading.Thread) -> None:

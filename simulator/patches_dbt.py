@@ -110,11 +110,19 @@ def shared_dbt(scratch: Path) -> Iterator[None]:
         with replacing(replaced):
             yield
     finally:
-        release()
+        release(interrupt=True)
 
 
-def release() -> None:
-    """Close the DuckDB file that dbt keeps open, once no invocation is running."""
+def release(*, interrupt: bool = False) -> None:
+    """Close the DuckDB file that dbt keeps open, once no invocation is running.
+
+    With `interrupt`, a statement that is running is stopped rather than waited for.
+    """
+    if interrupt:
+        for adapter in list(FACTORY.adapters.values()):
+            for connection in list(adapter.connections.thread_connections.values()):
+                with suppress(Exception):  # it may be closing itself
+                    connection.handle.cursor().interrupt()
     with turn:
         if _connections._ENV is not None:
             _connections._ENV.close()
@@ -132,7 +140,7 @@ def _options(scratch: Path) -> list[tuple[set[str], list[str]]]:
         ({"--write-json", "--no-write-json", "parse", "compile", "docs"}, ["--no-write-json"]),
         ({"--target-path"}, ["--target-path", str(scratch / "target")]),
         ({"--log-path"}, ["--log-path", str(scratch / "logs")]),
-        ({"--send-anonymous-usage-stats"}, ["--no-send-anonymous-usage-stats"]),
+        (set(), ["--no-send-anonymous-usage-stats"]),  # simulated use is no use
     ]
 
 
@@ -153,8 +161,6 @@ def _one_at_a_time(
                 added += option
         with turn:
             outcome = invoke(runner, [*args, *added], **kwargs)
-            if outcome.exception is not None:
-                pass
         if outcome.exception is not None and not isinstance(outcome.exception, Exception):
             raise outcome.exception
         return outcome
@@ -174,17 +180,6 @@ def _in_environment(option: str) -> bool:
     """Whether dbt reads `option` from a variable that is set."""
     name = option.lstrip("-").replace("-", "_").upper()
     return f"DBT_{name}" in os.environ or f"DBT_ENGINE_{name}" in os.environ
-
-
-def _interrupt() -> None:
-    """Stop what an invocation that ended early left running in dbt's threads.
-
-    The next one would fail with "connection is busy", and leaving Python would abort it.
-    """
-    for adapter in list(FACTORY.adapters.values()):
-        for connection in list(adapter.connections.thread_connections.values()):
-            with suppress(Exception):
-                connection.handle.cursor().interrupt()
 
 
 def _after_release(

@@ -43,11 +43,11 @@ class DeploymentPolls:
     """All sleepers between two polls of `run_deployment`. A source of the clock's events."""
 
     def __init__(
-        self, clock: VirtualClock, database: sqlite3.Connection, changes: Callable[[], int]
+        self, clock: VirtualClock, database: sqlite3.Connection, written: Callable[[], int]
     ) -> None:
         self._clock = clock
         self._database = database
-        self._changes = changes
+        self._written = written
         self._asked = -1
         self._sleepers: list[_Sleeper] = []
 
@@ -63,8 +63,11 @@ class DeploymentPolls:
         until = None
         if deadline is not None:
             until = now + max(0, round((deadline - time.monotonic()) * 1e6))
-        self._add(flow_run_id, now, seconds, until, lambda: self._clock.wake(wait))
-        self._clock.park(wait)
+        sleeper = self._add(flow_run_id, now, seconds, until, lambda: self._clock.wake(wait))
+        try:
+            self._clock.park(wait)
+        finally:
+            self._drop(sleeper)  # it may have been interrupted
         return True
 
     async def asleep(self, flow_run_id: str, seconds: float) -> None:
@@ -86,8 +89,7 @@ class DeploymentPolls:
         try:
             await woken
         finally:
-            if sleeper in self._sleepers:
-                self._sleepers.remove(sleeper)
+            self._drop(sleeper)
 
     def _add(
         self,
@@ -102,9 +104,15 @@ class DeploymentPolls:
         self._asked = -1
         return sleeper
 
+    def _drop(self, sleeper: _Sleeper) -> None:
+        if sleeper in self._sleepers:
+            self._sleepers.remove(sleeper)
+
     def next_instant(self) -> int | None:
-        if self._asked != self._changes():
-            self._asked = self._changes()
+        if not self._sleepers:
+            return None
+        if self._asked != self._written():
+            self._asked = self._written()
             self._look()
         now = to_micros(self._clock.now)
         return min(

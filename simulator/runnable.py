@@ -38,7 +38,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
-from simulator.clock import Hold, Real, VirtualClock, Wait
+from simulator.clock import Hold, Mortal, Real, VirtualClock, Wait
 from simulator.errors import NothingToRun, UnsupportedOperation
 from simulator.frozen import frozen
 from simulator.loops import VirtualEventLoopPolicy
@@ -78,14 +78,15 @@ def start_counted(
     clock: VirtualClock,
     context: contextvars.Context | None = None,
     background: bool = False,
+    process: Mortal | None = None,
 ) -> None:
     """Start `thread` so that it holds `clock` from now until it ends, except while it waits.
 
     It runs in a copy of `context`: a new thread starts with an empty one, and Prefect would fall
     back to the settings of the user's own profile. A thread in the `background`, and what it starts,
-    is not interrupted when the simulation ends.
+    is not interrupted when the simulation ends. It belongs to `process`, and so does what it starts.
     """
-    hold = Hold(f"thread {thread.name!r}", background=background)
+    hold = Hold(f"thread {thread.name!r}", background=background, process=process)
     record = _CountedThread(hold)
     thread.__dict__["_counted"] = record
     run = thread.run
@@ -182,7 +183,7 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
     def start(thread: threading.Thread) -> None:
         hold = counted()
         if hold is not None:
-            start_counted(thread, clock, context, hold.background)
+            start_counted(thread, clock, context, hold.background, hold.process)
         elif (background := getattr(_local, "background", None)) is not None:
             start_counted(thread, clock, background, True)
         else:
@@ -195,16 +196,18 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
     def join(thread: threading.Thread, timeout: float | None = None) -> None:
         hold = counted()
         record = thread.__dict__.get("_counted")
-        if hold is not None and record is not None:
-            wait = Wait(clock, hold)
-            with record.mutex:
-                if not record.done:
-                    record.joiners.append(wait)
-                else:
-                    wait.woken = True
-            if not clock.park(wait, timeout):
-                return
-        _real_join(thread, None if hold is not None and record is not None else timeout)
+        # One that joins itself is told off by the real one.
+        if hold is None or record is None or record.hold is hold:
+            _real_join(thread, timeout)
+            return
+        wait = Wait(clock, hold)
+        with record.mutex:
+            if not record.done:
+                record.joiners.append(wait)
+            else:
+                wait.woken = True
+        if clock.park(wait, timeout):
+            _real_join(thread)
 
     def condition_wait(condition: threading.Condition, timeout: float | None = None) -> bool:
         hold = counted()

@@ -35,7 +35,7 @@ from prefect.server.events.schemas.events import Event as ServerEvent
 from prefect.server.services.base import RunInEphemeralServers
 from prefect.settings import temporary_settings
 
-from simulator import broker, patches
+from simulator import broker, patches, processes
 from simulator.clock import Hold, VirtualClock, from_micros, to_micros
 from simulator.errors import SimulationError
 
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 def cache_folder() -> Path:
-    """Where the migrated database template is kept: `$PREFECT_SIMULATOR_CACHE`, or the user's cache."""
+    """Where the migrated database is kept: `$PREFECT_SIMULATOR_CACHE`, or the user's cache."""
     if chosen := os.environ.get("PREFECT_SIMULATOR_CACHE"):
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -74,7 +74,7 @@ def database_template() -> Path:
         with sqlite3.connect(folder / "prefect.db") as connection:
             connection.execute("pragma wal_checkpoint(truncate)")
         connection.close()
-        os.replace(folder / "prefect.db", template)
+        (folder / "prefect.db").replace(template)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return template
@@ -110,6 +110,7 @@ class Server:
         self._turn: asyncio.Lock
         self._transport: httpx.ASGITransport
         self._publisher: Any
+        self._running: set[asyncio.Task[None]] = set()
         self._delayed: dict[str, Callable[[], None]] = {}
 
     # -- life ------------------------------------------------------------------------------------
@@ -206,8 +207,6 @@ class Server:
         self._loop.call_soon_threadsafe(start, context=self._context.copy())
         return outcome
 
-    _running: set[asyncio.Task[None]] = set()
-
     def call(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run `work` on the server's loop and wait for it, in real time."""
         gate = _thread.allocate_lock()
@@ -253,8 +252,7 @@ class Server:
         )
 
     async def publish(self, event: Event) -> None:
-        """Take an event in, as the server's websocket for events does. Called from a client's loop."""
-
+        """Take an event in, as the server's websocket does. Called from a client's loop."""
         text = event.model_dump_json()
 
         async def publish() -> None:
@@ -348,6 +346,9 @@ class Transport(httpx.BaseTransport):
         self._server = server
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        process = processes.current()
+        if process is not None and process.dead:
+            process.stay_dead()
         body = request.read()
         return self._server.call(
             f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)
@@ -361,6 +362,9 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         self._server = server
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        process = processes.current()
+        if process is not None and process.dead:
+            await processes.unanswered()
         body = await request.aread()
         return await self._server.acall(
             f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)

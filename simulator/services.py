@@ -1,201 +1,298 @@
 """Prefect's background services, called at the virtual instants at which their loops would fire.
 
-The functions are Prefect's own. A real server runs each in a loop of its own period; here each is an
-event source on that grid, and instants at which it cannot have anything to do are left out. Whether
-it can is read from the database, and only after something has been written.
+The functions are Prefect's own. Left out are those that tidy up or tell how a server feels and change
+no run: the foreman (whether workers and queues are healthy), the vacuum, the usage statistics.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect.server.concurrency.lease_storage import get_concurrency_lease_storage
 from prefect.server.events import triggers
+from prefect.server.services.cancellation_cleanup import (
+    ensure_cancelling_timeout_checks,
+    monitor_cancelled_flow_runs,
+    monitor_subflow_runs,
+)
 from prefect.server.services.late_runs import monitor_late_runs
 from prefect.server.services.pause_expirations import monitor_expired_pauses
 from prefect.server.services.repossessor import monitor_expired_leases
 from prefect.server.services.scheduler import schedule_deployments, schedule_recent_deployments
+from prefect.settings import get_current_settings
 from prefect.types._datetime import now
 
 from simulator.clock import VirtualClock, to_micros
+from simulator.grid import Candidate, GridLoop, GridLoops
 from simulator.server import Docket, Server
 
-Due = Callable[[], datetime | None]
-
-
-@dataclass
-class Service:
-    """One periodic service of the server, as an event source.
-
-    `due` tells the earliest instant at which it can have something to do, if any; it may lie in the
-    past. The service then runs at the next point of its grid: `period` seconds apart, from the
-    start of the simulation.
-    """
-
-    name: str
-    period: timedelta
-    function: Callable[..., Awaitable[Any]]
-    due: Due
-    server: Server
-    clock: VirtualClock
-    origin: int
-    _asked: int = -1
-    _next: int | None = None
-    _last: int = field(default=-1)
-
-    def next_instant(self) -> int | None:
-        if self._asked != self.server.changes:
-            self._asked = self.server.changes
-            self._next = self._on_grid(self.due())
-        return self._next
-
-    def _on_grid(self, due: datetime | None) -> int | None:
-        if due is None:
-            return None
-        period = self.period // timedelta(microseconds=1)
-        earliest = max(to_micros(due), self._last + 1, self.origin)
-        return self.origin + -(-(earliest - self.origin) // period) * period
-
-    def fire(self) -> None:
-        self._last = to_micros(self.clock.now)
-        docket = Docket(self.server)
-
-        async def run() -> None:
-            async with self.server.turn():
-                await docket.run(self.function)
-
-        self.server.call(self.name, run)
+DAY = timedelta(days=1)
 
 
 def services(
-    server: Server, clock: VirtualClock, database: sqlite3.Connection
-) -> list[Service]:
-    """The services that decide when runs are scheduled, late, failed or freed, in firing order."""
+    server: Server,
+    clock: VirtualClock,
+    database: sqlite3.Connection,
+    written: Callable[[], int],
+) -> GridLoops:
+    """The services that decide when runs are scheduled, late, failed, cancelled or freed, in firing
+    order. They run with the periods and margins of the current settings, from now on.
+    """
+    settings = get_current_settings().server
+    periods = settings.services
     schedules = _Schedules(database, clock)
+    late_after = periods.late_runs.after_seconds
 
-    def late() -> datetime | None:
-        first = _first(
-            database,
-            "select min(next_scheduled_start_time) from flow_run"
-            " where state_type = 'SCHEDULED' and state_name = 'Scheduled'",
-        )
-        return None if first is None else first + timedelta(seconds=15)
+    def service(
+        name: str,
+        period: float | timedelta,
+        function: Callable[..., Awaitable[Any]],
+        candidates: Callable[[], Iterable[Candidate]],
+        written: Callable[[], int] = written,
+    ) -> GridLoop:
+        if not isinstance(period, timedelta):
+            period = timedelta(seconds=period)
+        loop = GridLoop(name, period, clock, written, candidates, _calling(server, name, function))
+        loop.begin(at_once=False)
+        return loop
 
-    def paused() -> datetime | None:
-        return _first(
-            database,
-            "select min(json_extract(s.state_details, '$.pause_timeout')) from flow_run f"
-            " join flow_run_state s on s.id = f.state_id where f.state_type = 'PAUSED'",
-        )
+    def late() -> Iterator[Candidate]:
+        for flow_run, state, start in database.execute(_SCHEDULED):
+            yield to_micros(_instant(start) + late_after), (flow_run, state)
 
-    def leased() -> datetime | None:
+    def paused() -> Iterator[Candidate]:
+        for flow_run, state, expires in database.execute(_PAUSED):
+            yield to_micros(_instant(expires)) + 1, (flow_run, state)
+
+    def leased() -> Iterator[Candidate]:
         storage: Any = get_concurrency_lease_storage()
-        return min(storage.expirations.values(), default=None)
+        for lease, expires in storage.expirations.items():
+            yield to_micros(expires) + 1, (lease, expires)
 
-    def proactive() -> datetime | None:
-        waiting = any(
-            getattr(trigger, "posture", None) == triggers.Posture.Proactive
-            for automation in triggers.automations_by_id.values()
-            for trigger in automation.triggers()
-        )
-        return clock.now if waiting else None
+    def at_once(query: str) -> Callable[[], Iterator[Candidate]]:
+        def candidates() -> Iterator[Candidate]:
+            since = _sql(clock.now - DAY)
+            for what in database.execute(query, {"since": since} if ":since" in query else {}):
+                yield 0, what
+
+        return candidates
 
     async def evaluate() -> None:
         await triggers.periodic_evaluation(now("UTC"))
 
-    def service(
-        name: str, seconds: int, function: Callable[..., Awaitable[Any]], due: Due
-    ) -> Service:
-        return Service(
-            name, timedelta(seconds=seconds), function, due, server, clock, to_micros(clock.now)
-        )
+    async def evaluate_proactively() -> None:
+        await triggers.evaluate_proactive_triggers()
 
-    return [
-        service("scheduler", 60, schedule_deployments, schedules.due),
-        service("recent deployments", 5, schedule_recent_deployments, schedules.due_recently),
-        service("late runs", 5, monitor_late_runs, late),
-        service("pause expirations", 5, monitor_expired_pauses, paused),
-        service("expired leases", 15, monitor_expired_leases, leased),
-        service("proactive triggers", 5, evaluate, proactive),
+    cancelling = periods.cancellation_cleanup.loop_seconds
+    loops = [
+        service("scheduler", periods.scheduler.loop_seconds, schedule_deployments, schedules.needs),
+        service(
+            "recent deployments",
+            periods.scheduler.recent_deployments_loop_seconds,
+            schedule_recent_deployments,
+            schedules.needs_of_recent,
+        ),
+        service("late runs", periods.late_runs.loop_seconds, monitor_late_runs, late),
+        service(
+            "pause expirations",
+            periods.pause_expirations.loop_seconds,
+            monitor_expired_pauses,
+            paused,
+        ),
+        # Leases live in the server's memory.
+        service(
+            "expired leases",
+            periods.repossessor.loop_seconds,
+            monitor_expired_leases,
+            leased,
+            lambda: server.changes,
+        ),
+        service(
+            "tasks of cancelled runs", cancelling, monitor_cancelled_flow_runs, at_once(_TASKS)
+        ),
+        service("children of cancelled runs", cancelling, monitor_subflow_runs, at_once(_CHILDREN)),
+        service(
+            "cancellation time-outs", cancelling, ensure_cancelling_timeout_checks, at_once(_ENDING)
+        ),
+        service(
+            "triggers", 5, evaluate, _old_buckets(database, settings.events.expired_bucket_buffer)
+        ),
+        service(
+            "proactive triggers",
+            settings.events.proactive_granularity,
+            evaluate_proactively,
+            _waiting_triggers(database, clock),
+        ),
     ]
+    return GridLoops(clock, loops)
+
+
+def _calling(
+    server: Server, name: str, function: Callable[..., Awaitable[Any]]
+) -> Callable[[], None]:
+    docket = Docket(server)
+
+    async def run() -> None:
+        async with server.turn():
+            await docket.run(function)
+
+    return lambda: server.call(name, run)
+
+
+# -- the scheduler ---------------------------------------------------------------------------------
 
 
 class _Schedules:
     """When a deployment's schedule needs more runs: fewer than three ahead, or less than an hour.
 
     The scheduler's own query, `_get_select_deployments_to_schedule_query`, asks the same. A schedule
-    that got nothing from the scheduler (it has ended, or its next run is beyond the horizon of 100
-    days) is asked again a day later.
+    that got nothing (it has ended, or its next run is more than 100 days away) is asked again on the
+    next day.
     """
 
     def __init__(self, database: sqlite3.Connection, clock: VirtualClock) -> None:
+        settings = get_current_settings().server.services.scheduler
         self._database = database
         self._clock = clock
-        self._seen: dict[str, tuple[tuple[Any, ...], datetime]] = {}
+        self._min_runs = settings.min_runs
+        self._min_time = settings.min_scheduled_time
+        # The scheduler looks a second further back than its period.
+        self._recently = timedelta(seconds=settings.recent_deployments_loop_seconds + 1)
 
-    def due(self) -> datetime | None:
-        return min((when for when, _ in self._needs()), default=None)
+    def needs(self) -> Iterator[Candidate]:
+        yield from self._needs(None)
 
-    def due_recently(self) -> datetime | None:
-        """As `due`, for deployments updated within the six seconds before."""
-        recent = [
-            max(when, updated)
-            for when, updated in self._needs()
-            if when <= updated + timedelta(seconds=6)
-            and self._clock.now <= updated + timedelta(seconds=6)
-        ]
-        return min(recent, default=None)
+    def needs_of_recent(self) -> Iterator[Candidate]:
+        """As `needs`, for deployments updated within the last six seconds."""
+        yield from self._needs(self._clock.now - self._recently)
 
-    def _needs(self) -> list[tuple[datetime, datetime]]:
-        now = self._clock.now
-        needs = []
-        for schedule, updated, schedule_updated, count, last, third in self._database.execute(
-            _SCHEDULES, {"now": f"{now:%Y-%m-%d %H:%M:%S.%f}"}
-        ):
+    def _needs(self, updated_since: datetime | None) -> Iterator[Candidate]:
+        now = to_micros(self._clock.now)
+        day = DAY // timedelta(microseconds=1)
+        parameters = {
+            "now": _sql(self._clock.now),
+            "runs": self._min_runs,
+            "others": self._min_runs - 1,
+            "since": _sql(updated_since) if updated_since else "",
+        }
+        for *inputs, count, last, nth in self._database.execute(_SCHEDULES, parameters):
             when = now
-            if count >= 3:
-                when = min(_instant(third), _instant(last) - timedelta(hours=1))
-                when = max(when + timedelta(microseconds=1), now)
-            signature = (schedule_updated, count, last)
-            before = self._seen.get(schedule)
-            if before is None or before[0] != signature:
-                self._seen[schedule] = (signature, now)
-            elif when <= now and now - before[1] > timedelta(minutes=2):
-                when = before[1] + timedelta(days=1)
-            needs.append((when, _instant(updated)))
-        return needs
+            if count >= self._min_runs:
+                # One instant after the need has come up: "fewer than", "less than".
+                when = min(to_micros(_instant(nth)), to_micros(_instant(last) - self._min_time)) + 1
+            inputs += [count, last]
+            yield when, (*inputs, max(when, now) // day)
+            if when <= now and updated_since is None:
+                tomorrow = now // day + 1
+                yield tomorrow * day, (*inputs, tomorrow)
 
 
-_SCHEDULES = """
-select schedule.id, deployment.updated, schedule.updated, count(ahead.at), max(ahead.at),
-       (select at from ahead third where third.schedule = schedule.id
-        order by at desc limit 1 offset 2)
+_AHEAD = """
+    from flow_run run
+    where run.deployment_id = schedule.deployment_id and run.state_type = 'SCHEDULED'
+      and run.auto_scheduled = 1 and json_extract(run.created_by, '$.id') = schedule.id
+      and run.next_scheduled_start_time >= :now
+"""
+
+_SCHEDULES = f"""
+select schedule.id, deployment.updated, schedule.updated,
+       (select count(*) from (select 1 {_AHEAD} limit :runs)),
+       (select max(run.next_scheduled_start_time) {_AHEAD}),
+       (select run.next_scheduled_start_time {_AHEAD}
+        order by run.next_scheduled_start_time desc limit 1 offset :others)
 from deployment_schedule schedule
 join deployment on deployment.id = schedule.deployment_id
-left join ahead on ahead.schedule = schedule.id
-where schedule.active and not coalesce(deployment.paused, false)
-group by schedule.id
+where schedule.active and not coalesce(deployment.paused, false) and deployment.updated >= :since
 """
-_SCHEDULES = (
+
+# -- runs ------------------------------------------------------------------------------------------
+
+# A few are enough: those that come first.
+_SCHEDULED = """
+select id, state_id, next_scheduled_start_time from flow_run
+where state_type = 'SCHEDULED' and state_name = 'Scheduled'
+  and next_scheduled_start_time is not null
+order by next_scheduled_start_time limit 10
+"""
+
+_PAUSED = """
+select run.id, state.id, json_extract(state.state_details, '$.pause_timeout') expires
+from flow_run run join flow_run_state state on state.id = run.state_id
+where run.state_type = 'PAUSED' and expires is not null
+"""
+
+_ENDED = "('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')"
+
+_TASKS = f"""
+select task.id, task.state_id
+from flow_run run join task_run task on task.flow_run_id = run.id
+where run.state_type = 'CANCELLED' and run.end_time >= :since and task.state_type not in {_ENDED}
+"""
+
+_CHILDREN = """
+select run.id, run.state_id
+from flow_run run
+join task_run stand_in on stand_in.id = run.parent_task_run_id
+join flow_run parent on parent.id = stand_in.flow_run_id
+where run.state_type in ('PENDING', 'SCHEDULED', 'RUNNING', 'PAUSED', 'CANCELLING')
+  and parent.state_type = 'CANCELLED'
+"""
+
+_ENDING = "select id, state_id from flow_run where state_type = 'CANCELLING'"
+
+# -- triggers --------------------------------------------------------------------------------------
+
+# Triggers are evaluated as of the newest event, which lies a few readings of the clock back.
+_MARGIN = timedelta(milliseconds=1)
+
+
+def _old_buckets(
+    database: sqlite3.Connection, kept: timedelta
+) -> Callable[[], Iterator[Candidate]]:
+    """When counts of events that automations have collected are thrown away."""
+
+    def candidates() -> Iterator[Candidate]:
+        for bucket, end in database.execute('select id, "end" from automation_bucket'):
+            yield to_micros(_instant(end) + kept + _MARGIN), (bucket, end)
+
+    return candidates
+
+
+def _waiting_triggers(
+    database: sqlite3.Connection, clock: VirtualClock
+) -> Callable[[], Iterator[Candidate]]:
+    """When a proactive trigger ("expect something within") has waited long enough.
+
+    A trigger that waits `after` an event is not asked before there has been one.
     """
-with ahead as (
-    select json_extract(created_by, '$.id') schedule, next_scheduled_start_time at
-    from flow_run
-    where state_type = 'SCHEDULED' and auto_scheduled and next_scheduled_start_time >= :now
-)"""
-    + _SCHEDULES
-)
 
+    def candidates() -> Iterator[Candidate]:
+        waiting = [
+            trigger
+            for trigger in triggers.triggers.values()
+            if trigger.posture == triggers.Posture.Proactive
+        ]
+        for trigger in waiting:
+            rows = database.execute(
+                'select "end" from automation_bucket where trigger_id = ?', [str(trigger.id)]
+            )
+            ends = [_instant(end) for (end,) in rows]
+            if ends:
+                yield to_micros(min(ends) + _MARGIN), (trigger.id, min(ends))
+            elif not trigger.after and not trigger.for_each:
+                yield to_micros(clock.now), (trigger.id, None)
 
-def _first(database: sqlite3.Connection, query: str) -> datetime | None:
-    (value,) = database.execute(query).fetchone()
-    return None if value is None else _instant(value)
+    return candidates
 
 
 def _instant(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def _sql(instant: datetime) -> str:
+    """As Prefect writes an instant in SQLite."""
+    return f"{instant:%Y-%m-%d %H:%M:%S.%f}"

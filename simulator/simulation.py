@@ -12,7 +12,6 @@ import random
 import shutil
 import sqlite3
 import tempfile
-import threading
 import warnings
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
@@ -55,7 +54,10 @@ class Simulation:
     """
 
     def __init__(
-        self, start: datetime | str = "2026-01-01T00:00:00Z", seed: int = 0, stall_limit: float = 60.0
+        self,
+        start: datetime | str = "2026-01-01T00:00:00Z",
+        seed: int = 0,
+        stall_limit: float = 60.0,
     ) -> None:
         self.start = _instant("start", start)
         if not isinstance(seed, int):
@@ -102,7 +104,8 @@ class Simulation:
         from prefect.logging.handlers import set_api_log_sink
         from prefect.settings import temporary_settings
 
-        from simulator import patches, runnable, settings, warehouse
+        from simulator import patches, patches_process, runnable, settings, warehouse
+        from simulator.observers import Cancellations, Suspensions
         from simulator.polls import DeploymentPolls
         from simulator.server import (
             AsyncTransport,
@@ -112,7 +115,6 @@ class Simulation:
         )
         from simulator.services import services
         from simulator.steps import Steps
-        from simulator.suspensions import Suspensions
 
         self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -129,8 +131,9 @@ class Simulation:
         )
         stack.callback(self._database.close)
         self._steps = Steps(clock, self._database, self.seed)
-        self._polls = DeploymentPolls(clock, self._database, lambda: server.changes)
-        self._suspensions = Suspensions(clock, self._database, lambda: server.changes)
+        self._polls = DeploymentPolls(clock, self._database, self._written)
+        self._suspensions = Suspensions(clock, self._database, self._written)
+        self._cancellations = Cancellations(clock, self._database, self._written)
         self._flows: dict[UUID, Flow[..., Any]] = {}
         self._pools: dict[str, Any] = {}
         self._logs: list[dict[str, Any]] = []
@@ -140,7 +143,7 @@ class Simulation:
         server.start()
         stack.callback(server.stop)
         stack.enter_context(settings.quiet_console())
-        stack.enter_context(_seeded(self.seed))
+        stack.enter_context(_Seeded(self.seed))
         stack.enter_context(warehouse.installed(lambda: clock.now, self.folder))
         stack.enter_context(runnable.installed(clock, self._context, self._polls.sleep))
         stack.enter_context(
@@ -155,12 +158,14 @@ class Simulation:
                 self._suspensions.observe,
             )
         )
+        stack.enter_context(patches_process.installed())
         set_api_log_sink(self._logs.append)
         stack.callback(set_api_log_sink, None)
-        for service in services(server, clock, self._database):
-            clock.add_source(service)
+        self._services = services(server, clock, self._database, self._written)
+        clock.add_source(self._services)
         clock.add_source(self._polls)
         clock.add_source(self._suspensions)
+        clock.add_source(self._cancellations)
         self._client = stack.enter_context(get_client(sync_client=True))
         with runnable.starting_background(self._context):
             patches.start_background_loops()
@@ -168,20 +173,28 @@ class Simulation:
 
     def _end_threads(self) -> None:
         """End every thread of the simulation: flows first, then workers, then what serves them."""
-        from simulator import patches, runnable
+        from simulator import patches, processes, runnable
 
         self._clock.close(SimulationEnded)
         left = runnable.join_counted(background=False)
+        processes.give_up()
         for pool in self._pools.values():
-            pool.stop()
+            pool.close()
         patches.stop_background_loops()
         left += runnable.join_counted(background=True)
         if self._warehouse is not None:
             self._warehouse.close()
         if left:
             warnings.warn(
-                f"still running after the simulation: {', '.join(left)}", ResourceWarning, stacklevel=2
+                f"still running after the simulation: {', '.join(left)}",
+                ResourceWarning,
+                stacklevel=2,
             )
+
+    def _written(self) -> int:
+        """A number that changes whenever the server has written something."""
+        version: int = self._database.execute("pragma data_version").fetchone()[0]
+        return version
 
     def _opened(self) -> None:
         if self._stack is None:
@@ -304,9 +317,10 @@ class Simulation:
                 name,
                 self._clock,
                 self._database,
-                lambda: self._server.changes,
+                self._written,
                 self._context,
                 self._flow_of,
+                self._cancellations,
             )
             self._pools[name] = pool
             self._clock.add_source(pool)
@@ -327,7 +341,7 @@ class Simulation:
         deploying.ensure_queue(self._client, work_pool, name, concurrency_limit, priority)
 
     def stop_worker(self, work_pool: str = "default") -> None:
-        """Stop a pool's worker: nothing is taken until `start_worker`. What runs goes on."""
+        """Let a pool's worker take nothing until `start_worker`. What runs goes on."""
         self._pool(work_pool).stop()
 
     def start_worker(self, work_pool: str = "default") -> None:
@@ -423,8 +437,7 @@ class Simulation:
         Returns its record. Never raises for a failed flow; raises NothingToRun if it waits for
         something that can never happen.
         """
-        from simulator import patches
-        from simulator.runnable import start_counted
+        from simulator.processes import Process
 
         self._opened()
         outcome: list[Any] = []
@@ -438,14 +451,52 @@ class Simulation:
             except BaseException as error:
                 outcome.append(error)
 
-        thread = threading.Thread(target=call, name=f"flow {flow.name!r}", daemon=True)
-        patches.mark_main(thread)
-        start_counted(thread, self._clock, self._context)
-        self._clock.drive(None, done=lambda: bool(outcome))
-        (state,) = outcome
-        if isinstance(state, BaseException):
-            raise state
-        return self.history().run(state.state_details.flow_run_id)
+        process = Process(f"flow {flow.name!r}", call, self._clock, self._context)
+        newest = self._newest_script()
+        process.start()
+        self._clock.drive(None, done=lambda: not process.alive)
+        state = outcome[0] if outcome else None
+        if not isinstance(state, BaseException) and state is not None:
+            return self.history().run(state.state_details.flow_run_id)
+        # The script has come to an end in the middle of the flow: by `sys.exit`, by a signal.
+        run = self._newest_script()
+        if isinstance(state, Exception) or run == newest or run is None:
+            raise state or SimulationError(f"flow {flow.name!r} has ended before it began")
+        return self.history().run(run)
+
+    def _newest_script(self) -> str | None:
+        """The id of the newest flow run that is neither a deployment's nor a subflow."""
+        row = self._database.execute(
+            "select id from flow_run where deployment_id is null and parent_task_run_id is null"
+            " order by rowid desc limit 1"
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def kill(self, run: RunRecord | UUID | str, exit_code: int = -9) -> None:
+        """End the process of a running flow run, now.
+
+        With SIGKILL (-9, and 137 for a container's) and every other exit code nothing of it happens
+        any more: no `finally`, no report; its worker finds it dead and reports Crashed. With SIGTERM
+        (-15, 143) its main thread is interrupted, and the flow reports itself.
+
+        Raises SimulationError for a run that is not running in a worker's process, as a deployment's
+        run or a subflow of one.
+        """
+        self._opened()
+        run_id = getattr(run, "id", run)
+        asked: Any = str(run_id)
+        process = None
+        while asked is not None and process is None:
+            found = (pool.process_of(UUID(asked)) for pool in self._pools.values())
+            process = next(filter(None, found), None)
+            row = self._database.execute(_PARENT, [asked]).fetchone()
+            asked = None if row is None else row[0]
+        if process is None:
+            raise SimulationError(f"no worker runs the flow run {str(run_id)!r} now")
+        if exit_code in (-15, 143):
+            process.terminate()
+        else:
+            process.kill(exit_code)
 
     def trigger(
         self,
@@ -503,7 +554,9 @@ class Simulation:
             if flow not in flows and flow not in _step_names():
                 raise SimulationError(f"no flow named {flow!r}{_nearest(flow, flows)}")
         if deployment is not None and deployment not in (deployments := self._deployments()):
-            raise SimulationError(f"no deployment {deployment!r}{_nearest(deployment, deployments)}")
+            raise SimulationError(
+                f"no deployment {deployment!r}{_nearest(deployment, deployments)}"
+            )
         return history.runs(flow, deployment=deployment, state=state)
 
     def history(self) -> History:
@@ -533,6 +586,13 @@ class Simulation:
         return self._warehouse
 
 
+_PARENT = """
+select caller.flow_run_id
+from flow_run run join task_run caller on caller.id = run.parent_task_run_id
+where run.id = ? and run.deployment_id is null
+"""
+
+
 def _set_environment(name: str, value: str | None) -> None:
     if value is None:
         os.environ.pop(name, None)
@@ -545,7 +605,7 @@ def _forget() -> None:
     _current = None
 
 
-class _seeded:
+class _Seeded:
     """Python's shared random numbers, seeded: Prefect draws the jitter of its retries from them."""
 
     def __init__(self, seed: int) -> None:
@@ -583,6 +643,4 @@ def _step_names() -> set[str]:
     """The names of all flows and tasks that exist in this process."""
     from prefect import Flow, Task
 
-    return {
-        thing.name for thing in gc.get_objects() if issubclass(type(thing), (Flow, Task))
-    }
+    return {thing.name for thing in gc.get_objects() if issubclass(type(thing), (Flow, Task))}

@@ -63,8 +63,8 @@ class Warehouse:
             con.execute(sql, parameters)
 
     def close(self) -> None:
-        """Let go of the file, also on dbt's behalf. Waits for an invocation of dbt to end."""
-        release()
+        """Let go of the file, also on dbt's behalf; what dbt is running is interrupted."""
+        release(interrupt=True)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         try:

@@ -1,67 +1,37 @@
 """A Prefect worker whose infrastructure is a thread of this process.
 
-Polling, prefetch, `Pending`, `Submitting`, limits and crash reports are Prefect's own code. Only two
-things differ: a flow run's process is a thread, and polls that cannot find anything are left out.
+Polling, prefetch, `Pending`, `Submitting`, limits, cancellation and crash reports are Prefect's own
+code. Only two things differ: a flow run's process is a thread, and polls that cannot find anything
+are left out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import itertools
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import anyio.abc
 import prefect
 from prefect.client.schemas.objects import FlowRun
-from prefect.engine import handle_engine_signals
-from prefect.flow_engine import run_flow
+from prefect.settings import get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
-from simulator import patches
+from simulator import patches_process
 from simulator.clock import VirtualClock, to_micros
+from simulator.grid import Candidate, GridLoop
+from simulator.observers import Cancellations
+from simulator.processes import Process
 from simulator.runnable import start_counted
+from simulator.supervision import StartProcess, Supervisor
 
-POLL_SECONDS = 10  # PREFECT_WORKER_QUERY_SECONDS
-
-_process_ids = itertools.count(1)
-
-
-class SimulatedProcess:
-    """One flow run's process, as a thread: it starts, runs the flow, and has an exit code.
-
-    `ended` is called from that thread at its end.
-    """
-
-    def __init__(
-        self, flow: prefect.Flow[..., Any], flow_run: FlowRun, ended: Callable[[], object]
-    ) -> None:
-        self.status_code = 0
-        self._flow = flow
-        self._flow_run = flow_run
-        self._ended = ended
-        self.thread = threading.Thread(
-            target=self._run, name=f"{flow.name}/{flow_run.name}", daemon=True
-        )
-        patches.mark_main(self.thread)
-
-    def _run(self) -> None:
-        try:
-            with handle_engine_signals(self._flow_run.id):
-                outcome = run_flow(self._flow, flow_run=self._flow_run)
-                if asyncio.iscoroutine(outcome):
-                    asyncio.run(outcome)
-        except SystemExit as end:
-            self.status_code = end.code if isinstance(end.code, int) else 1
-        except BaseException:
-            self.status_code = 1
-        finally:
-            self._ended()
+FlowOf = Callable[[FlowRun], prefect.Flow[..., Any]]
 
 
 class SimulatedJobConfiguration(BaseJobConfiguration):
@@ -77,7 +47,7 @@ class SimulatedWorkerResult(BaseWorkerResult):
 
 
 class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
-    """Prefect's worker; `infrastructure` makes and starts the thread that stands for a process."""
+    """Prefect's worker; `start_process` makes and starts the thread that stands for a process."""
 
     type = "simulated"
     job_configuration = SimulatedJobConfiguration
@@ -85,11 +55,22 @@ class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     def __init__(
         self,
         work_pool_name: str,
-        infrastructure: Callable[[FlowRun, Callable[[], object]], SimulatedProcess],
+        start_process: StartProcess,
+        flow_of: FlowOf,
+        cancellations: Cancellations,
         **kwargs: Any,
     ) -> None:
         super().__init__(work_pool_name, **kwargs)
-        self._infrastructure = infrastructure
+        self._start_process = start_process
+        self._flow_of = flow_of
+        self._cancellations = cancellations
+        self.supervisor: Supervisor | None = None
+
+    async def setup(self) -> None:
+        await super().setup()
+        self.supervisor = await self._exit_stack.enter_async_context(
+            Supervisor(self.client, self._start_process, self._flow_of, self._cancellations)
+        )
 
     def _ensure_worker_channel(self) -> None:
         # A websocket whose keep-alives fill the timeline and fail when hours pass at once.
@@ -101,28 +82,27 @@ class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     async def run(
         self,
         flow_run: FlowRun,
-        configuration: BaseJobConfiguration,
+        configuration: BaseJobConfiguration,  # noqa: ARG002
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> BaseWorkerResult:
-        loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        process = self._infrastructure(
-            flow_run, lambda: loop.call_soon_threadsafe(ended.set)
+        assert self.supervisor is not None
+        process, exit_code = await self.supervisor.execute(
+            flow_run, task_status or anyio.TASK_STATUS_IGNORED
         )
-        if task_status is not None:
-            task_status.started(next(_process_ids))
-        await ended.wait()
-        return SimulatedWorkerResult(
-            identifier=process.thread.name, status_code=process.status_code
-        )
+        return SimulatedWorkerResult(identifier=str(process.pid), status_code=exit_code)
+
+    def abandon(self) -> None:
+        """Let go of everything that is going on: the simulation ends."""
+        if self._runs_task_group is not None:
+            self._runs_task_group.cancel_scope.cancel()
 
 
 class Pool:
     """A work pool with one worker that polls it. A source of the clock's events.
 
     The worker polls every ten seconds from when it was started. A poll that cannot find a run is
-    left out: none is due within the prefetch window, or nothing has changed since the last one
-    found nothing.
+    left out: none is due within the prefetch window that its queue and pool have a slot for, or
+    nothing has been written since the last poll.
     """
 
     def __init__(
@@ -130,22 +110,30 @@ class Pool:
         name: str,
         clock: VirtualClock,
         database: sqlite3.Connection,
-        changes: Callable[[], int],
+        written: Callable[[], int],
         context: contextvars.Context,
-        flow_of: Callable[[FlowRun], prefect.Flow[..., Any]],
+        flow_of: FlowOf,
+        cancellations: Cancellations,
     ) -> None:
+        settings = get_current_settings().worker
         self.name = name
         self._clock = clock
         self._database = database
-        self._changes = changes
         self._context = context
         self._flow_of = flow_of
-        self._grid: datetime | None = None
-        self._last = 0
-        self._idle_since: int | None = None
-        self._asked: tuple[int, int | None] = (-1, None)
-        self._found = False
-        self._worker: SimulatedWorker
+        self._cancellations = cancellations
+        self._prefetch = timedelta(seconds=int(settings.prefetch_seconds))
+        self._polled: tuple[int, int] = (-1, 0)
+        self._written = written
+        self._polls = GridLoop(
+            f"polls of {name!r}",
+            timedelta(seconds=settings.query_seconds),
+            clock,
+            written,
+            self._candidates,
+            self._poll,
+        )
+        self._worker: SimulatedWorker | None = None
         self._loop: asyncio.AbstractEventLoop
         self._stop: asyncio.Event
         self._thread: threading.Thread | None = None
@@ -154,23 +142,26 @@ class Pool:
 
     @property
     def working(self) -> bool:
-        return self._thread is not None
+        return self._polls.running
 
     def start(self) -> None:
-        """Start the worker: its first poll is now."""
-        ready: Future[None] = Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._main(ready)), name=f"worker of {self.name!r}"
-        )
-        start_counted(self._thread, self._clock, self._context, background=True)
-        ready.result()
-        self._grid = self._clock.now.replace(microsecond=0)
-        self._last = to_micros(self._grid) - 1
-        self._asked = (-1, None)
-        self._found = True
+        """Start to poll: the first poll is now."""
+        if self._thread is None:
+            ready: Future[None] = Future()
+            self._thread = threading.Thread(
+                target=lambda: asyncio.run(self._main(ready)), name=f"worker of {self.name!r}"
+            )
+            start_counted(self._thread, self._clock, self._context, background=True)
+            ready.result()
+        self._polls.begin()
 
     def stop(self) -> None:
-        """Stop polling. Runs that were taken already go on."""
+        """Stop polling. Runs that were taken already go on, and are seen to."""
+        self._polls.end()
+
+    def close(self) -> None:
+        """End the worker's thread."""
+        self._polls.end()
         if self._thread is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
@@ -180,74 +171,88 @@ class Pool:
         try:
             self._loop = asyncio.get_running_loop()
             self._stop = asyncio.Event()
-            self._worker = SimulatedWorker(
-                self.name, self._start_process, name=f"worker-{self.name}"
+            worker = SimulatedWorker(
+                self.name,
+                self._start_process,
+                self._flow_of,
+                self._cancellations,
+                name=f"worker-{self.name}",
             )
-            async with self._worker:
+            async with worker:
+                self._worker = worker
                 ready.set_result(None)
                 await self._stop.wait()
-                assert self._worker._runs_task_group is not None
-                self._worker._runs_task_group.cancel_scope.cancel()
+                worker.abandon()
         except BaseException as error:
             if not ready.done():
                 ready.set_exception(error)
             else:
                 raise
 
-    def _start_process(self, flow_run: FlowRun, ended: Callable[[], object]) -> SimulatedProcess:
-        process = SimulatedProcess(self._flow_of(flow_run), flow_run, ended)
-        # An event of its own, so that runs taken in one poll start one after the other, in order.
-        self._clock.call_later(
-            0, lambda: start_counted(process.thread, self._clock, self._context)
+    def _start_process(self, flow_run: FlowRun, ended: Callable[[], object]) -> Process:
+        flow = self._flow_of(flow_run)
+        process = Process(
+            f"{flow.name}/{flow_run.name}",
+            patches_process.main_of(flow, flow_run),
+            self._clock,
+            self._context,
+            ended,
+            supervised=True,
         )
+        # An event of its own, so that runs taken in one poll start one after the other, in order.
+        self._clock.call_later(0, process.start)
         return process
+
+    def process_of(self, flow_run_id: UUID) -> Process | None:
+        """The process in which the pool's worker runs a flow run now."""
+        if self._worker is None or self._worker.supervisor is None:
+            return None
+        return self._worker.supervisor.process_of(flow_run_id)
 
     # -- polling -----------------------------------------------------------------------------------
 
     def next_instant(self) -> int | None:
-        if self._thread is None:
-            return None
-        changes = self._changes()
-        if not self._found and self._idle_since is None:
-            self._idle_since = changes
-        if self._asked[0] != changes:
-            self._asked = (changes, self._next_poll(changes))
-        return self._asked[1]
-
-    def _next_poll(self, changes: int) -> int | None:
-        after: datetime | None = None
-        if not self._found and self._idle_since == changes:
-            # Nothing has changed since a poll that found nothing: only a later run can be found.
-            after = datetime.fromtimestamp(self._last / 1e6, UTC) + _PREFETCH
-        due = self._database.execute(_EARLIEST, {"pool": self.name, "after": _sql(after)}).fetchone()
-        if due[0] is None or self._grid is None:
-            return None
-        earliest = max(to_micros(_instant(due[0]) - _PREFETCH), self._last + 1)
-        origin = to_micros(self._grid)
-        step = POLL_SECONDS * 1_000_000
-        return origin + max(0, -(-(earliest - origin) // step)) * step
+        return self._polls.next_instant()
 
     def fire(self) -> None:
-        self._last = to_micros(self._clock.now)
-        self._idle_since = None
-        poll = asyncio.run_coroutine_threadsafe(
-            self._worker.get_and_submit_flow_runs(), self._loop
-        )
+        self._polls.fire()
+
+    def _candidates(self) -> Iterator[Candidate]:
+        seen, polled = self._polled
+        # Nothing has been written since a poll: what it found then, and left, it would leave again.
+        left = polled + self._prefetch // timedelta(microseconds=1) if seen == self._written() else 0
+        parameters = {"pool": self.name, "after": _sql(left)}
+        for flow_run, start in self._database.execute(_EARLIEST, parameters):
+            if start is not None:
+                yield to_micros(_instant(start) - self._prefetch), (flow_run, seen)
+
+    def _poll(self) -> None:
+        assert self._worker is not None
+        polled = to_micros(self._clock.now)
+        poll = asyncio.run_coroutine_threadsafe(self._worker.get_and_submit_flow_runs(), self._loop)
         self._clock.settle()
-        self._found = bool(poll.result()) if poll.done() else True
-        self._asked = (-1, None)
+        if poll.done():
+            poll.result()
+        self._polled = (self._written(), polled)
 
 
-_PREFETCH = timedelta(seconds=10)  # PREFECT_WORKER_PREFETCH_SECONDS
-
+# What Prefect's `get-runs-from-worker-queues` finds: the earliest run of each queue that has a slot,
+# in a pool that has one. An in-process retry is nobody's to take.
 _EARLIEST = """
-select min(flow_run.next_scheduled_start_time)
-from flow_run
-join work_queue on work_queue.id = flow_run.work_queue_id
-join work_pool on work_pool.id = work_queue.work_pool_id
-where work_pool.name = :pool
-  and flow_run.state_type = 'SCHEDULED'
-  and (:after is null or flow_run.next_scheduled_start_time > :after)
+select run.id, min(run.next_scheduled_start_time)
+from work_pool pool
+join work_queue queue on queue.work_pool_id = pool.id
+join flow_run run on run.work_queue_id = queue.id
+where pool.name = :pool and not pool.is_paused and not queue.is_paused
+  and run.state_type = 'SCHEDULED' and run.next_scheduled_start_time > :after
+  and coalesce(json_extract(run.empirical_policy, '$.retry_type'), '') != 'in_process'
+  and (queue.concurrency_limit is null or queue.concurrency_limit > (
+    select count(*) from flow_run taken
+    where taken.work_queue_id = queue.id and taken.state_type in ('RUNNING', 'PENDING')))
+  and (pool.concurrency_limit is null or pool.concurrency_limit > (
+    select count(*) from flow_run taken join work_queue other on other.id = taken.work_queue_id
+    where other.work_pool_id = pool.id and taken.state_type in ('RUNNING', 'PENDING')))
+group by queue.id
 """
 
 
@@ -255,6 +260,7 @@ def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def _sql(instant: datetime | None) -> str | None:
+def _sql(micros: int) -> str:
     """As Prefect writes an instant in SQLite."""
-    return None if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+    instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return f"{instant:%Y-%m-%d %H:%M:%S.%f}"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from simulator.process import GRACE_SECONDS
 from simulator.results import Results
 from simulator.runner import default_jobs
 from simulator.verdict import VariantResult
+
+Start = Callable[..., "subprocess.Popen[str]"]
 
 HEAD = f"""
 import ctypes, os, subprocess, sys, tempfile, time
@@ -71,9 +73,9 @@ def act(sim, variant, days):
     if variant:
         tempfile.mkdtemp()
         started = subprocess.Popen(["sleep", "600"])
-        fake_simulation.write_down_pid("pids", started.pid)
-        fake_simulation.write_down_pid("pids")
         try:
+            fake_simulation.write_down_pid("pids", started.pid)
+            fake_simulation.write_down_pid("pids")
             CODE
         finally:
             open("restored", "w").close()
@@ -125,17 +127,28 @@ def refused(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
     return err
 
 
-def start(*arguments: str, **more: Any) -> subprocess.Popen[str]:
-    """`simulate` in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "simulator.cli", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Below some shells Ctrl-C is ignored from the start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        **more,
-    )
+@pytest.fixture
+def start(project: Path) -> Iterator[Start]:
+    """Start `simulate` in a process of its own; what a failed test leaves running is ended."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "simulator.cli", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Below some shells Ctrl-C is ignored from the start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def is_gone(pid: int) -> bool:
@@ -147,9 +160,13 @@ def is_gone(pid: int) -> bool:
     return state == "Z"
 
 
-def wait_for(what: Any, seconds: float = 30) -> None:
+def wait_for(
+    what: Callable[[], bool], process: "subprocess.Popen[str]", seconds: float = 30
+) -> None:
+    """Wait until something holds that a process which goes on running will bring about."""
     deadline = time.monotonic() + seconds
     while not what():
+        assert process.poll() is None, "".join(process.communicate())
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
 
@@ -164,6 +181,14 @@ class TestList:
         for word in ("daily-runs", "Do they run?", "P02 P03", "plain", "with return"):
             assert word in text
         assert text.index("daily-runs") < text.index("broken-promise")
+
+    def test_a_log_is_wider_than_a_small_terminal(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        define(project, a=DAILY.replace("Do they run?", "Do they run every day, " * 6 + "or not?"))
+        assert call(["list"]) == 0
+        lines = capfd.readouterr().out.splitlines()
+        assert 80 < max(map(len, lines)) <= 120
 
     def test_another_folder(self, project: Path, capfd: pytest.CaptureFixture[str]) -> None:
         define(project, a=DAILY)
@@ -342,15 +367,15 @@ class TestStop:
         ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "TERM"]
     )
     def test_keeps_what_is_done_and_leaves_nothing(
-        self, project: Path, number: signal.Signals, code: int
+        self, project: Path, start: Start, number: signal.Signals, code: int
     ) -> None:
         define(project, a=HANGING.replace("CODE", "time.sleep(600)"))
         process = start("run")
         pids = project / "pids"
-        wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2)
+        wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2, process)
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
-        assert process.returncode == code
+        assert process.returncode == code, err
         assert (project / "restored").exists()
         assert err == ""
         assert out.endswith("Stopped. 1 of 3 variants are in results/results.duckdb\n")
@@ -359,12 +384,12 @@ class TestStop:
         assert all(is_gone(int(pid)) for pid in pids.read_text().split())
         assert not list((project / "tmp").iterdir())
 
-    def test_what_does_not_stop_is_ended(self, project: Path) -> None:
+    def test_what_does_not_stop_is_ended(self, project: Path, start: Start) -> None:
         stubborn = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
         define(project, a=HANGING.replace("CODE", stubborn))
         process = start("run")
         pids = project / "pids"
-        wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2)
+        wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2, process)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)
@@ -375,14 +400,17 @@ class TestStop:
         assert time.monotonic() - began < 8
         assert all(is_gone(int(pid)) for pid in pids.read_text().split())
 
-    def test_the_processes_end_with_their_parent(self, project: Path) -> None:
+    def test_the_processes_end_with_their_parent(self, project: Path, start: Start) -> None:
         define(project, a=HANGING.replace("CODE", "time.sleep(600)"))
         process = start("run")
         pids = project / "pids"
-        wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2)
+        wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2, process)
         process.kill()
         process.communicate(timeout=30)
-        wait_for(lambda: all(is_gone(int(pid)) for pid in pids.read_text().split()))
+        deadline = time.monotonic() + 30
+        while not all(is_gone(int(pid)) for pid in pids.read_text().split()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         assert (project / "restored").exists()
 
 
@@ -480,6 +508,32 @@ class TestKept:
         with duckdb.connect(str(tmp_path / "results.duckdb")) as connection:
             rows = connection.execute("select variant from variants").fetchall()
         assert rows == [("one",), ("two",)]
+
+    @pytest.mark.parametrize("locked", [False, True])
+    def test_an_interrupt_waits_for_the_end_of_writing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: bool
+    ) -> None:
+        results = Results.open(tmp_path / "results.duckdb")
+        add = results.add
+        written = []
+
+        def interrupted(*given: Any, **more: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+            if locked:
+                raise SimulationError("locked")
+            add(*given, **more)
+            written.append(given)
+
+        monkeypatch.setattr(results, "add", interrupted)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            kept = Kept(results)
+            with pytest.raises(KeyboardInterrupt):
+                kept.add(VariantResult("s", "one", 0, 1))
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert len(written) == (0 if locked else 1)
+        assert len(kept.unwritten) == (1 if locked else 0)
 
 
 def test_version_names_the_engines(capfd: pytest.CaptureFixture[str]) -> None:
@@ -591,7 +645,7 @@ def nobody_notices(sim):
 
 @pytest.mark.slow
 class TestRealSimulations:
-    def test_the_same_hours_fail_in_every_variant(self, project: Path) -> None:
+    def test_the_same_hours_fail_in_every_variant(self, project: Path, start: Start) -> None:
         (project / "scenarios" / "real.py").write_text(REAL)
         process = start("run", "--days", "2", "--seed", "3")
         out, err = process.communicate(timeout=300)
@@ -607,11 +661,11 @@ class TestRealSimulations:
         assert ("Running",) in query(project, states)
         assert not list((project / "tmp").iterdir())
 
-    def test_ctrl_c_restores_and_leaves_nothing(self, project: Path) -> None:
+    def test_ctrl_c_restores_and_leaves_nothing(self, project: Path, start: Start) -> None:
         text = REAL.replace("    sim.advance(", "    open('begun', 'w').close()\n    sim.advance(")
         (project / "scenarios" / "real.py").write_text(text)
         process = start("run", "--days", "3000")
-        wait_for((project / "begun").exists, 120)
+        wait_for((project / "begun").exists, process, 240)
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import calendar
+import contextlib
+import datetime as dt
+import logging
 import os
 import queue
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from time import monotonic, time_ns
 
 import anyio
+import pydantic._internal._generate_schema as pydantic_schemas
 import pytest
 from prefect import flow, task
 from prefect.deployments import run_deployment
 from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.types import _datetime as prefect_datetime
+from prefect.types._datetime import now as prefect_now
 
 from simulator import ClockStalled, NothingToRun, Simulation, SimulationError
+from simulator.clock import Real
 
 START = "2026-01-05T00:00:00Z"
 SECOND = timedelta(seconds=1)
@@ -53,7 +63,7 @@ def run_child(index: int):
     sleeps()
 
 
-# -- 1, 2, 3: one clock, moved only when nothing can run, by jumps ---------------------------------
+# -- 1, 2, 3: one clock, moved only when nothing can run, by jumps --------------------------------
 
 
 def test_a_sleeping_flow_takes_its_virtual_time(sim):
@@ -306,7 +316,86 @@ def test_async_run_deployment_waits_for_the_end_of_the_run(sim):
     assert timedelta(minutes=10) <= lasted(run) <= timedelta(minutes=10, seconds=20)
 
 
-# -- 1: SQL reads the same clock -------------------------------------------------------------------
+# -- 1: everybody reads the same clock ------------------------------------------------------------
+
+
+def clocks() -> dict[str, Callable[[], float]]:
+    """Every way to ask what time it is, each in seconds since the epoch."""
+    found = {
+        "datetime.now": lambda: dt.datetime.now(dt.UTC).timestamp(),
+        "datetime.now, bound before": lambda: datetime.now(UTC).timestamp(),
+        "datetime.now, naive": lambda: datetime.now().replace(tzinfo=UTC).timestamp(),  # noqa: DTZ005
+        "datetime.utcnow": lambda: datetime.utcnow().replace(tzinfo=UTC).timestamp(),  # noqa: DTZ003
+        "time.time": lambda: time.time(),
+        "time.time_ns": lambda: time.time_ns() / 1e9,
+        "time.time_ns, bound before": lambda: time_ns() / 1e9,
+        "time.monotonic": lambda: time.monotonic(),
+        "time.monotonic, bound before": lambda: monotonic(),
+        "time.monotonic_ns": lambda: time.monotonic_ns() / 1e9,
+        "time.perf_counter": lambda: time.perf_counter(),
+        "logging": lambda: logging.makeLogRecord({}).created,
+        "Prefect": lambda: prefect_now().timestamp(),
+        "Prefect, in a time zone": lambda: prefect_now("Europe/Berlin").timestamp(),
+    }
+    with contextlib.suppress(ModuleNotFoundError):  # comes with Prefect up to Python 3.12
+        import pendulum
+
+        found["pendulum"] = lambda: pendulum.now("UTC").timestamp()
+        found["pendulum, in a time zone"] = lambda: pendulum.now("Asia/Tokyo").timestamp()
+    with contextlib.suppress(ModuleNotFoundError):  # comes with Prefect from Python 3.13 on
+        import whenever
+
+        instant, zoned = whenever.Instant, whenever.ZonedDateTime
+        found["whenever"] = lambda: whenever.Instant.now().timestamp_nanos() / 1e9
+        found["whenever, bound before"] = lambda: instant.now().timestamp_nanos() / 1e9
+        found["whenever, in a time zone"] = lambda: zoned.now("Asia/Tokyo").timestamp_nanos() / 1e9
+    return found
+
+
+CLOCKS = clocks()
+
+
+@pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")
+def test_everybody_reads_the_same_clock(sim):
+    def look(where):
+        for name, read in CLOCKS.items():
+            earlier, instant, later = time.time(), read(), time.time()
+            if not earlier - 1e-6 <= instant <= later + 1e-6:
+                wrong[f"{name} {where}"] = (earlier, instant, later)
+        looked.append((where, later))
+
+    @flow
+    def looks():
+        look("in a flow")
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(look, "in a pool").result()
+        time.sleep(86_400)
+
+    @flow
+    async def alooks():
+        await asyncio.sleep(0.25)
+        look("in a loop")
+
+    wrong, looked = {}, []
+    sim.advance(hours=7, seconds=0.5)
+    look("in the driving thread")
+    assert sim.run(looks).state == "Completed"
+    assert sim.run(alooks).state == "Completed"
+    assert not wrong
+    start = sim.start.timestamp() + 7 * 3600 + 0.5
+    expected = [0.0, 0.0, 0.0, 86_400.25]
+    assert [later - start for _, later in looked] == pytest.approx(expected, abs=0.1)
+
+
+def test_the_date_is_the_clocks(sim):
+    sim.advance(days=40)
+    assert dt.date.today() == dt.date(2026, 2, 14)  # noqa: DTZ011
+    assert time.gmtime()[:3] == (2026, 2, 14)
+    assert time.strftime("%Y-%m-%d", time.gmtime()) == "2026-02-14"
+    assert abs(calendar.timegm(time.gmtime()) - sim.now.timestamp()) <= 1
+
+
+# -- 1: SQL reads the same clock ------------------------------------------------------------------
 
 
 def test_sql_now_follows_in_prefects_database(sim):
@@ -328,7 +417,7 @@ def test_sql_now_follows_in_duckdb(sim):
     assert abs(now - sim.now) < SECOND
 
 
-# -- 4: one wake at a time ---------------------------------------------------------------------------
+# -- 4: one wake at a time ------------------------------------------------------------------------
 
 
 def test_timers_of_one_instant_fire_in_the_order_in_which_they_were_set(sim):
@@ -347,7 +436,7 @@ def test_timers_of_one_instant_fire_in_the_order_in_which_they_were_set(sim):
     assert order == list(range(20))
 
 
-# -- 6: it never hangs silently ------------------------------------------------------------------------
+# -- 6: it never hangs silently -------------------------------------------------------------------
 
 
 def test_a_stall_names_its_holder():
@@ -381,7 +470,7 @@ def test_waiting_for_what_can_never_happen_is_said_at_once(sim):
     assert "threading.Event().wait()" in str(nothing.value)
 
 
-# -- 7: never the same instant twice ---------------------------------------------------------------------
+# -- 7: never the same instant twice --------------------------------------------------------------
 
 
 def test_no_two_reads_are_equal_across_threads(sim):
@@ -406,7 +495,37 @@ def test_no_two_reads_are_equal_across_threads(sim):
     assert len(set(seen)) == len(seen)
 
 
-# -- 8: leaving restores everything ------------------------------------------------------------------------
+def test_prefects_own_now_never_shows_an_instant_twice(sim):
+    def read(zone):
+        return [prefect_now(zone) for _ in range(500)]
+
+    @flow
+    def reads():
+        with ThreadPoolExecutor(8) as pool:
+            seen.extend(pool.map(read, ["UTC", "Europe/Berlin", "Asia/Tokyo", "UTC"] * 2))
+
+    seen = []
+    assert sim.run(reads).state == "Completed"
+    assert all(one == sorted(one) for one in seen)
+    assert len({instant for one in seen for instant in one}) == 4000
+    assert {str(one[0].tzinfo) for one in seen} >= {"Europe/Berlin", "Asia/Tokyo"}
+    assert all(one[0].utcoffset() == one[-1].utcoffset() for one in seen)
+
+
+# -- 8: leaving restores everything ---------------------------------------------------------------
+
+
+def tells_real_time(read):
+    return abs(read() - Real.time()) < 60
+
+
+@pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")
+def test_outside_everybody_reads_the_real_clock():
+    since_start = {name for name in CLOCKS if name.startswith(("time.monotonic", "time.perf"))}
+    for _ in range(2):
+        assert {name for name in CLOCKS if not tells_real_time(CLOCKS[name])} == since_start
+        with Simulation(start=START):
+            assert not [name for name in CLOCKS if tells_real_time(CLOCKS[name])]
 
 
 def snapshot():
@@ -419,6 +538,8 @@ def snapshot():
     return (
         time.time, time.sleep, time.monotonic, datetime.datetime, threading.Thread.start,
         threading.Thread.join, threading.Condition.wait, queue.SimpleQueue, threading._time,
+        prefect_datetime._whenever_to_stdlib, pydantic_schemas.GenerateSchema.match_type,
+        pydantic_schemas.datetime,
         ThreadPoolExecutor.submit, subprocess.time, asyncio.get_event_loop_policy(),
         duckdb.connect, dbtRunner.invoke, dict(os.environ), get_current_settings().hash_key(),
         {thread.name for thread in threading.enumerate()},
@@ -437,10 +558,15 @@ def test_leaving_restores_everything():
 
 def test_leaving_by_an_exception_restores_everything():
     before = snapshot()
-    with pytest.raises(ZeroDivisionError), Simulation(start=START) as sim:
-        sim.deploy(asleeps, name="dev", cron="0 * * * *")
-        sim.advance(hours=1, minutes=5)
-        1 / 0
+
+    def breaks() -> None:
+        with Simulation(start=START) as sim:
+            sim.deploy(asleeps, name="dev", cron="0 * * * *")
+            sim.advance(hours=1, minutes=5)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        breaks()
     assert snapshot() == before
 
 

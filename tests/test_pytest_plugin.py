@@ -222,6 +222,12 @@ class TestSeed:
         assert "simulation seed: 11 (from the test's marker)" in parts["test_of_its_own"]
         assert repeated in text[text.index("ERROR at setup of test_in_a_fixture") :]
 
+    def test_is_not_printed_with_what_passes(self, pytester: pytest.Pytester, run: Run) -> None:
+        pytester.makepyfile("def test_it(simulation): print('said')")
+        text = run("-rP", "--no-header").stdout.str()
+        assert "said" in text
+        assert "simulation seed" not in text
+
     def test_a_random_one_is_drawn_once_and_shown(
         self, pytester: pytest.Pytester, run: Run
     ) -> None:
@@ -268,6 +274,12 @@ class TestScenarios:
         result = run("--collect-only", "-q", "--strict-markers", selection)
         assert sum("::daily-runs[" in line for line in result.outlines) == count
         result.stdout.no_fnmatch_line("*error*")
+
+    def test_a_file_is_imported_once_also_if_it_is_named(self, scenarios: Path, run: Run) -> None:
+        file = scenarios / "daily.py"
+        file.write_text(file.read_text() + "\nprint('imported', file=open('log', 'a'))\n")
+        run("scenarios/daily.py", "--scenario-days=2").assert_outcomes(passed=2)
+        assert Path("log").read_text() == "imported\n"
 
     def test_a_broken_expectation_is_readable(self, scenarios: Path, run: Run) -> None:
         result = run("scenarios", "--simulation-seed=7")

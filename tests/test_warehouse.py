@@ -3,7 +3,6 @@
 A guard is a test named `..._is_still_needed`: it fails when the library no longer needs the patch.
 """
 
-import _thread
 import subprocess
 import sys
 import textwrap
@@ -20,6 +19,7 @@ import dbt.cli.main
 import duckdb
 import pytest
 from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.flags import get_flags
 from dbt.parser.manifest import ManifestLoader
 from prefect import flow, task
 from prefect.futures import wait
@@ -475,6 +475,14 @@ def test_options_that_the_user_gave_are_kept(
     assert (tmp_path / "dbt" / "target" / "manifest.json").exists()
 
 
+def test_simulated_use_is_not_reported(
+    virtual: Clock, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "true")
+    project.ok("ls")
+    assert not get_flags().SEND_ANONYMOUS_USAGE_STATS
+
+
 @pytest.mark.parametrize("command", ["debug", "deps", "clean", "ls", "compile", "source freshness"])
 def test_every_command_takes_what_is_added(virtual: Clock, project: Project, command: str) -> None:
     outcome = project.dbt(*command.split())
@@ -500,15 +508,24 @@ def test_raising_ctrl_c_is_still_needed(project: Project, monkeypatch: pytest.Mo
     assert isinstance(project.dbt("run").exception, KeyboardInterrupt)
 
 
-def test_ctrl_c_stops_the_statement_that_is_running(virtual: Clock, own_project: Project) -> None:
-    own_project.write("models/long.sql", "select count(*) as i from range(9999999), range(9999999)")
+def test_closing_interrupts_what_dbt_is_running(virtual: Clock, own_project: Project) -> None:
+    forever = "select 1 as i from range(9999999), range(9999999)"
+    own_project.write("models/long.sql", "{{ config(materialized='table') }} " + forever)
+    begun, outcomes = threading.Event(), []
 
-    def press_ctrl_c(event: Any) -> None:
-        if event.info.name == "SQLQuery" and "9999999" in event.info.msg:
-            threading.Timer(0.2, _thread.interrupt_main).start()
+    def note(event: Any) -> None:
+        if event.info.name == "NodeStart":
+            threading.Timer(0.5, begun.set).start()
 
-    with pytest.raises(KeyboardInterrupt):
-        own_project.dbt("show", "-s", "long", callbacks=[press_ctrl_c])
+    def run() -> None:
+        outcomes.append(own_project.dbt("run", "-s", "long", callbacks=[note]))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    begun.wait()
+    Warehouse(own_project.database).close()
+    thread.join()
+    assert "Interrupt" in outcomes[0].result.results[0].message
     own_project.ok("run", "-s", "two")
 
 
