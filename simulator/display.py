@@ -176,7 +176,7 @@ def figure(measure: Measure | None) -> str:
         text = f"{measure.value:.0%}"
         if measure.low is not None and measure.high is not None:
             text += f" ({100 * measure.low:.0f}-{measure.high:.0%})"
-        return f"{text} of {measure.n}" if measure.n else text
+        return text
     if measure.unit == "seconds":
         return duration(measure.value)
     return f"{measure.value:g}"
@@ -186,8 +186,10 @@ def duration(seconds: float) -> str:
     """Seconds as a person says them, to three figures or so: "0.25 s", "10m 05s", "2d 03h"."""
     if seconds < 0:
         return f"-{duration(-seconds)}"
+    if seconds < 0.0005:
+        return "0 s"
     if seconds < 60:
-        return f"{seconds:.3g} s"
+        return f"{round(seconds, 3):.3g} s"
     whole = round(seconds)
     minutes, hours, days = whole // 60, whole // 3600, whole // 86400
     if days:

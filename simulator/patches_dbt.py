@@ -119,14 +119,19 @@ def release(*, interrupt: bool = False) -> None:
     With `interrupt`, a statement that is running is stopped rather than waited for.
     """
     if interrupt:
-        for adapter in list(FACTORY.adapters.values()):
-            for connection in list(adapter.connections.thread_connections.values()):
-                with suppress(Exception):  # it may be closing itself
-                    connection.handle.cursor().interrupt()
+        stop_statement()
     with turn:
         if _connections._ENV is not None:
             _connections._ENV.close()
             _connections._ENV = None
+
+
+def stop_statement() -> None:
+    """Interrupt the statement that dbt is running, if any."""
+    for adapter in list(FACTORY.adapters.values()):
+        for connection in list(adapter.connections.thread_connections.values()):
+            with suppress(Exception):  # it may be closing itself
+                connection.handle.cursor().interrupt()
 
 
 # --- invocations ----------------------------------------------------------------------------------

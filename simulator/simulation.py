@@ -104,7 +104,14 @@ class Simulation:
         from prefect.logging.handlers import set_api_log_sink
         from prefect.settings import temporary_settings
 
-        from simulator import patches, patches_process, runnable, settings, warehouse
+        from simulator import (
+            patches,
+            patches_process,
+            patches_server,
+            runnable,
+            settings,
+            warehouse,
+        )
         from simulator.observers import Cancellations, Suspensions
         from simulator.polls import DeploymentPolls
         from simulator.server import (
@@ -122,6 +129,7 @@ class Simulation:
         shutil.copyfile(database_template(), database)
 
         stack.enter_context(temporary_settings(settings.of_a_simulation(self.folder)))
+        stack.enter_context(patches_server.fresh())
         self._context = contextvars.copy_context()
 
         self._clock = clock = VirtualClock(self.start, self.stall_limit)

@@ -397,6 +397,7 @@ def quiet(places: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in {"LOG_LEVEL": "none", "LOG_LEVEL_FILE": "none", "WRITE_JSON": "0"}.items():
         monkeypatch.setenv(f"DBT_{name}", value)
     monkeypatch.setenv("DBT_TARGET_PATH", str(places / "target"))
+    monkeypatch.setenv("DBT_LOG_PATH", str(places / "logs"))
     yield
     release()
 
