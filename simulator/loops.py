@@ -30,7 +30,7 @@ class VirtualSelector(selectors.DefaultSelector):
         self.hold: Hold | None = None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.hold is not None and self.hold.dead:
+        if self.hold is not None and self.hold.dead and self._clock.closing is None:
             self._clock.park(Wait(self._clock, self.hold))
         if self.hold is None or (timeout is not None and timeout <= 0):
             return super().select(timeout)

@@ -130,16 +130,17 @@ class Process:
         if hold is not None and hold.process is self:
             self._clock.park(Wait(self._clock, hold))
 
+    async def stay_unanswered(self) -> None:
+        """Keep what it has asked for, on a loop that serves others as well, until the very end."""
+        if self._clock.closing is not None:
+            raise _gone()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[None] = loop.create_future()
+        _unanswered.append((loop, answer))
+        await answer
+
 
 _unanswered: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
-
-
-async def unanswered() -> None:
-    """Wait, on a loop that serves several processes, for what a dead one has asked for."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[None] = loop.create_future()
-    _unanswered.append((loop, answer))
-    await answer
 
 
 def give_up() -> None:
@@ -147,11 +148,18 @@ def give_up() -> None:
 
     def fail(answer: asyncio.Future[None]) -> None:
         if not answer.done():
-            answer.set_exception(ConnectionError("the process that has asked is dead"))
+            answer.set_exception(_gone())
 
     while _unanswered:
         loop, answer = _unanswered.pop()
-        loop.call_soon_threadsafe(fail, answer)
+        try:
+            loop.call_soon_threadsafe(fail, answer)
+        except RuntimeError:
+            pass  # it has ended already
+
+
+def _gone() -> ConnectionError:
+    return ConnectionError("the process that has asked is dead")
 
 
 def current() -> Process | None:

@@ -364,7 +364,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         process = processes.current()
         if process is not None and process.dead:
-            await processes.unanswered()
+            await process.stay_unanswered()
         body = await request.aread()
         return await self._server.acall(
             f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import difflib
-import gc
 import hashlib
 import os
 import random
-import shutil
-import sqlite3
-import tempfile
-import warnings
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from simulator.clock import VirtualClock
+from simulator import arguments
 from simulator.errors import SimulationError
+from simulator.world import World, set_environment
 
 if TYPE_CHECKING:
     from prefect import Flow
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig, FlowRun
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
 
     from simulator.durations import Duration
     from simulator.history import History
@@ -34,10 +28,6 @@ if TYPE_CHECKING:
     from simulator.warehouse import Warehouse
 
 _current: Simulation | None = None
-
-
-class SimulationEnded(BaseException):
-    """Raised inside flows that are still waiting when their simulation ends."""
 
 
 class Simulation:
@@ -59,7 +49,7 @@ class Simulation:
         seed: int = 0,
         stall_limit: float = 60.0,
     ) -> None:
-        self.start = _instant("start", start)
+        self.start = arguments.instant("start", start)
         if not isinstance(seed, int):
             raise SimulationError(f"seed={seed!r} must be a whole number")
         if stall_limit <= 0:
@@ -67,8 +57,16 @@ class Simulation:
         self.seed = seed
         self.stall_limit = stall_limit
         self._stack: ExitStack | None = None
+        self._known: set[str] = set()
+        self._world: World
 
     # -- life ------------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """A throw-away folder of this simulation, deleted at its end."""
+        self._opened()
+        return self._world.folder
 
     def __enter__(self) -> Self:
         global _current
@@ -81,7 +79,7 @@ class Simulation:
         try:
             with ExitStack() as stack:
                 stack.callback(_forget)
-                self._open(stack)
+                self._world = World(stack, self.start, self.seed, self.stall_limit)
                 self._stack = stack.pop_all()
         except BaseException:
             _current = None
@@ -98,112 +96,6 @@ class Simulation:
         if stack is not None:
             stack.close()
 
-    def _open(self, stack: ExitStack) -> None:
-        # Everything that reads a clock is imported before the clock is taken over.
-        from prefect.client.orchestration import get_client
-        from prefect.logging.handlers import set_api_log_sink
-        from prefect.settings import temporary_settings
-
-        from simulator import (
-            patches,
-            patches_process,
-            patches_server,
-            runnable,
-            settings,
-            warehouse,
-        )
-        from simulator.observers import Cancellations, Suspensions
-        from simulator.polls import DeploymentPolls
-        from simulator.server import (
-            AsyncTransport,
-            Server,
-            Transport,
-            database_template,
-        )
-        from simulator.services import services
-        from simulator.steps import Steps
-
-        self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
-        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        database = self.folder / "prefect.db"
-        shutil.copyfile(database_template(), database)
-
-        stack.enter_context(temporary_settings(settings.of_a_simulation(self.folder)))
-        stack.enter_context(patches_server.fresh())
-        self._context = contextvars.copy_context()
-
-        self._clock = clock = VirtualClock(self.start, self.stall_limit)
-        self._server = server = Server(clock, database)
-        self._database = sqlite3.connect(
-            f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-        )
-        stack.callback(self._database.close)
-        self._steps = Steps(clock, self._database, self.seed)
-        self._polls = DeploymentPolls(clock, self._database, self._written)
-        self._suspensions = Suspensions(clock, self._database, self._written)
-        self._cancellations = Cancellations(clock, self._database, self._written)
-        self._flows: dict[UUID, Flow[..., Any]] = {}
-        self._pools: dict[str, Any] = {}
-        self._logs: list[dict[str, Any]] = []
-        self._known: set[str] = set()
-        self._warehouse: Warehouse | None = None
-
-        server.start()
-        stack.callback(server.stop)
-        stack.enter_context(settings.quiet_console())
-        stack.enter_context(_Seeded(self.seed))
-        stack.enter_context(warehouse.installed(lambda: clock.now, self.folder))
-        stack.enter_context(runnable.installed(clock, self._context, self._polls.sleep))
-        stack.enter_context(
-            patches.installed(
-                clock,
-                lambda: Transport(server),
-                lambda: AsyncTransport(server),
-                server.publish,
-                self._polls.asleep,
-                self._steps.around_flow,
-                self._steps.around_task,
-                self._suspensions.observe,
-            )
-        )
-        stack.enter_context(patches_process.installed())
-        set_api_log_sink(self._logs.append)
-        stack.callback(set_api_log_sink, None)
-        self._services = services(server, clock, self._database, self._written)
-        clock.add_source(self._services)
-        clock.add_source(self._polls)
-        clock.add_source(self._suspensions)
-        clock.add_source(self._cancellations)
-        self._client = stack.enter_context(get_client(sync_client=True))
-        with runnable.starting_background(self._context):
-            patches.start_background_loops()
-        stack.callback(self._end_threads)
-
-    def _end_threads(self) -> None:
-        """End every thread of the simulation: flows first, then workers, then what serves them."""
-        from simulator import patches, processes, runnable
-
-        self._clock.close(SimulationEnded)
-        left = runnable.join_counted(background=False)
-        processes.give_up()
-        for pool in self._pools.values():
-            pool.close()
-        patches.stop_background_loops()
-        left += runnable.join_counted(background=True)
-        if self._warehouse is not None:
-            self._warehouse.close()
-        if left:
-            warnings.warn(
-                f"still running after the simulation: {', '.join(left)}",
-                ResourceWarning,
-                stacklevel=2,
-            )
-
-    def _written(self) -> int:
-        """A number that changes whenever the server has written something."""
-        version: int = self._database.execute("pragma data_version").fetchone()[0]
-        return version
-
     def _opened(self) -> None:
         if self._stack is None:
             raise SimulationError("the simulation is not open: use it in a `with` block")
@@ -213,7 +105,7 @@ class Simulation:
     @property
     def now(self) -> datetime:
         """The virtual time: aware UTC, to the millisecond."""
-        now = self._clock.now
+        now = self._world.clock.now
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def advance(
@@ -233,7 +125,7 @@ class Simulation:
         step = by or timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         if step < timedelta(0):
             raise SimulationError(f"advance by {step.total_seconds():g} s must be 0 or more")
-        self._clock.drive(self._clock.now.replace(microsecond=0) + step)
+        self._world.clock.drive(self._world.clock.now.replace(microsecond=0) + step)
 
     def advance_to(self, instant: datetime | str) -> None:
         """Let virtual time pass until `instant`.
@@ -241,13 +133,13 @@ class Simulation:
         Raises SimulationError for a naive instant, or one in the past.
         """
         self._opened()
-        until = _instant("instant", instant)
+        until = arguments.instant("instant", instant)
         if until < self.now.replace(microsecond=0):
             raise SimulationError(
                 f"advance_to({until:%Y-%m-%dT%H:%M:%SZ}) lies before now,"
                 f" {self.now:%Y-%m-%dT%H:%M:%SZ}"
             )
-        self._clock.drive(until)
+        self._world.clock.drive(until)
 
     # -- deployments -------------------------------------------------------------------------------
 
@@ -288,7 +180,7 @@ class Simulation:
         pool = work_pool_name or work_pool
         self.work_pool(pool)
         if work_queue_name is not None:
-            deploying.ensure_queue(self._client, pool, work_queue_name)
+            deploying.ensure_queue(self._world.client, pool, work_queue_name)
         deployment_id = deploying.deploy(
             flow,
             name,
@@ -310,29 +202,16 @@ class Simulation:
             enforce_parameter_schema=enforce_parameter_schema,
             job_variables=job_variables,
         )
-        self._flows[deployment_id] = flow
+        self._world.flows[deployment_id] = flow
         return deployment_id
 
     def work_pool(self, name: str, concurrency_limit: int | None = None) -> None:
         """Make a work pool with a worker, or set the concurrency limit of one that is there."""
         from simulator import deploying
-        from simulator.worker import Pool
 
         self._opened()
-        deploying.ensure_pool(self._client, name, concurrency_limit)
-        if name not in self._pools:
-            pool = Pool(
-                name,
-                self._clock,
-                self._database,
-                self._written,
-                self._context,
-                self._flow_of,
-                self._cancellations,
-            )
-            self._pools[name] = pool
-            self._clock.add_source(pool)
-            pool.start()
+        deploying.ensure_pool(self._world.client, name, concurrency_limit)
+        self._world.ensure_pool(name)
 
     def work_queue(
         self,
@@ -346,7 +225,7 @@ class Simulation:
         from simulator import deploying
 
         self.work_pool(work_pool)
-        deploying.ensure_queue(self._client, work_pool, name, concurrency_limit, priority)
+        deploying.ensure_queue(self._world.client, work_pool, name, concurrency_limit, priority)
 
     def stop_worker(self, work_pool: str = "default") -> None:
         """Let a pool's worker take nothing until `start_worker`. What runs goes on."""
@@ -360,13 +239,9 @@ class Simulation:
 
     def _pool(self, name: str) -> Any:
         self._opened()
-        if name not in self._pools:
-            raise SimulationError(f"no work pool {name!r}{_nearest(name, self._pools)}")
-        return self._pools[name]
-
-    def _flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
-        assert flow_run.deployment_id is not None
-        return self._flows[flow_run.deployment_id]
+        if name not in self._world.pools:
+            raise SimulationError(f"no work pool {name!r}{arguments.nearest(name, self._world.pools)}")
+        return self._world.pools[name]
 
     # -- what steps take, what goes wrong ------------------------------------------------------------
 
@@ -379,7 +254,7 @@ class Simulation:
         from simulator.durations import checked
 
         self._opened()
-        self._steps.take(self._step_name(name), checked(duration))
+        self._world.steps.take(self._step_name(name), checked(duration))
 
     def fail(
         self,
@@ -404,7 +279,7 @@ class Simulation:
         from simulator.faults import Fault
 
         self._opened()
-        self._steps.fail(
+        self._world.steps.fail(
             Fault(
                 name=self._step_name(name),
                 error=error if error is not None else RuntimeError(f"{name} failed"),
@@ -413,15 +288,15 @@ class Simulation:
                 attempts=attempts,
                 between=between,
                 after=after,
-                number=self._steps.fault_count,
+                number=self._world.steps.fault_count,
             )
         )
 
     def _step_name(self, name: str) -> str:
         if name not in self._known:
-            self._known = _step_names()
+            self._known = arguments.step_names()
         if name not in self._known:
-            raise SimulationError(f"no flow or task named {name!r}{_nearest(name, self._known)}")
+            raise SimulationError(f"no flow or task named {name!r}{arguments.nearest(name, self._known)}")
         return name
 
     def random(self, name: str) -> random.Random:
@@ -434,7 +309,7 @@ class Simulation:
         self._opened()
         assert self._stack is not None
         for name, value in variables.items():
-            self._stack.callback(_set_environment, name, os.environ.get(name))
+            self._stack.callback(set_environment, name, os.environ.get(name))
             os.environ[name] = str(value)
 
     # -- running -----------------------------------------------------------------------------------
@@ -452,33 +327,25 @@ class Simulation:
 
         def call() -> None:
             try:
-                state = flow(**parameters, return_state=True)  # type: ignore[call-overload]
+                state: Any = flow(**parameters, return_state=True)
                 if asyncio.iscoroutine(state):
                     state = asyncio.run(state)
                 outcome.append(state)
             except BaseException as error:
                 outcome.append(error)
 
-        process = Process(f"flow {flow.name!r}", call, self._clock, self._context)
-        newest = self._newest_script()
+        process = Process(f"flow {flow.name!r}", call, self._world.clock, self._world.context)
+        newest = self._world.newest_script()
         process.start()
-        self._clock.drive(None, done=lambda: not process.alive)
+        self._world.clock.drive(None, done=lambda: not process.alive)
         state = outcome[0] if outcome else None
         if not isinstance(state, BaseException) and state is not None:
             return self.history().run(state.state_details.flow_run_id)
         # The script has come to an end in the middle of the flow: by `sys.exit`, by a signal.
-        run = self._newest_script()
+        run = self._world.newest_script()
         if isinstance(state, Exception) or run == newest or run is None:
             raise state or SimulationError(f"flow {flow.name!r} has ended before it began")
         return self.history().run(run)
-
-    def _newest_script(self) -> str | None:
-        """The id of the newest flow run that is neither a deployment's nor a subflow."""
-        row = self._database.execute(
-            "select id from flow_run where deployment_id is null and parent_task_run_id is null"
-            " order by rowid desc limit 1"
-        ).fetchone()
-        return None if row is None else row[0]
 
     def kill(self, run: RunRecord | UUID | str, exit_code: int = -9) -> None:
         """End the process of a running flow run, now.
@@ -491,16 +358,7 @@ class Simulation:
         run or a subflow of one.
         """
         self._opened()
-        run_id = getattr(run, "id", run)
-        asked: Any = str(run_id)
-        process = None
-        while asked is not None and process is None:
-            found = (pool.process_of(UUID(asked)) for pool in self._pools.values())
-            process = next(filter(None, found), None)
-            row = self._database.execute(_PARENT, [asked]).fetchone()
-            asked = None if row is None else row[0]
-        if process is None:
-            raise SimulationError(f"no worker runs the flow run {str(run_id)!r} now")
+        process = self._world.process_of(run if isinstance(run, UUID | str) else run.id)
         if exit_code in (-15, 143):
             process.terminate()
         else:
@@ -524,28 +382,24 @@ class Simulation:
         from simulator.deploying import refusal
 
         self._opened()
-        when = self.now if at is None else _instant("at", at)
+        when = self.now if at is None else arguments.instant("at", at)
         if when < self.now:
             raise SimulationError(
                 f"at={when:%Y-%m-%dT%H:%M:%SZ} lies before now, {self.now:%Y-%m-%dT%H:%M:%SZ}"
             )
         try:
-            found = self._client.read_deployment_by_name(deployment)
+            found = self._world.client.read_deployment_by_name(deployment)
         except (ObjectNotFound, ValueError):
             raise SimulationError(
-                f"no deployment {deployment!r}{_nearest(deployment, self._deployments())}"
+                f"no deployment {deployment!r}{arguments.nearest(deployment, self._world.deployment_names())}"
             ) from None
         try:
-            run = self._client.create_flow_run_from_deployment(
+            run = self._world.client.create_flow_run_from_deployment(
                 found.id, parameters=parameters, state=Scheduled(scheduled_time=when)
             )
         except PrefectHTTPStatusError as error:
             raise SimulationError(f"run of {deployment!r}: {refusal(error)}") from None
         return run.id
-
-    def _deployments(self) -> set[str]:
-        query = "select f.name || '/' || d.name from deployment d join flow f on f.id = d.flow_id"
-        return {row[0] for row in self._database.execute(query)}
 
     # -- what happened -----------------------------------------------------------------------------
 
@@ -558,13 +412,13 @@ class Simulation:
         """
         history = self.history()
         if flow is not None:
-            flows = {row[0] for row in self._database.execute("select name from flow")}
-            if flow not in flows and flow not in _step_names():
-                raise SimulationError(f"no flow named {flow!r}{_nearest(flow, flows)}")
-        if deployment is not None and deployment not in (deployments := self._deployments()):
-            raise SimulationError(
-                f"no deployment {deployment!r}{_nearest(deployment, deployments)}"
-            )
+            flows = self._world.flow_names()
+            if flow not in flows and flow not in arguments.step_names():
+                raise SimulationError(f"no flow named {flow!r}{arguments.nearest(flow, flows)}")
+        if deployment is not None and deployment not in (
+            deployments := self._world.deployment_names()
+        ):
+            raise SimulationError(f"no deployment {deployment!r}{arguments.nearest(deployment, deployments)}")
         return history.runs(flow, deployment=deployment, state=state)
 
     def history(self) -> History:
@@ -572,83 +426,17 @@ class Simulation:
         from simulator.history import History
 
         self._opened()
-        self._clock.settle()
-        self._send_logs()
-        return History.read(self.folder / "prefect.db", now=self.now)
-
-    def _send_logs(self) -> None:
-        logs, self._logs[:] = list(self._logs), []
-        for log in logs:
-            log.pop("__payload_size__", None)
-        if logs:
-            self._client.request("POST", "/logs/", json=logs)
+        self._world.clock.settle()
+        self._world.send_logs()
+        return History.read(self._world.folder / "prefect.db", now=self.now)
 
     @property
     def warehouse(self) -> Warehouse:
         """A DuckDB file of this simulation, for flows and dbt to fill."""
-        from simulator.warehouse import Warehouse
-
         self._opened()
-        if self._warehouse is None:
-            self._warehouse = Warehouse(self.folder / "warehouse.duckdb")
-        return self._warehouse
-
-
-_PARENT = """
-select caller.flow_run_id
-from flow_run run join task_run caller on caller.id = run.parent_task_run_id
-where run.id = ? and run.deployment_id is null
-"""
-
-
-def _set_environment(name: str, value: str | None) -> None:
-    if value is None:
-        os.environ.pop(name, None)
-    else:
-        os.environ[name] = value
+        return self._world.warehouse
 
 
 def _forget() -> None:
     global _current
     _current = None
-
-
-class _Seeded:
-    """Python's shared random numbers, seeded: Prefect draws the jitter of its retries from them."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-
-    def __enter__(self) -> None:
-        self._before = random.getstate()
-        random.seed(self._seed)
-
-    def __exit__(self, *_: object) -> None:
-        random.setstate(self._before)
-
-
-def _instant(what: str, instant: datetime | str) -> datetime:
-    if isinstance(instant, str):
-        try:
-            instant = datetime.fromisoformat(instant)
-        except ValueError:
-            raise SimulationError(
-                f"{what}={instant!r} is no ISO 8601 instant, such as '2026-01-01T00:00:00Z'"
-            ) from None
-    if instant.tzinfo is None:
-        raise SimulationError(
-            f"{what}={instant.isoformat()} is naive: give it an offset, such as 'Z' for UTC"
-        )
-    return instant.astimezone(UTC)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f": did you mean {matches[0]!r}?" if matches else ""
-
-
-def _step_names() -> set[str]:
-    """The names of all flows and tasks that exist in this process."""
-    from prefect import Flow, Task
-
-    return {thing.name for thing in gc.get_objects() if issubclass(type(thing), (Flow, Task))}

@@ -220,7 +220,9 @@ class Pool:
     def _candidates(self) -> Iterator[Candidate]:
         seen, polled = self._polled
         # Nothing has been written since a poll: what it found then, and left, it would leave again.
-        left = polled + self._prefetch // timedelta(microseconds=1) if seen == self._written() else 0
+        left = (
+            polled + self._prefetch // timedelta(microseconds=1) if seen == self._written() else 0
+        )
         parameters = {"pool": self.name, "after": _sql(left)}
         for flow_run, start in self._database.execute(_EARLIEST, parameters):
             if start is not None:

@@ -405,7 +405,7 @@ def test_sql_now_follows_in_prefects_database(sim):
 
     sim.advance(days=3)
     run = sim.run(nothing)
-    (updated,) = sim._database.execute(
+    (updated,) = sim._world.database.execute(
         "select updated from flow_run where id = ?", [str(run.id)]
     ).fetchone()
     assert updated.startswith("2026-01-08 00:00:0")

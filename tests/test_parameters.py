@@ -247,7 +247,7 @@ def test_through_run_deployment(sim: Simulation, takes: Flow[..., Any]) -> None:
 def test_a_deployment_describes_them_as_in_real_life(
     sim: Simulation, takes: Flow[..., Any], annotations: str
 ) -> None:
-    deployment = sim._client.read_deployment(sim.deploy(takes, name="dev"))
+    deployment = sim._world.client.read_deployment(sim.deploy(takes, name="dev"))
     schema = deployment.parameter_openapi_schema
     assert schema is not None
     before = SCHEMAS_BEFORE[annotations].model_dump()

@@ -1,0 +1,42 @@
+"""What users may pass, checked: instants and names."""
+
+from __future__ import annotations
+
+import difflib
+import gc
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from simulator.errors import SimulationError
+
+
+def instant(what: str, given: datetime | str) -> datetime:
+    """An aware UTC instant, from an aware datetime or ISO 8601 text with an offset.
+
+    Raises SimulationError, naming `what`, for anything else.
+    """
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            raise SimulationError(
+                f"{what}={given!r} is no ISO 8601 instant, such as '2026-01-01T00:00:00Z'"
+            ) from None
+    if given.tzinfo is None:
+        raise SimulationError(
+            f"{what}={given.isoformat()} is naive: give it an offset, such as 'Z' for UTC"
+        )
+    return given.astimezone(UTC)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: the nearest known one, if any is near."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f": did you mean {matches[0]!r}?" if matches else ""
+
+
+def step_names() -> set[str]:
+    """The names of all flows and tasks that exist in this process."""
+    from prefect import Flow, Task
+
+    return {thing.name for thing in gc.get_objects() if issubclass(type(thing), (Flow, Task))}

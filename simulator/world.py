@@ -1,0 +1,250 @@
+"""Everything that runs in a simulation, put together and taken apart in order."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import random
+import shutil
+import sqlite3
+import tempfile
+import warnings
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from simulator.clock import VirtualClock
+from simulator.errors import SimulationError
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.schemas.objects import FlowRun
+
+    from simulator.processes import Process
+    from simulator.warehouse import Warehouse
+    from simulator.worker import Pool
+
+
+class SimulationEnded(BaseException):
+    """Raised inside flows that are still waiting when their simulation ends."""
+
+
+class World:
+    """The server, its services, the workers and what they share, on one virtual clock.
+
+    What has been put up is taken down by `stack`, in reverse order, also if the rest fails.
+    """
+
+    def __init__(self, stack: ExitStack, start: datetime, seed: int, stall_limit: float) -> None:
+        # Everything that reads a clock is imported before the clock is taken over.
+        from prefect.client.orchestration import get_client
+        from prefect.logging.handlers import set_api_log_sink
+        from prefect.settings import temporary_settings
+
+        from simulator import (
+            patches,
+            patches_process,
+            patches_server,
+            runnable,
+            settings,
+            warehouse,
+        )
+        from simulator.observers import Cancellations, Suspensions
+        from simulator.polls import DeploymentPolls
+        from simulator.server import (
+            AsyncTransport,
+            Server,
+            Transport,
+            database_template,
+        )
+        from simulator.services import services
+        from simulator.steps import Steps
+
+        self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
+        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        database = self.folder / "prefect.db"
+        shutil.copyfile(database_template(), database)
+
+        stack.enter_context(temporary_settings(settings.of_a_simulation(self.folder)))
+        stack.enter_context(patches_server.fresh())
+        self.context = contextvars.copy_context()
+
+        self.clock = clock = VirtualClock(start, stall_limit)
+        self.server = server = Server(clock, database)
+        self.database = sqlite3.connect(
+            f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        stack.callback(self.database.close)
+        self.steps = Steps(clock, self.database, seed)
+        self.polls = DeploymentPolls(clock, self.database, self.written)
+        self.suspensions = Suspensions(clock, self.database, self.written)
+        self.cancellations = Cancellations(clock, self.database, self.written)
+        self.flows: dict[UUID, Flow[..., Any]] = {}
+        self.pools: dict[str, Pool] = {}
+        self.logs: list[dict[str, Any]] = []
+        self._warehouse: Warehouse | None = None
+
+        server.start()
+        stack.callback(server.stop)
+        stack.enter_context(settings.quiet_console())
+        stack.enter_context(Seeded(seed))
+        stack.enter_context(warehouse.installed(lambda: clock.now, self.folder))
+        stack.enter_context(runnable.installed(clock, self.context, self.polls.sleep))
+        stack.enter_context(
+            patches.installed(
+                clock,
+                lambda: Transport(server),
+                lambda: AsyncTransport(server),
+                server.publish,
+                self.polls.asleep,
+                self.steps.around_flow,
+                self.steps.around_task,
+                self.suspensions.observe,
+            )
+        )
+        stack.enter_context(patches_process.installed())
+        set_api_log_sink(self.logs.append)
+        stack.callback(set_api_log_sink, None)
+        self.services = services(server, clock, self.database, self.written)
+        clock.add_source(self.services)
+        clock.add_source(self.polls)
+        clock.add_source(self.suspensions)
+        clock.add_source(self.cancellations)
+        self.client = stack.enter_context(get_client(sync_client=True))
+        with runnable.starting_background(self.context):
+            patches.start_background_loops()
+        stack.callback(self._end_threads)
+
+    def _end_threads(self) -> None:
+        """End every thread of the simulation: flows first, then workers, then what serves them."""
+        from simulator import patches, patches_dbt, processes, runnable
+
+        patches_dbt.stop_statement()
+        self.clock.close(SimulationEnded)
+        left = runnable.join_counted(background=False)
+        processes.give_up()
+        for pool in self.pools.values():
+            pool.close()
+        patches.stop_background_loops()
+        left += runnable.join_counted(background=True)
+        if self._warehouse is not None:
+            self._warehouse.close()
+        if left:
+            warnings.warn(
+                f"still running after the simulation: {', '.join(left)}",
+                ResourceWarning,
+                stacklevel=2,
+            )
+
+    def written(self) -> int:
+        """A number that changes whenever the server has written something."""
+        version: int = self.database.execute("pragma data_version").fetchone()[0]
+        return version
+
+    # -- what is in it -----------------------------------------------------------------------------
+
+    def flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
+        """The flow of a deployment's run."""
+        assert flow_run.deployment_id is not None
+        return self.flows[flow_run.deployment_id]
+
+    def ensure_pool(self, name: str) -> None:
+        """Give a work pool its worker, if it has none."""
+        from simulator.worker import Pool
+
+        if name not in self.pools:
+            pool = Pool(
+                name,
+                self.clock,
+                self.database,
+                self.written,
+                self.context,
+                self.flow_of,
+                self.cancellations,
+            )
+            self.pools[name] = pool
+            self.clock.add_source(pool)
+            pool.start()
+
+    def process_of(self, run_id: UUID | str) -> Process:
+        """The process in which a worker runs a flow run, or the parent of a subflow, now.
+
+        Raises SimulationError if there is none.
+        """
+        asked: str | None = str(run_id)
+        while asked is not None:
+            for pool in self.pools.values():
+                process = pool.process_of(UUID(asked))
+                if process is not None:
+                    return process
+            row = self.database.execute(_PARENT, [asked]).fetchone()
+            asked = None if row is None else row[0]
+        raise SimulationError(f"no worker runs the flow run {str(run_id)!r} now")
+
+    def newest_script(self) -> str | None:
+        """The id of the newest flow run that is neither a deployment's nor a subflow."""
+        row = self.database.execute(_NEWEST_SCRIPT).fetchone()
+        return None if row is None else row[0]
+
+    def flow_names(self) -> set[str]:
+        """The flows that the server knows."""
+        return {row[0] for row in self.database.execute("select name from flow")}
+
+    def deployment_names(self) -> set[str]:
+        """The deployments that the server knows, as "flow/deployment"."""
+        return {row[0] for row in self.database.execute(_DEPLOYMENTS)}
+
+    def send_logs(self) -> None:
+        """Hand the log lines of the runs to the server."""
+        logs, self.logs[:] = list(self.logs), []
+        for log in logs:
+            log.pop("__payload_size__", None)
+        if logs:
+            self.client.request("POST", "/logs/", json=logs)
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The DuckDB file, made when first asked for."""
+        from simulator.warehouse import Warehouse
+
+        if self._warehouse is None:
+            self._warehouse = Warehouse(self.folder / "warehouse.duckdb")
+        return self._warehouse
+
+
+_PARENT = """
+select caller.flow_run_id
+from flow_run run join task_run caller on caller.id = run.parent_task_run_id
+where run.id = ? and run.deployment_id is null
+"""
+
+_NEWEST_SCRIPT = """
+select id from flow_run where deployment_id is null and parent_task_run_id is null
+order by rowid desc limit 1
+"""
+
+_DEPLOYMENTS = "select f.name || '/' || d.name from deployment d join flow f on f.id = d.flow_id"
+
+
+class Seeded:
+    """Python's shared random numbers, seeded: Prefect draws the jitter of its retries from them."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def __enter__(self) -> None:
+        self._before = random.getstate()
+        random.seed(self._seed)
+
+    def __exit__(self, *_: object) -> None:
+        random.setstate(self._before)
+
+
+def set_environment(name: str, value: str | None) -> None:
+    """Set an environment variable, or remove it (None)."""
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
