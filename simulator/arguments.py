@@ -29,10 +29,11 @@ def instant(what: str, given: datetime | str) -> datetime:
     return given.astimezone(UTC)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of an error about an unknown name: the nearest known one, if any is near."""
+def unknown(what: str, name: str, known: Iterable[str]) -> SimulationError:
+    """The error about an unknown name, with the nearest known one, if any is near."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f": did you mean {matches[0]!r}?" if matches else ""
+    near = f": did you mean {matches[0]!r}?" if matches else ""
+    return SimulationError(f"no {what} {name!r}{near}")
 
 
 def step_names() -> set[str]:

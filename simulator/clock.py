@@ -16,19 +16,16 @@ from __future__ import annotations
 import _thread
 import heapq
 import itertools
-import linecache
-import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from types import FrameType
 from typing import Protocol
 
 from simulator.errors import ClockStalled, NothingToRun
+from simulator.standing import standing_at
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -439,29 +436,3 @@ class VirtualClock:
             f"nothing is left to run at {self.now:%Y-%m-%dT%H:%M:%SZ}, and what is waited for can"
             f" never happen: {who}"
         )
-
-
-def standing_at(ident: int | None) -> str:
-    """Where a thread stands, as ` at file.py:12 in function: code`; empty if it is unknown."""
-    frame = sys._current_frames().get(ident) if ident is not None else None
-    if frame is None:
-        return ""
-    frame = _users_frame(frame)
-    code = frame.f_code
-    line = linecache.getline(code.co_filename, frame.f_lineno).strip()
-    return f" at {code.co_filename}:{frame.f_lineno} in {code.co_name}: {line}"
-
-
-def _users_frame(innermost: FrameType) -> FrameType:
-    """The innermost frame of the user's own code; failing that, the innermost of all."""
-    paths = sysconfig.get_paths()
-    foreign = (paths["stdlib"], paths["purelib"], paths["platlib"], "<frozen", __package_path__)
-    frame: FrameType | None = innermost
-    while frame is not None:
-        if not frame.f_code.co_filename.startswith(foreign):
-            return frame
-        frame = frame.f_back
-    return innermost
-
-
-__package_path__ = __file__.rpartition("clock.py")[0]

@@ -37,10 +37,11 @@ def deploy(
         if timezone is not None:
             schedules = list(schedules or []) + _in_timezone(timezone, cron, interval, rrule)
             cron = interval = rrule = None
-        deployment = flow.to_deployment(
+        deployment: Any = flow.to_deployment(
             name, cron=cron, interval=interval, rrule=rrule, schedules=schedules, **options
         )
-        return deployment.apply()  # type: ignore[return-value]
+        deployed: UUID = deployment.apply()
+        return deployed
     except ValueError as error:
         raise SimulationError(
             f"deployment {flow.name + '/' + str(name)!r}: {_one_line(error)}"

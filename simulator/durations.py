@@ -54,7 +54,7 @@ def checked(duration: Duration) -> Duration:
         if duration < timedelta(0):
             raise SimulationError(f"a duration of {duration.total_seconds():g} s must be 0 or more")
         return duration
-    if isinstance(duration, Sequence) and not isinstance(duration, str):
+    if isinstance(duration, Sequence):
         if not duration:
             raise SimulationError("a list of durations must hold at least one")
         for one in duration:

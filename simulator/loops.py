@@ -107,13 +107,13 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         try:
             super().run_forever()
         except BaseException:
-            # The simulation has ended in the middle of it: what is pending stays so, and says nothing.
+            # The simulation has ended in the middle of it: what is pending says nothing.
             self.set_exception_handler(lambda *_: None)
             raise
         finally:
             self._virtual_selector.hold = None
 
-    def call_soon_threadsafe(
+    def call_soon_threadsafe(  # type: ignore[override]  # its arguments are bound by type variables
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         self._virtual_selector.wake()

@@ -18,6 +18,7 @@ import prefect.concurrency._asyncio as prefect_slots
 import prefect.concurrency.services as prefect_slot_services
 import prefect.engine as prefect_engine
 import prefect.flow_engine as prefect_flow_engine
+from prefect.logging.loggers import flow_run_logger
 
 from simulator import processes
 from simulator.replacing import replacing
@@ -127,7 +128,7 @@ class _CacheOfProcess:
 
     def _cache(self) -> cachetools.TTLCache[Any, Any]:
         def make() -> cachetools.TTLCache[Any, Any]:
-            return cachetools.TTLCache(maxsize=1000, ttl=5.0, timer=lambda: time.monotonic())
+            return cachetools.TTLCache(maxsize=1000, ttl=5.0, timer=lambda: time.monotonic())  # noqa: PLW0108  looked up anew
 
         memory = self._memory()
         if "no limits" not in memory:
@@ -177,7 +178,7 @@ def main_of(flow: Any, flow_run: Any) -> Callable[[], None]:
 
     def main() -> None:
         with prefect_engine.handle_engine_signals(flow_run.id):
-            logger = prefect_flow_engine.flow_run_logger(flow_run=flow_run)
+            logger: Any = flow_run_logger(flow_run=flow_run)
             result = prefect_flow_engine.run_flow(flow, flow_run=flow_run, error_logger=logger)
             prefect_engine._drive_run_flow_result(flow, result)
 

@@ -67,4 +67,4 @@ def fresh() -> Iterator[None]:
 
 
 def _cache(size: int, seconds: float) -> cachetools.TTLCache[Any, Any]:
-    return cachetools.TTLCache(maxsize=size, ttl=seconds, timer=lambda: time.monotonic())
+    return cachetools.TTLCache(maxsize=size, ttl=seconds, timer=lambda: time.monotonic())  # noqa: PLW0108  looked up anew

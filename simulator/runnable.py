@@ -329,9 +329,9 @@ def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
     def bound() -> Iterator[tuple[Any, str, Any]]:
         yield (time, "sleep", sleep)
         for module in list(sys.modules.values()):
-            if not isinstance(module, types.ModuleType) or module.__name__ == "_pytest.timing":
+            if getattr(module, "__name__", "") == "_pytest.timing":
                 continue
-            for name, value in list(vars(module).items()):
+            for name, value in list(getattr(module, "__dict__", {}).items()):
                 if value is Real.sleep:
                     yield (module, name, sleep)
 

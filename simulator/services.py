@@ -13,6 +13,7 @@ from typing import Any
 
 from prefect.server.concurrency.lease_storage import get_concurrency_lease_storage
 from prefect.server.events import triggers
+from prefect.server.events.schemas.automations import Posture
 from prefect.server.services.cancellation_cleanup import (
     ensure_cancelling_timeout_checks,
     monitor_cancelled_flow_runs,
@@ -32,7 +33,7 @@ from simulator.server import Docket, Server
 DAY = timedelta(days=1)
 
 
-def services(
+def services(  # noqa: C901  one small function for each service
     server: Server,
     clock: VirtualClock,
     database: sqlite3.Connection,
@@ -81,7 +82,8 @@ def services(
         return candidates
 
     async def evaluate() -> None:
-        await triggers.periodic_evaluation(now("UTC"))
+        as_of: Any = now("UTC")
+        await triggers.periodic_evaluation(as_of)
 
     async def evaluate_proactively() -> None:
         await triggers.evaluate_proactive_triggers()
@@ -273,7 +275,7 @@ def _waiting_triggers(
         waiting = [
             trigger
             for trigger in triggers.triggers.values()
-            if trigger.posture == triggers.Posture.Proactive
+            if trigger.posture == Posture.Proactive
         ]
         for trigger in waiting:
             rows = database.execute(

@@ -240,7 +240,7 @@ class Simulation:
     def _pool(self, name: str) -> Any:
         self._opened()
         if name not in self._world.pools:
-            raise SimulationError(f"no work pool {name!r}{arguments.nearest(name, self._world.pools)}")
+            raise arguments.unknown("work pool", name, self._world.pools)
         return self._world.pools[name]
 
     # -- what steps take, what goes wrong ------------------------------------------------------------
@@ -296,7 +296,7 @@ class Simulation:
         if name not in self._known:
             self._known = arguments.step_names()
         if name not in self._known:
-            raise SimulationError(f"no flow or task named {name!r}{arguments.nearest(name, self._known)}")
+            raise arguments.unknown("flow or task named", name, self._known)
         return name
 
     def random(self, name: str) -> random.Random:
@@ -390,9 +390,8 @@ class Simulation:
         try:
             found = self._world.client.read_deployment_by_name(deployment)
         except (ObjectNotFound, ValueError):
-            raise SimulationError(
-                f"no deployment {deployment!r}{arguments.nearest(deployment, self._world.deployment_names())}"
-            ) from None
+            names = self._world.deployment_names()
+            raise arguments.unknown("deployment", deployment, names) from None
         try:
             run = self._world.client.create_flow_run_from_deployment(
                 found.id, parameters=parameters, state=Scheduled(scheduled_time=when)
@@ -413,12 +412,11 @@ class Simulation:
         history = self.history()
         if flow is not None:
             flows = self._world.flow_names()
-            if flow not in flows and flow not in arguments.step_names():
-                raise SimulationError(f"no flow named {flow!r}{arguments.nearest(flow, flows)}")
-        if deployment is not None and deployment not in (
-            deployments := self._world.deployment_names()
-        ):
-            raise SimulationError(f"no deployment {deployment!r}{arguments.nearest(deployment, deployments)}")
+            if flow not in flows | arguments.step_names():
+                raise arguments.unknown("flow named", flow, flows)
+        if deployment is not None and deployment not in self._world.deployment_names():
+            names = self._world.deployment_names()
+            raise arguments.unknown("deployment", deployment, names)
         return history.runs(flow, deployment=deployment, state=state)
 
     def history(self) -> History:

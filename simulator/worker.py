@@ -23,7 +23,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.settings import get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
-from simulator import patches_process
+from simulator import patches, patches_process
 from simulator.clock import VirtualClock, to_micros
 from simulator.grid import Candidate, GridLoop
 from simulator.observers import Cancellations
@@ -75,9 +75,7 @@ class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     def _ensure_worker_channel(self) -> None:
         # A websocket whose keep-alives fill the timeline and fail when hours pass at once.
         super()._ensure_worker_channel()
-        if self._worker_channel is not None:
-            self._worker_channel.state.mark_terminal("endpoint_unavailable")
-            self._worker_channel._websocket_started = True
+        patches.without_websocket(self._worker_channel)
 
     async def run(
         self,
