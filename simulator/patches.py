@@ -36,19 +36,22 @@ from prefect.events import Event
 from prefect.events.clients import EventsClient, PrefectEventsClient
 from prefect.server.database import configurations as prefect_databases
 from prefect.server.database import dependencies as prefect_dependencies
+from prefect.task_runners import ProcessPoolTaskRunner
 from prefect.types import _datetime as prefect_datetime
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from simulator.clock import VirtualClock, from_micros
+from simulator.errors import UnsupportedOperation
 from simulator.replacing import replacing
 
 
 class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
     """Prefect's SQLite configuration on virtual time.
 
-    - `sa.func.now()` becomes `strftime('now')` in SQL, which asks the operating system.
+    - `sa.func.now()` becomes `strftime('now')` in SQL, which asks the operating system; what has
+      passed since (lateness, the decay of a rate limit) is `julianday('now')`.
     - "database is locked" comes from DEFERRED transactions that turn to writing after somebody else
       has written; no busy time-out helps, and the client backs off for seconds. IMMEDIATE ones wait.
     """
@@ -58,15 +61,19 @@ class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
     def setup_sqlite(self, conn: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         super().setup_sqlite(conn, record)
         driver: Any = conn
-        driver.run_async(lambda raw: raw.create_function("strftime", -1, self._strftime))
+        for name in ("strftime", "julianday", "datetime", "date", "time", "unixepoch"):
+            call = (name, -1, functools.partial(self._resolve_now, name))
+            driver.run_async(lambda raw, call=call: raw.create_function(*call))
 
-    def _strftime(self, form: str, *arguments: Any) -> Any:
-        if not arguments or arguments[0] == "now":
-            arguments = (self.now().replace(tzinfo=None).isoformat(sep=" "), *arguments[1:])
-        marks = ", ".join("?" * (len(arguments) + 1))
-        return (
-            _plain_sqlite().execute(f"select strftime({marks})", (form, *arguments)).fetchone()[0]
-        )
+    def _resolve_now(self, function: str, *arguments: Any) -> Any:
+        """One of SQLite's functions of time; 'now', or no instant at all, is the virtual one."""
+        given = 1 if function == "strftime" else 0
+        if len(arguments) == given or arguments[given] == "now":
+            now = self.now().replace(tzinfo=None).isoformat(sep=" ")
+            arguments = (*arguments[:given], now, *arguments[given + 1 :])
+        marks = ", ".join("?" * len(arguments))
+        call = f"select {function}({marks})"
+        return _plain_sqlite().execute(call, arguments).fetchone()[0]
 
     @asynccontextmanager
     async def begin_transaction(
@@ -192,6 +199,8 @@ def installed(
         (prefect_task_engine, "call_with_parameters", _around(around_task)),
         # A thread with a websocket and a loop that wakes five times a second, for each flow run.
         (prefect_flow_engine, "observe_flow_run_suspension", observe_suspension),
+        # Its processes would have clocks of their own; its callbacks lose the error that says so.
+        (ProcessPoolTaskRunner, "submit", _refuse_process_pool),
         # Background threads of an earlier life of this process are not on this clock.
         (prefect_threads, "_global_loop", None),
         (prefect_threads, "_run_sync_loop", None),
@@ -216,6 +225,13 @@ def _publishing(publish: Callable[[Event], Awaitable[None]]) -> Callable[..., Aw
         await publish(event)
 
     return _emit
+
+
+def _refuse_process_pool(self: Any, *args: Any, **kwargs: Any) -> Any:
+    raise UnsupportedOperation(
+        "ProcessPoolTaskRunner would leave the simulation's process, where no virtual clock reaches"
+        " it: use ThreadPoolTaskRunner instead"
+    )
 
 
 def _around(surround: Callable[[Callable[[], Any]], Any]) -> Callable[..., Any]:

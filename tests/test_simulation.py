@@ -1,0 +1,306 @@
+"""`Simulation`: what a user may ask of it, what is refused, and that a seed repeats it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect import flow, task
+from prefect.deployments import run_deployment
+from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+
+from simulator import Simulation, SimulationError, lognormal
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@flow
+def child(number: int = 0) -> int:
+    return number
+
+
+@task
+def step() -> None:
+    pass
+
+
+@task
+def run_child(number: int) -> None:
+    child(number)
+
+
+@flow(log_prints=True)
+def parent() -> None:
+    for number in range(2):
+        run_deployment("child/dev", parameters={"number": number})
+    step()
+    print("done")  # noqa: T201  it ends up in the logs
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=3))
+def pooled() -> None:
+    for future in [run_child.submit(number) for number in range(6)]:
+        future.wait()
+
+
+@flow
+async def gathered() -> None:
+    await asyncio.gather(
+        *(run_deployment("child/dev", parameters={"number": number}) for number in range(3)),
+        return_exceptions=True,
+    )
+
+
+@pytest.fixture
+def sim():
+    with Simulation(start=START) as simulation:
+        yield simulation
+
+
+def states(sim, name):
+    return [run.state for run in sim.runs(name)]
+
+
+# -- durations and faults -----------------------------------------------------------------------------
+
+
+def test_a_duration_is_added_to_a_flow_and_to_a_task(sim):
+    sim.takes("child", timedelta(minutes=5))
+    sim.takes("step", timedelta(seconds=30))
+    sim.deploy(child, name="dev")
+    run = sim.run(parent)
+    assert [one.end - one.start for one in run.children] == [timedelta(minutes=5)] * 2
+    (task_run,) = run.tasks
+    assert round((task_run.end - task_run.start).total_seconds()) == 30
+
+
+def test_a_list_of_durations_goes_run_by_run_and_its_last_one_stays(sim):
+    sim.takes("child", [timedelta(minutes=1), timedelta(minutes=2)])
+    lasted = [run.end - run.start for run in (sim.run(child) for _ in range(3))]
+    assert [round(one.total_seconds()) for one in lasted] == [60, 120, 120]
+
+
+def test_lognormal_durations_differ_and_repeat(sim):
+    sim.takes("child", lognormal(median=timedelta(minutes=5), sigma=0.5))
+    lasted = []
+    for _ in range(4):
+        run = sim.run(child)
+        lasted.append(round((run.end - run.start).total_seconds()))
+        sim.advance(hours=1)
+    assert len(set(lasted)) == 4
+    assert all(30 < seconds < 3000 for seconds in lasted)
+
+
+def test_faults_by_number(sim):
+    sim.fail("child", on=[0, 2], error=ValueError("boom"))
+    runs = [sim.run(child) for _ in range(4)]
+    assert [run.state for run in runs] == ["Failed", "Completed", "Failed", "Completed"]
+    assert "boom" in runs[0].message
+
+
+def test_faults_by_attempt(sim):
+    @flow(retries=2, retry_delay_seconds=60)
+    def stubborn() -> None:
+        pass
+
+    sim.fail("stubborn", attempts="1-2")
+    run = sim.run(stubborn)
+    assert run.state == "Completed"
+    assert run.run_count == 3
+    assert timedelta(minutes=2) <= run.end - run.start < timedelta(minutes=2, seconds=1)
+
+
+def test_faults_in_a_window_of_time(sim):
+    sim.fail("child", between=(START + timedelta(hours=1), START + timedelta(hours=3)))
+    sim.deploy(child, name="dev", cron="30 * * * *")
+    sim.advance(hours=4)
+    assert states(sim, "child") == ["Completed", "Failed", "Failed", "Completed"]
+
+
+def test_a_fault_may_come_after_a_while(sim):
+    sim.fail("child", after=timedelta(minutes=7))
+    run = sim.run(child)
+    assert run.state == "Failed"
+    assert timedelta(minutes=7) <= run.end - run.start < timedelta(minutes=7, seconds=1)
+
+
+def test_the_same_cycles_fail_however_a_child_is_called():
+    @flow
+    def calls() -> None:
+        child(return_state=True)
+
+    @flow
+    def orders() -> None:
+        run_deployment("child/dev")
+
+    outcomes = []
+    for caller in (calls, orders):
+        with Simulation(start=START, seed=3) as sim:
+            sim.fail("child", probability=0.5)
+            sim.deploy(child, name="dev")
+            sim.deploy(caller, name="dev", cron="0 * * * *")
+            sim.advance(hours=8, minutes=5)
+            outcomes.append(states(sim, "child"))
+    assert outcomes[0] == outcomes[1]
+    assert set(outcomes[0]) == {"Completed", "Failed"}
+
+
+# -- what one seed means ------------------------------------------------------------------------------
+
+
+def history(seed: int, faults: bool) -> list:
+    with Simulation(start=START, seed=seed) as sim:
+        sim.takes("child", timedelta(minutes=3))
+        if faults:
+            sim.fail("child", probability=0.5)
+        sim.deploy(child, name="dev")
+        sim.deploy(parent, name="dev", cron="0 * * * *")
+        sim.deploy(pooled, name="dev", cron="20 * * * *")
+        sim.deploy(gathered, name="dev", cron="40 * * * *")
+        sim.advance(hours=3)
+        return sim.history().normalised()
+
+
+def test_one_seed_repeats_a_history_also_on_a_busy_machine():
+    first = history(7, faults=True)
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        assert history(7, faults=True) == first
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def test_without_faults_the_seed_does_not_matter_and_with_faults_it_does():
+    assert history(1, faults=False) == history(2, faults=False)
+    assert history(1, faults=True) != history(2, faults=True)
+
+
+def test_ten_gathered_children_take_ten_minutes_on_a_busy_machine(sim):
+    @flow
+    async def sleeper() -> None:
+        await asyncio.sleep(600)
+
+    @flow
+    async def ten() -> None:
+        await asyncio.gather(*(sleeper() for _ in range(10)))
+
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        run = sim.run(ten)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert abs(run.end - run.start - timedelta(minutes=10)) < timedelta(seconds=1)
+
+
+# -- records --------------------------------------------------------------------------------------------
+
+
+def test_a_record_tells_what_happened(sim):
+    sim.deploy(child, name="dev", tags=["small"])
+    run = sim.run(parent)
+    assert run.parameters == {}
+    assert [one.deployment for one in run.children] == ["child/dev"] * 2
+    assert [one.parameters for one in run.children] == [{"number": 0}, {"number": 1}]
+    assert all(one.parent == run for one in run.children)
+    assert [state.name for state in run.children[0].states] == [
+        "Scheduled", "Pending", "Submitting", "Running", "Completed"
+    ]  # fmt: skip
+    assert run.tasks[0].task == "step"
+    assert any(log.message == "done" for log in run.logs)
+    assert sim.runs(deployment="child/dev") == list(run.children)
+
+
+def test_trigger_orders_a_run_for_an_instant(sim):
+    sim.deploy(child, name="dev")
+    sim.trigger("child/dev", parameters={"number": 5}, at=START + timedelta(hours=2))
+    sim.advance(hours=1)
+    assert [run.state for run in sim.runs("child")] == ["Scheduled"]
+    sim.advance(hours=1, minutes=1)
+    (run,) = sim.runs("child")
+    assert run.state == "Completed"
+    assert run.parameters == {"number": 5}
+    assert run.start - START < timedelta(hours=2, seconds=1)
+
+
+def test_time_passes_as_asked(sim):
+    sim.advance(timedelta(hours=1))
+    sim.advance(days=1, minutes=30)
+    sim.advance_to("2026-01-06T12:00:00+01:00")
+    assert sim.now.replace(microsecond=0) == datetime(2026, 1, 6, 11, tzinfo=UTC)
+    time.sleep(60)  # the script's own sleep
+    assert sim.now.replace(microsecond=0) == datetime(2026, 1, 6, 11, 1, tzinfo=UTC)
+
+
+# -- bad input --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda sim: sim.takes("chidl", timedelta(1)), "did you mean 'child'"),
+        (lambda sim: sim.fail("chidl"), "did you mean 'child'"),
+        (lambda sim: sim.runs("chidl"), "no flow named 'chidl'"),
+        (lambda sim: sim.trigger("child/dav"), "did you mean 'child/dev'"),
+        (lambda sim: sim.runs(deployment="child/dav"), "did you mean 'child/dev'"),
+        (lambda sim: sim.takes("child", timedelta(seconds=-5)), "-5 s must be 0 or more"),
+        (lambda sim: sim.takes("child", []), "at least one"),
+        (lambda sim: sim.takes("child", 5), "5 is no duration"),
+        (lambda sim: sim.fail("child", probability=1.5), "probability=1.5 must be from 0 to 1"),
+        (lambda sim: sim.fail("child", attempts="2-1"), "attempts='2-1'"),
+        (lambda sim: sim.fail("child", on=[-1]), "from 0"),
+        (lambda sim: sim.fail("child", between=(START, START)), "the earlier one first"),
+        (lambda sim: sim.advance(hours=-1), "-3600 s must be 0 or more"),
+        (lambda sim: sim.advance_to("2026-01-04T00:00:00Z"), "lies before now"),
+        (lambda sim: sim.advance_to("2026-02-01T00:00:00"), "is naive"),
+        (lambda sim: sim.advance_to("soon"), "no ISO 8601 instant"),
+        (lambda sim: sim.trigger("child/dev", at="2026-01-04T00:00:00Z"), "lies before now"),
+        (lambda sim: sim.deploy(child, name="bad", cron="0 25 * * *"), "0 25 * * *"),
+        (
+            lambda sim: sim.deploy(child, name="bad", cron="0 1 * * *", timezone="Mars/Base"),
+            "Mars/Base",
+        ),
+        (lambda sim: sim.stop_worker("defualt"), "did you mean 'default'"),
+    ],
+)
+def test_bad_input_gets_one_line_and_changes_nothing(sim, ask, says):
+    sim.deploy(child, name="dev")
+    names = "select name from deployment union all select name from flow"
+    before = sim._world.database.execute(names).fetchall()
+    with pytest.raises(SimulationError) as refused:
+        ask(sim)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert sim._world.database.execute(names).fetchall() == before
+    assert sim.run(child).state == "Completed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"start": "2026-01-01T00:00:00"}, "is naive"),
+        ({"start": "yesterday"}, "no ISO 8601 instant"),
+        ({"seed": "seven"}, "seed='seven' must be a whole number"),
+        ({"stall_limit": 0}, "stall_limit=0 s must be more than 0"),
+    ],
+)
+def test_bad_arguments_of_a_simulation(arguments, says):
+    with pytest.raises(SimulationError, match=says):
+        Simulation(**arguments)
+
+
+def test_a_process_pool_is_refused_with_what_to_use_instead(sim):
+    @flow(task_runner=ProcessPoolTaskRunner(max_workers=2))
+    def leaves() -> None:
+        step.submit().result()
+
+    run = sim.run(leaves)
+    assert run.state == "Failed"
+    assert "use ThreadPoolTaskRunner" in run.message
