@@ -246,7 +246,9 @@ def notice(one: Break) -> str | None:
             return None
         failed = re.search(r"^(?:FAILED|ERROR) (\S+)", outcome.stdout, re.MULTILINE)
         if outcome.returncode != 1 or failed is None:
-            sys.exit(f"break {one.name!r}: pytest ended with {outcome.returncode}: {outcome.stderr}")
+            sys.exit(
+                f"break {one.name!r}: pytest ended with {outcome.returncode}: {outcome.stderr}"
+            )
         return failed[1]
 
 
