@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -34,9 +35,11 @@ def deploy(
     Raises SimulationError, in one line, for what Prefect refuses.
     """
     try:
-        if timezone is not None:
-            schedules = list(schedules or []) + _in_timezone(timezone, cron, interval, rrule)
-            cron = interval = rrule = None
+        given = (cron, interval, rrule, schedules, options.get("schedule"))
+        if sum(one is not None for one in given) == 1:  # Prefect says what is wrong with more
+            made = _schedules(timezone or "UTC", cron, interval, rrule)
+            if made and (timezone is not None or interval is not None):
+                cron, interval, rrule, schedules = None, None, None, made
         deployment: Any = flow.to_deployment(
             name, cron=cron, interval=interval, rrule=rrule, schedules=schedules, **options
         )
@@ -62,14 +65,22 @@ def refusal(error: BaseException) -> str:
     return " ".join(reason.split())
 
 
-def _in_timezone(timezone: str, cron: Any, interval: Any, rrule: Any) -> list[Any]:
-    crons = [cron] if isinstance(cron, str) else list(cron or [])
-    found: list[Any] = [CronSchedule(cron=one, timezone=timezone) for one in crons]
-    if interval is not None:
-        found.append(IntervalSchedule(interval=interval, timezone=timezone))
-    if rrule is not None:
-        found.append(RRuleSchedule(rrule=rrule, timezone=timezone))
-    return found
+def _schedules(timezone: str, cron: Any, interval: Any, rrule: Any) -> list[Any]:
+    """What Prefect makes of these, in a time zone, and with intervals counted from a full second."""
+    crons = [CronSchedule(cron=one, timezone=timezone) for one in _each(cron)]
+    anchor = datetime.now(UTC).replace(microsecond=0)
+    intervals = [
+        IntervalSchedule(interval=one, timezone=timezone, anchor_date=anchor)
+        for one in _each(interval)
+    ]
+    rrules = [RRuleSchedule(rrule=one, timezone=timezone) for one in _each(rrule)]
+    return [*crons, *intervals, *rrules]
+
+
+def _each(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return [given] if isinstance(given, str | int | float | timedelta) else list(given)
 
 
 def _one_line(error: ValueError) -> str:

@@ -5,6 +5,8 @@ whenever 0.10.5):
 
 - freezegun's factory: every read must be new, across threads; its own auto-tick is not atomic.
 - freezegun's default list of modules on real time.
+- freezegun's copies of instants: they lose the `fold` by which an hour that comes twice, when the
+  clocks go back, is told from its repetition.
 - `_pytest.timing`: pytest times its tests with the functions that freezegun replaces.
 - `whenever` (Prefect's clock on Python 3.13) is written in Rust, out of freezegun's reach.
 - pydantic: a flow written inside a simulation has freezegun's classes in its annotations, one
@@ -52,7 +54,7 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
         api.freeze_factories[-1] = now  # type: ignore[call-overload]
         for name, timer in timers.items():
             setattr(timing, name, timer)
-        with _patched_pydantic(), _patched_whenever(clock):
+        with _patched_fold(), _patched_pydantic(), _patched_whenever(clock):
             yield
     finally:
         freezer.stop()
@@ -60,6 +62,27 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
 
 
 _TIMERS = ("perf_counter", "sleep", "time")
+
+
+@contextmanager
+def _patched_fold() -> Iterator[None]:
+    copy = api.datetime_to_fakedatetime
+
+    def datetime_to_fakedatetime(instant: datetime.datetime) -> datetime.datetime:
+        copied = copy(instant)
+        return api.real_datetime.replace(copied, fold=1) if instant.fold else copied
+
+    def now(cls: Any, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        time: datetime.datetime = cls._time_to_freeze()
+        return datetime_to_fakedatetime(time if tz is None else tz.fromutc(time.replace(tzinfo=tz)))
+
+    with replacing(
+        [
+            (api, "datetime_to_fakedatetime", datetime_to_fakedatetime),
+            (api.FakeDatetime, "now", classmethod(now)),
+        ]
+    ):
+        yield
 
 
 @contextmanager

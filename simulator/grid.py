@@ -86,11 +86,13 @@ class GridLoop:
         now = to_micros(self._clock.now)
         self._last = now
         self._seen = self._written()
-        waiting = [one for one in self._candidates() if one[1] not in self._tried]
+        candidates = list(self._candidates())
+        self._tried &= {what for _, what in candidates}
+        waiting = [one for one in candidates if one[1] not in self._tried]
         due = {what for when, what in waiting if when <= now}
         if due:
             self.fired += 1
-            self._tried = due
+            self._tried |= due
             self._seen = None
             self._act()
         else:

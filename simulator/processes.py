@@ -89,9 +89,10 @@ class Process:
             code = 1
             if self._clock.closing is not None:
                 raise
-        for call in self.at_exit:
-            call()
-        self._end(code)
+        if self._clock.closing is None:  # else it has not ended: the simulation has
+            for call in self.at_exit:
+                call()
+            self._end(code)
 
     def _end(self, returncode: int) -> None:
         with self._mutex:
