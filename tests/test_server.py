@@ -9,11 +9,11 @@ import asyncio
 import socket
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from prefect import flow, task
-from prefect.events.schemas.automations import AutomationCore
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -23,6 +23,7 @@ from prefect.concurrency.sync import concurrency, rate_limit
 from prefect.deployments import run_deployment
 from prefect.events import DeploymentEventTrigger, EventTrigger, Posture
 from prefect.events.actions import RunDeployment
+from prefect.events.schemas.automations import AutomationCore
 from prefect.flow_runs import pause_flow_run, suspend_flow_run
 from prefect.runtime import flow_run as runtime_flow_run
 from prefect.schedules import Cron, Interval, RRule
@@ -445,10 +446,8 @@ def test_a_flow_that_retries_waits_for_its_delay(sim, deployed):
         run = sim.run(flaky)
     assert run.state == "Completed"
     assert run.run_count == 3
-    assert names(run)[-5:] == ["Running", "AwaitingRetry", "Running", "AwaitingRetry", "Running"][
-        1:
-    ] + ["Completed"]
-    for before, after in zip(times, times[1:], strict=False):
+    assert names(run)[-5:] == ["AwaitingRetry", "Running", "AwaitingRetry", "Running", "Completed"]
+    for before, after in pairwise(times):
         assert timedelta(0) <= after - before - 5 * MINUTE <= SECOND
 
 
@@ -484,7 +483,7 @@ def test_a_deployments_limit_makes_the_others_wait_thirty_seconds_at_a_time(sim)
     assert second.start >= first.end
     assert len(waits) >= 3
     # Due after thirty seconds, and taken by a poll up to ten seconds before that.
-    for before, after in zip(waits, waits[1:], strict=False):
+    for before, after in pairwise(waits):
         assert 20 * SECOND <= after - before <= 31 * SECOND
     assert overlaps([first, second]) == 1
     assert second.start - first.end <= 31 * SECOND
@@ -619,7 +618,7 @@ async def aguarded(name: str, seconds: float = 60):
 
 def apart(spans):
     spans = sorted(spans, key=lambda span: span[1])
-    return all(after[1] >= before[2] for before, after in zip(spans, spans[1:], strict=False))
+    return all(after[1] >= before[2] for before, after in pairwise(spans))
 
 
 @pytest.mark.parametrize("flow_", [guarded, aguarded], ids=["sync", "async"])
