@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import gc
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from simulator.errors import SimulationError
@@ -40,4 +40,11 @@ def step_names() -> set[str]:
     """The names of all flows and tasks that exist in this process."""
     from prefect import Flow, Task
 
-    return {thing.name for thing in gc.get_objects() if issubclass(type(thing), (Flow, Task))}
+    kinds = {Flow, Task, *_subclasses(Flow), *_subclasses(Task)}
+    return {thing.name for thing in gc.get_objects() if type(thing) in kinds}
+
+
+def _subclasses(kind: type) -> Iterator[type]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)

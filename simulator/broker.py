@@ -34,8 +34,8 @@ class Ledger(Protocol):
     def turn(self) -> AbstractAsyncContextManager[None]:
         """One request or message at a time."""
 
-    def expect(self, name: str) -> Callable[[], None]:
-        """Hold the clock until the returned function is called."""
+    def delivering(self, topic: str) -> Callable[[], None]:
+        """Take note of a message, and hold the clock until the returned function is called."""
 
     def consuming(self) -> None:
         """Take note of a consumer that has subscribed and begun to listen."""
@@ -61,7 +61,7 @@ class CountedSubscription(Subscription):
 
     async def deliver(self, message: MemoryMessage) -> None:
         if _ledger is not None:
-            self._pending[id(message)] = _ledger.expect(f"a message on {self.topic.name!r}")
+            self._pending[id(message)] = _ledger.delivering(self.topic.name)
         await super().deliver(message)
 
     async def retry(self, message: MemoryMessage) -> None:

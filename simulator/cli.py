@@ -123,7 +123,7 @@ def run(
     ] = Path("results"),
     scenarios: Folder = Path("scenarios"),
 ) -> int:
-    """Run scenarios, each in a process of its own, and say what holds."""
+    """Run scenarios, each variant in a process of its own, and say what holds."""
     from simulator.results import Results
     from simulator.runner import default_jobs
     from simulator.scenario import check_days

@@ -48,7 +48,7 @@ class Display:
         self._screen = screen
         self._progress: Progress | None = None
         self._bars: dict[str, TaskID] = {}
-        self._done = dict.fromkeys((scenario.name for scenario in scenarios), 0)
+        self._lived: dict[str, dict[str, float]] = {scenario.name: {} for scenario in scenarios}
         if not screen.is_terminal:
             return
         self._progress = Progress(
@@ -89,9 +89,10 @@ class Display:
     def moved(self, scenario: str, variant: str, days: float, of_days: int) -> None:
         """A variant has come so far in virtual time."""
         if self._progress is not None:
+            self._lived[scenario][variant] = min(days / of_days, 0.99)
             self._progress.update(
                 self._bars[scenario],
-                completed=self._done[scenario] + min(days / of_days, 0.99),
+                completed=sum(self._lived[scenario].values()),
                 variant=f"{variant}, day {min(int(days) + 1, of_days)} of {of_days}",
             )
 
@@ -101,10 +102,11 @@ class Display:
         line.pad_right(8 - len(line))
         line.append(f"{result.scenario} [{result.variant}] ({result.real_seconds:.1f} s)", "none")
         self._screen.print(line, soft_wrap=True)
-        self._done[result.scenario] += 1
         if self._progress is not None:
+            lived = self._lived[result.scenario]
+            lived[result.variant] = 1
             bar = self._bars[result.scenario]
-            self._progress.update(bar, completed=self._done[result.scenario], variant="")
+            self._progress.update(bar, completed=sum(lived.values()), variant="")
 
     def warned(self, text: str) -> None:
         """Something that should be known."""

@@ -1,4 +1,4 @@
-"""What Prefect's server keeps in memory, once for the process: anew for each simulation.
+"""Patches of Prefect's server: what it keeps in memory anew for each simulation, and its batches.
 
 Prefect 3.8.8. Leases, automations and the order of events of an earlier simulation, or of a server
 that the user has run in this process, would reach into the next one; and they are put back at the end.
@@ -7,8 +7,9 @@ A test for each stands in `tests/test_server.py`.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,10 +21,12 @@ from prefect.server.concurrency.lease_storage import memory as prefect_leases
 from prefect.server.database import query_components as prefect_queries
 from prefect.server.events import triggers as prefect_triggers
 from prefect.server.events.ordering import memory as prefect_ordering
+from prefect.server.events.services import event_persister as prefect_persister
 from prefect.server.models import events as prefect_event_models
 from prefect.server.services import cancellation_cleanup as prefect_cancellation
 from prefect.server.services import cleanup_reconciler as prefect_reconciler
 from prefect.server.worker_communication.cleanup_queue import memory as prefect_cleanups
+from prefect.utilities.schema_tools import validation as prefect_validation
 
 from simulator.replacing import replacing
 
@@ -58,12 +61,44 @@ def fresh() -> Iterator[None]:
         (prefect_event_models, "_flow_run_resource_data_cache", _cache(1000, 300)),
         # The client's side: those who send events for the user's own server.
         (prefect_queues._QueueServiceBase, "_instances", {}),
+        # Three times for each flow run, a pool's and a deployment's schema is held against the schema
+        # of schemas: a sixteenth of the server's time.
+        (prefect_validation._VALIDATOR, "check_schema", staticmethod(_checked_once)),
         # A new home looks like a new user, whose first flow run is reported to Prefect's makers.
         (prefect_milestones, "_is_interactive_terminal", lambda: False),
         (prefect_analytics, "emit_sdk_event", lambda *_: False),
     ]
     with replacing(replaced):
         yield
+
+
+@contextmanager
+def persisting(sleep: Callable[[float], Awaitable[None]]) -> Iterator[None]:
+    """Let the event persister wait for its next batch by `sleep(seconds)`, not in real time."""
+    with replacing([(prefect_persister, "asyncio", _Asyncio(sleep))]):
+        yield
+
+
+class _Asyncio:
+    """`asyncio` as the event persister uses it, with a `sleep` of our own."""
+
+    def __init__(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self.sleep = sleep
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+
+_check_schema = prefect_validation._VALIDATOR.check_schema
+
+
+def _checked_once(schema: Any, **options: Any) -> None:
+    if (key := repr(schema)) not in _sound:
+        _check_schema(schema, **options)
+        _sound.add(key)
+
+
+_sound: set[str] = set()
 
 
 def _cache(size: int, seconds: float) -> cachetools.TTLCache[Any, Any]:

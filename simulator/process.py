@@ -1,24 +1,22 @@
-"""The process of one scenario: carries out an order of `simulator.runner`.
+"""The process of one variant of a scenario: what `simulator.runner` starts.
 
-The order comes as one line of JSON on standard input, which then stays open: its end tells that
-nobody waits any more. One line of JSON per event goes to standard output. What the flows print, and
-the traceback of a crash, go to standard error, which is the log.
+It talks to its parent through a connection that nothing else knows of. What the flows print, and the
+traceback of a crash, go to the log.
 """
 
 from __future__ import annotations
 
-import json
+import faulthandler
 import os
-import pickle
 import select
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
-from functools import partial
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.scenario import run_variant
 from simulator.scenario_files import load_file
@@ -34,37 +32,59 @@ GRACE_SECONDS = 10.0
 """How long a process may take to tidy up once it has been asked to stop, in real time."""
 
 
-def main() -> int:
-    """Carry out the order on standard input."""
-    orders, events = _take_over_pipes()
+@dataclass(frozen=True)
+class Order:
+    """What to run, and where its traces go: a folder for temporary files, and the log."""
+
+    file: Path
+    scenario: str
+    variant: str
+    seed: int
+    days: int | None
+    folder: Path
+    log: Path
+
+
+def main(order: Order, parent: Connection) -> None:
+    """Carry out an order; exit code 130 after Ctrl-C.
+
+    Sends ("started", None), ("moved", days of virtual time) now and then, and ("finished", result).
+    """
+    os.setsid()  # Ctrl-C reaches the parent alone, which stops this one and whatever it has started
+    _redirect(order.log)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(order.folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below some shells
-    order = json.loads(_read_line(orders))
-    reporter = _Reporter(events)
+    told = _Teller(parent)
     # Both live on real time: they were there before any virtual clock.
-    threading.Thread(target=_end_with_parent, args=(orders,), daemon=True).start()
-    threading.Thread(target=reporter.watch, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+    threading.Thread(target=told.watch, daemon=True).start()
     try:
-        _carry_out(order, reporter)
+        told.tell("started")
+        [scenario] = select_scenarios(load_file(order.file), [order.scenario])
+        result = run_variant(scenario, order.variant, order.seed, order.days, opened=told.look_at)
+        told.look_at(None)
+        if result.traceback:
+            sys.stderr.write(result.traceback)
+        told.tell("finished", result)
     except KeyboardInterrupt:
-        return 130
-    return 0
+        sys.exit(130)
 
 
-class _Reporter:
+class _Teller:
     """Tells the parent what happens, and every now and then how far virtual time has come."""
 
-    def __init__(self, events: IO[str]) -> None:
-        self._events = events
+    def __init__(self, parent: Connection) -> None:
+        self._parent = parent
         self._lock = threading.Lock()
-        self._watched: tuple[str, Simulation] | None = None
+        self._watched: Simulation | None = None
 
-    def tell(self, **event: Any) -> None:
+    def tell(self, what: str, value: Any = None) -> None:
         with self._lock:
-            self._write(event)
+            self._parent.send((what, value))
 
-    def look_at(self, variant: str, simulation: Simulation | None) -> None:
+    def look_at(self, simulation: Simulation | None) -> None:
         with self._lock:
-            self._watched = None if simulation is None else (variant, simulation)
+            self._watched = simulation
 
     def watch(self) -> None:
         before = None
@@ -73,70 +93,27 @@ class _Reporter:
             with self._lock:
                 if self._watched is None:
                     continue
-                variant, simulation = self._watched
-                days = (simulation.now - simulation.start).total_seconds() / 86400
-                if (variant, days) != before:
-                    self._write({"event": "moved", "variant": variant, "days": days})
-                before = (variant, days)
-
-    def _write(self, event: Mapping[str, Any]) -> None:
-        self._events.write(json.dumps(event) + "\n")
+                days = (self._watched.now - self._watched.start).total_seconds() / 86400
+                if days != before:
+                    self._parent.send(("moved", days))
+                before = days
 
 
-def _carry_out(order: Mapping[str, Any], reporter: _Reporter) -> None:
-    [scenario] = select_scenarios(load_file(Path(order["file"])), [order["scenario"]])
-    for variant in order["variants"]:
-        reporter.tell(event="started", variant=variant)
-        result = run_variant(
-            scenario,
-            variant,
-            order["seed"],
-            order["days"],
-            opened=partial(reporter.look_at, variant),
-        )
-        reporter.look_at(variant, None)
-        if result.traceback:
-            sys.stderr.write(result.traceback)
-        handle, file = tempfile.mkstemp(prefix="result-", dir=order["folder"])
-        with os.fdopen(handle, "wb") as output:
-            pickle.dump(result, output)
-        reporter.tell(event="finished", variant=variant, file=file)
-    reporter.tell(event="done")
-
-
-def _take_over_pipes() -> tuple[int, IO[str]]:
-    """Keep the two pipes for the talk with the parent, and give the flows something else: nothing
-    to read, and the log to write to.
-    """
+def _redirect(log: Path) -> None:
+    """Give the flows nothing to read, and the log to write to."""
     sys.stdout.flush()
-    orders = os.dup(0)
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    for target, source in ((0, nothing), (1, output), (2, output)):
+        os.dup2(source, target)
     os.close(nothing)
-    os.dup2(2, 1)
-    return orders, events
+    os.close(output)
+    faulthandler.enable()
 
 
-def _read_line(pipe: int) -> bytes:
-    """One line, without reading ahead: another thread goes on reading."""
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        byte = os.read(pipe, 1)
-        if not byte:
-            raise SystemExit("no order on standard input: this is a part of `simulate run`")
-        line += byte
-    return bytes(line)
-
-
-def _end_with_parent(pipe: int) -> None:
+def _end_with_parent(parent: Connection) -> None:
     """Stop this process and all it has started once the parent is gone, however it went."""
-    while os.read(pipe, 4096):
-        pass
+    parent.poll(None)  # it never says anything: this is its end
     os.killpg(0, signal.SIGINT)
     select.select([], [], [], GRACE_SECONDS)
     os.killpg(0, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

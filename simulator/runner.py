@@ -1,30 +1,31 @@
-"""Run scenarios, each in a process of its own, several at once.
+"""Run scenarios, each variant in a process of its own, several at once.
 
-A crash of one process (`os._exit`, a segmentation fault) costs the variant it was at and nothing
-else. How the two ends talk stands in `simulator.process`.
+A crash of one process (`os._exit`, a segmentation fault) costs its variant and nothing else. What
+such a process does stands in `simulator.process`.
+
+The processes are forked by a server that has imported what all of them need (the standard library's
+"forkserver"): importing Prefect's server and dbt takes longer than many a variant.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import multiprocessing
 import os
-import pickle
 import queue
 import re
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from simulator.explain import short_path
-from simulator.process import GRACE_SECONDS
+from simulator.process import GRACE_SECONDS, Order, main
 from simulator.scenario import Scenario, check_days
 from simulator.verdict import VariantResult
 
@@ -66,16 +67,18 @@ Event = Started | Moved | Finished | Warned
 
 @dataclass
 class _Process:
-    """A running process, and what is still expected of it."""
+    """The process of one variant."""
 
     scenario: Scenario
-    popen: subprocess.Popen[str]
+    variant: str
+    process: Any  # multiprocessing's, of the forkserver
+    talk: Connection
     log: Path
-    pending: list[str]
     began: float = field(default_factory=time.monotonic)
+    finished: bool = False
     listener: threading.Thread | None = None
     deadline: threading.Timer | None = None
-    """Set once everything has been delivered: until then it has to be gone."""
+    """Set once the result has been delivered: until then it has to be gone."""
 
 
 def default_jobs() -> int:
@@ -108,136 +111,103 @@ def run_scenarios(
     """
     if days is not None:
         check_days(days)
-    waiting = [(scenario, list(scenario.variants)) for scenario in scenarios]
-    waiting.sort(key=lambda job: -len(job[1]) * (days or job[0].days))
+    waiting = [(scenario, variant) for scenario in scenarios for variant in scenario.variants]
+    waiting.sort(key=lambda job: -(days or job[0].days))
+    jobs = jobs or default_jobs()
+    forks = multiprocessing.get_context("forkserver")
+    # The first processes would wait for the imports as well: without a second round, no gain.
+    forks.set_forkserver_preload(["simulator.preloaded"] if len(waiting) > jobs else [])
     running: dict[int, _Process] = {}
-    news: queue.Queue[tuple[int, Mapping[str, Any] | None]] = queue.Queue()
+    news: queue.Queue[tuple[int, tuple[str, Any]]] = queue.Queue()
+    for scenario in scenarios:
+        _log_of(scenario, logs).write_bytes(b"")
     with tempfile.TemporaryDirectory(prefix="simulate-", ignore_cleanup_errors=True) as work:
-        folder = Path(work)
         try:
             while waiting or running:
-                while waiting and len(running) < (jobs or default_jobs()):
-                    scenario, variants = waiting.pop(0)
-                    process = _start(scenario, variants, seed, days, folder, logs)
-                    running[process.popen.pid] = process
+                while waiting and len(running) < jobs:
+                    scenario, variant = waiting.pop(0)
+                    log = _log_of(scenario, logs)
+                    order = Order(
+                        scenario.file, scenario.name, variant, seed, days, Path(work), log
+                    )
+                    process = _start(forks, scenario, order)
+                    running[process.process.pid] = process
                     process.listener = threading.Thread(
-                        target=_listen, args=(process.popen, news), daemon=True
+                        target=_listen, args=(process, news), daemon=True
                     )
                     process.listener.start()
-                pid, told = news.get()
+                pid, (what, value) = news.get()
                 process = running[pid]
-                if told is not None:
-                    yield from _told(process, told, days)
-                    continue
-                del running[pid]
-                yield from _ended(process, seed, days)
-                if process.pending:  # a crash loses one variant, not those after it
-                    waiting.insert(0, (process.scenario, process.pending))
+                if what == "ended":
+                    del running[pid]
+                    yield from _ended(process, seed, days)
+                else:
+                    yield from _told(process, what, value, days)
         finally:
             _stop(list(running.values()))
 
 
-def _start(
-    scenario: Scenario,
-    variants: list[str],
-    seed: int,
-    days: int | None,
-    folder: Path,
-    logs: Path,
-) -> _Process:
-    order = {
-        "file": str(scenario.file),
-        "scenario": scenario.name,
-        "variants": variants,
-        "seed": seed,
-        "days": days,
-        "folder": str(folder),
-    }
-    log = logs / f"{scenario.name}.log"
-    again = len(variants) < len(scenario.variants)
-    with log.open("a" if again else "w", encoding="utf-8") as output:
-        popen = subprocess.Popen(
-            # -P: like the `simulate` command, without the working folder on the import path.
-            [sys.executable, "-P", "-X", "faulthandler", "-m", "simulator.process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            text=True,
-            encoding="utf-8",
-            env=os.environ | {"TMPDIR": str(folder)},
-            # Ctrl-C reaches this process alone, which then stops the others one by one, with
-            # whatever these have started themselves.
-            start_new_session=True,
-        )
-    assert popen.stdin is not None
-    with contextlib.suppress(BrokenPipeError):  # it died at once: its exit code will tell
-        popen.stdin.write(json.dumps(order) + "\n")
-        popen.stdin.flush()
-    return _Process(scenario, popen, log, list(variants))
+def _log_of(scenario: Scenario, logs: Path) -> Path:
+    return logs.absolute() / f"{scenario.name}.log"
 
 
-def _listen(
-    popen: subprocess.Popen[str], news: queue.Queue[tuple[int, Mapping[str, Any] | None]]
-) -> None:
-    """Pass on what a process says; None once it has ended, with all that it had started."""
-    assert popen.stdout is not None
-    with popen.stdout as output:
-        end = threading.Thread(target=_reap, args=(popen,), daemon=True)
-        end.start()
-        try:
-            for line in output:
-                news.put((popen.pid, json.loads(line)))
-        except ValueError:  # somebody else wrote there, or half a line was all
-            _signal_group(popen.pid, signal.SIGKILL)
-        end.join()
-    news.put((popen.pid, None))
+def _start(forks: Any, scenario: Scenario, order: Order) -> _Process:
+    here, there = forks.Pipe()
+    process = forks.Process(target=main, args=(order, there), name=order.variant)
+    process.start()
+    there.close()
+    return _Process(scenario, order.variant, process, here, order.log)
 
 
-def _reap(popen: subprocess.Popen[str]) -> None:
-    """Wait for a process to end, then end what it has left behind: that holds its pipes open."""
-    popen.wait()
-    _signal_group(popen.pid, signal.SIGKILL)
+def _listen(process: _Process, news: queue.Queue[tuple[int, tuple[str, Any]]]) -> None:
+    """Pass on what a process says, until it has ended; then end what it has left behind."""
+    pid, talk = process.process.pid, process.talk
+    with contextlib.suppress(EOFError, OSError):
+        while talk in wait([talk, process.process.sentinel]):
+            news.put((pid, talk.recv()))
+    process.process.join()
+    _signal_group(pid, signal.SIGKILL)
+    talk.close()
+    news.put((pid, ("ended", None)))
 
 
-def _told(process: _Process, told: Mapping[str, Any], days: int | None) -> Iterator[Event]:
-    match told["event"]:
+def _told(process: _Process, what: str, value: Any, days: int | None) -> Iterator[Event]:
+    match what:
         case "started":
-            yield Started(process.scenario.name, told["variant"])
+            yield Started(process.scenario.name, process.variant)
         case "moved":
             yield Moved(
-                process.scenario.name, told["variant"], told["days"], days or process.scenario.days
+                process.scenario.name, process.variant, value, days or process.scenario.days
             )
         case "finished":
-            process.pending.remove(told["variant"])
-            process.began = time.monotonic()
-            yield Finished(pickle.loads(Path(told["file"]).read_bytes()))
-        case "done":
+            process.finished = True
             process.deadline = threading.Timer(
-                GRACE_SECONDS, _signal_group, (process.popen.pid, signal.SIGKILL)
+                GRACE_SECONDS, _signal_group, (process.process.pid, signal.SIGKILL)
             )
             process.deadline.daemon = True
             process.deadline.start()
+            yield Finished(value)
 
 
 def _ended(process: _Process, seed: int, days: int | None) -> Iterator[Event]:
-    """What the end of a process means: nothing if it was done, else a crash of one variant."""
-    code = process.popen.returncode
-    _hang_up(process)
+    """What the end of a process means: nothing if it had finished, else a crash of its variant."""
+    code = process.process.exitcode
+    if process.deadline is not None:
+        process.deadline.cancel()
     said = _exit_in_words(code)
     scenario = process.scenario
-    if not process.pending:
+    if process.finished:
         if code != 0:
             yield Warned(
-                f"{scenario.name}: its process {said} after the last variant "
+                f"{scenario.name}: the process of {process.variant!r} {said} after its end "
                 f"(see {short_path(process.log)})"
             )
         return
-    variant = process.pending.pop(0)
     last = _last_line(process.log) if code > 0 else ""
     yield Finished(
         VariantResult(
             scenario=scenario.name,
-            variant=variant,
+            variant=process.variant,
             seed=seed,
             days=scenario.days if days is None else days,
             error=f"its process {said}{f', last saying {last!r}' if last else ''} "
@@ -250,16 +220,14 @@ def _ended(process: _Process, seed: int, days: int | None) -> Iterator[Event]:
 def _stop(processes: Sequence[_Process]) -> None:
     """Ask the processes to stop as Ctrl-C would; end those that do not within the grace."""
     for process in processes:
-        _signal_group(process.popen.pid, signal.SIGINT)
+        _signal_group(process.process.pid, signal.SIGINT)
     try:
         _wait(processes, GRACE_SECONDS)
     finally:
         for process in processes:
-            if process.popen.returncode is None:
-                _signal_group(process.popen.pid, signal.SIGKILL)
+            if process.process.is_alive():
+                _signal_group(process.process.pid, signal.SIGKILL)
         _wait(processes, GRACE_SECONDS)
-        for process in processes:
-            _hang_up(process)
 
 
 def _wait(processes: Sequence[_Process], seconds: float) -> None:
@@ -267,14 +235,6 @@ def _wait(processes: Sequence[_Process], seconds: float) -> None:
     for process in processes:
         if process.listener is not None:
             process.listener.join(max(0.0, deadline - time.monotonic()))
-
-
-def _hang_up(process: _Process) -> None:
-    if process.deadline is not None:
-        process.deadline.cancel()
-    if process.popen.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
-            process.popen.stdin.close()
 
 
 def _signal_group(pid: int, number: int) -> None:

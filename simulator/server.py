@@ -18,6 +18,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -35,7 +36,7 @@ from prefect.server.events.schemas.events import Event as ServerEvent
 from prefect.server.services.base import RunInEphemeralServers
 from prefect.settings import temporary_settings
 
-from simulator import broker, patches, processes
+from simulator import broker, patches, patches_server, processes
 from simulator.clock import Hold, VirtualClock, from_micros, to_micros
 from simulator.errors import SimulationError
 
@@ -101,6 +102,7 @@ class Server:
         self.clock = clock
         self.database = database
         self.changes = 0
+        self.messages: Counter[str] = Counter()
         self._context = contextvars.copy_context()
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._serve, name="prefect-server", daemon=True)
@@ -112,6 +114,8 @@ class Server:
         self._publisher: Any
         self._running: set[asyncio.Task[None]] = set()
         self._delayed: dict[str, Callable[[], None]] = {}
+        self._batch_due: asyncio.Event
+        self._batch_written: asyncio.Event
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -138,11 +142,15 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._batch_due, self._batch_written = asyncio.Event(), asyncio.Event()
         url = f"sqlite+aiosqlite:///{self.database}"
         broker.use(self)
         try:
-            with patches.database(url, now=lambda: from_micros(self.clock.read())):
-                app = _application()
+            with (
+                patches.database(url, now=lambda: from_micros(self.clock.read())),
+                patches_server.persisting(self._until_batch),
+            ):
+                app = application()
                 app.api_app.state.docket = Docket(self)
                 self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
                 self._listening = asyncio.Semaphore(0)
@@ -172,8 +180,24 @@ class Server:
         self.clock.hold(hold)
         return lambda: self.clock.release(hold)
 
+    def delivering(self, topic: str) -> Callable[[], None]:
+        self.messages[topic] += 1
+        return self.expect(f"a message on {topic!r}")
+
     def consuming(self) -> None:
         self._listening.release()
+
+    async def _until_batch(self, _: float) -> None:
+        """The event persister's sleep between two batches."""
+        self._batch_written.set()
+        await self._batch_due.wait()
+        self._batch_due.clear()
+
+    async def persist_events(self) -> None:
+        """Let the event persister write what it has, as it does every few seconds."""
+        self._batch_written.clear()
+        self._batch_due.set()
+        await self._batch_written.wait()
 
     # -- calling it --------------------------------------------------------------------------------
 
@@ -286,7 +310,7 @@ class Server:
 _app: Any = None
 
 
-def _application() -> Any:
+def application() -> Any:
     """Prefect's own application; one for the process, it knows nothing of any one database."""
     global _app
     if _app is None:

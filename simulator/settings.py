@@ -50,9 +50,6 @@ def of_a_simulation(folder: Path) -> dict[Any, Any]:
         names.PREFECT_MESSAGING_BROKER: "simulator.broker",
         # A heartbeat costs a second of real time at the end of every sync flow run.
         names.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-        # One event, one write: what has been handled has been written.
-        names.PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE: 1,
-        names.PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE: 1,
         # Streams for websockets, which nobody opens.
         names.PREFECT_API_EVENTS_STREAM_OUT_ENABLED: False,
         names.PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED: False,

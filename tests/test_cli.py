@@ -320,25 +320,6 @@ class TestCrash:
         ]
         assert not list((project / "tmp").iterdir())
 
-    def test_a_process_that_cannot_be_understood_is_ended(
-        self, project: Path, capfd: pytest.CaptureFixture[str]
-    ) -> None:
-        define(
-            project,
-            a="""
-            @scenario(name="babbling", question="?")
-            def act(sim, days):
-                for pipe in range(3, 20):
-                    try:
-                        os.write(pipe, b"not JSON\\n")
-                    except OSError:
-                        pass
-                time.sleep(600)
-            """,
-        )
-        assert call(["run"]) == 1
-        assert "CRASHED: its process was ended by SIGKILL" in capfd.readouterr().out
-
     def test_an_exception_is_told_with_its_line(
         self, project: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
@@ -354,10 +335,14 @@ class TestCrash:
     def test_a_crash_after_all_is_done_is_a_warning(
         self, project: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        dying = "import atexit; atexit.register(os._exit, 9); sim.advance("
-        define(project, a=DAILY.replace("sim.advance(", dying))
+        dying = "import threading as t; t.Thread(target=dies, args=[t.main_thread()]).start()"
+        define(
+            project,
+            a="def dies(main):\n    main.join()\n    os._exit(9)\n"
+            + DAILY.replace("sim.advance(", f"{dying}; sim.advance("),
+        )
         assert call(["run"]) == 0
-        assert "warning: daily-runs: its process ended with exit code 9 after" in (
+        assert "warning: daily-runs: the process of 'plain' ended with exit code 9 after" in (
             capfd.readouterr().out
         )
 
@@ -370,7 +355,7 @@ class TestStop:
         self, project: Path, start: Start, number: signal.Signals, code: int
     ) -> None:
         define(project, a=HANGING.replace("CODE", "time.sleep(600)"))
-        process = start("run")
+        process = start("run", "--jobs", "1")
         pids = project / "pids"
         wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2, process)
         process.send_signal(number)

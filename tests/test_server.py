@@ -314,7 +314,7 @@ def test_the_scheduler_is_called_about_once_a_run(sim):
     assert fired["scheduler"] <= 25
     assert fired["recent deployments"] <= 2
     others = {name: n for name, n in fired.items() if n and name not in ("scheduler",)}
-    assert set(others) <= {"recent deployments"}
+    assert set(others) <= {"recent deployments", "event persister"}
     assert sim._world.pools["default"]._polls.fired <= 25
 
 
