@@ -2,7 +2,8 @@
 
 `run_deployment` reads the state of its flow run every five seconds and sleeps in between. Reading it
 again before it is final cannot change the answer, so a sleeper is woken at its first poll after the
-run has ended, or after its own time-out.
+run has ended, or after its own time-out. An asynchronous one is cut off at its time-out and answers
+with what it read last: it is woken at the last poll before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from types import FrameType
+
+import anyio
 
 from simulator import patches
 from simulator.clock import VirtualClock, Wait, to_micros
@@ -21,22 +25,31 @@ from simulator.runnable import counted
 
 @dataclass(eq=False)
 class _Sleeper:
+    """One that polls every `interval` microseconds from when it `began`.
+
+    `last` is the instant of a poll whose answer matters also if the run has not ended.
+    """
+
     flow_run_id: str
     began: int
     interval: int
-    deadline: int | None
     wake: Callable[[], object]
+    last: int | None = None
     ended: bool = False
 
     def due(self, now: int) -> int | None:
         """The instant of the first poll that can tell something new."""
-        if self.ended:
-            return self._poll_at(now)
-        return None if self.deadline is None else self._poll_at(self.deadline)
+        return self.first_from(now) if self.ended else self.last
 
-    def _poll_at(self, earliest: int) -> int:
-        polls = -(-(earliest - self.began) // self.interval)
+    def first_from(self, instant: int) -> int:
+        """The first poll at or after `instant`."""
+        polls = -(-(instant - self.began) // self.interval)
         return self.began + max(1, polls) * self.interval
+
+    def last_before(self, instant: int) -> int | None:
+        """The last poll before `instant`; None if there is none."""
+        polls = (instant - 1 - self.began) // self.interval
+        return self.began + polls * self.interval if polls > 0 else None
 
 
 class DeploymentPolls:
@@ -59,11 +72,9 @@ class DeploymentPolls:
             return False
         flow_run_id, deadline = polled
         wait = Wait(self._clock, hold)
-        now = to_micros(self._clock.now)
-        until = None
+        sleeper = self._add(flow_run_id, seconds, lambda: self._clock.wake(wait))
         if deadline is not None:
-            until = now + max(0, round((deadline - time.monotonic()) * 1e6))
-        sleeper = self._add(flow_run_id, now, seconds, until, lambda: self._clock.wake(wait))
+            sleeper.last = sleeper.first_from(self._instant(deadline))
         try:
             self._clock.park(wait)
         finally:
@@ -79,13 +90,10 @@ class DeploymentPolls:
             if not woken.done():
                 woken.set_result(None)
 
-        sleeper = self._add(
-            flow_run_id,
-            to_micros(self._clock.now),
-            seconds,
-            None,
-            lambda: loop.call_soon_threadsafe(wake),
-        )
+        sleeper = self._add(flow_run_id, seconds, lambda: loop.call_soon_threadsafe(wake))
+        deadline = anyio.current_effective_deadline()
+        if deadline < inf:
+            sleeper.last = sleeper.last_before(self._instant(deadline))
         try:
             await woken
         finally:
@@ -94,15 +102,18 @@ class DeploymentPolls:
     def _add(
         self,
         flow_run_id: str,
-        now: int,
         seconds: float,
-        deadline: int | None,
         wake: Callable[[], object],
     ) -> _Sleeper:
-        sleeper = _Sleeper(flow_run_id, now, max(1, round(seconds * 1e6)), deadline, wake)
+        now = to_micros(self._clock.now)
+        sleeper = _Sleeper(flow_run_id, now, max(1, round(seconds * 1e6)), wake)
         self._sleepers.append(sleeper)
         self._asked = -1
         return sleeper
+
+    def _instant(self, monotonic: float) -> int:
+        """Microseconds since the epoch of what `time.monotonic()` will show."""
+        return to_micros(self._clock.now) + round((monotonic - time.monotonic()) * 1e6)
 
     def _drop(self, sleeper: _Sleeper) -> None:
         if sleeper in self._sleepers:
