@@ -36,12 +36,13 @@ def unknown(what: str, name: str, known: Iterable[str]) -> SimulationError:
     return SimulationError(f"no {what} {name!r}{near}")
 
 
-def step_names() -> set[str]:
-    """The names of all flows and tasks that exist in this process."""
+def step_names() -> dict[str, bool]:
+    """The names of all flows and tasks that exist in this process, and which of them yield."""
     from prefect import Flow, Task
 
     kinds = {Flow, Task, *_subclasses(Flow), *_subclasses(Task)}
-    return {thing.name for thing in gc.get_objects() if type(thing) in kinds}
+    steps = [thing for thing in gc.get_objects() if type(thing) in kinds]
+    return {step.name: step.isgenerator for step in steps}
 
 
 def _subclasses(kind: type) -> Iterator[type]:

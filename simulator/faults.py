@@ -76,6 +76,12 @@ class Fault:
             return False
         return step.dice(seed, f"fault {self.number}").random() < self.probability
 
+    def raised(self) -> BaseException | type[BaseException]:
+        """The error, without the traces of having been raised before."""
+        return (
+            self.error.with_traceback(None) if isinstance(self.error, BaseException) else self.error
+        )
+
 
 def parse_attempts(attempts: str | None) -> range | None:
     """`"2"` or `"1-3"`, in Prefect's run counts, which begin at 1. None stays None.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from simulator import arguments
-from simulator.errors import SimulationError
+from simulator.errors import SimulationError, UnsupportedOperation
 from simulator.world import World, set_environment
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Simulation:
         self.seed = seed
         self.stall_limit = stall_limit
         self._stack: ExitStack | None = None
-        self._known: set[str] = set()
+        self._known: dict[str, bool] = {}
         self._world: World
 
     # -- life ------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ class Simulation:
         """Add a virtual duration at the end of every step (flow or task) named `name`.
 
         `duration`: a timedelta, `lognormal(...)`, or a list (run by run, the last one stays).
-        Raises SimulationError for an unknown name or a negative duration.
+        Raises SimulationError for an unknown name, a step that yields, or a negative duration.
         """
         from simulator.durations import checked
 
@@ -274,7 +274,7 @@ class Simulation:
         Prefect's run counts from 1, such as "1-2"; `between`, two aware instants, the second one
         excluded. The error is raised `after` a virtual duration.
 
-        Raises SimulationError for an unknown name and for values out of range.
+        Raises SimulationError for an unknown name, a step that yields, and values out of range.
         """
         from simulator.faults import Fault
 
@@ -297,6 +297,11 @@ class Simulation:
             self._known = arguments.step_names()
         if name not in self._known:
             raise arguments.unknown("flow or task named", name, self._known)
+        if self._known[name]:
+            raise UnsupportedOperation(
+                f"{name!r} yields: Prefect runs its code where nothing can be added to it;"
+                " give the duration or the fault to a task that it calls instead"
+            )
         return name
 
     def random(self, name: str) -> random.Random:
@@ -412,7 +417,7 @@ class Simulation:
         history = self.history()
         if flow is not None:
             flows = self._world.flow_names()
-            if flow not in flows | arguments.step_names():
+            if flow not in flows | arguments.step_names().keys():
                 raise arguments.unknown("flow named", flow, flows)
         if deployment is not None and deployment not in self._world.deployment_names():
             names = self._world.deployment_names()

@@ -7,7 +7,6 @@ that call is surrounded by the faults and durations that were asked for under th
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sqlite3
 import threading
 import time
@@ -92,12 +91,9 @@ class Steps:
         if fault is not None:
             if fault.after:
                 time.sleep(fault.after.total_seconds())
-            raise fault.error
+            raise fault.raised()
         result = call()
-        seconds = self._seconds(step)
-        if inspect.isgenerator(result):
-            return _with_end(result, seconds)
-        if seconds:
+        if seconds := self._seconds(step):
             time.sleep(seconds)
         return result
 
@@ -106,7 +102,7 @@ class Steps:
         if fault is not None:
             if fault.after:
                 await anyio.sleep(fault.after.total_seconds())
-            raise fault.error
+            raise fault.raised()
         result = call()
         if asyncio.iscoroutine(result):
             result = await result
@@ -157,10 +153,3 @@ with recursive up(id, expected, parent) as (
 )
 select expected from up where parent is null
 """
-
-
-def _with_end(steps: Any, seconds: float) -> Any:
-    result = yield from steps
-    if seconds:
-        time.sleep(seconds)
-    return result
