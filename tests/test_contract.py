@@ -29,6 +29,7 @@ from prefect.types._datetime import now as prefect_now
 
 from simulator import ClockStalled, NothingToRun, Simulation, SimulationError
 from simulator.clock import Real
+from tests.break_contract import BREAKS, REPOSITORY
 
 START = "2026-01-05T00:00:00Z"
 SECOND = timedelta(seconds=1)
@@ -581,3 +582,12 @@ def test_the_next_simulation_starts_clean():
 def test_two_simulations_at_once_are_refused():
     with Simulation(start=START), pytest.raises(SimulationError, match="open in this process"):
         Simulation(start=START).__enter__()
+
+
+# -- the contract can be broken ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("one", BREAKS, ids=lambda one: one.name)
+def test_every_break_of_the_contract_still_breaks_something(one):
+    source = (REPOSITORY / "simulator" / one.file).read_text()
+    assert one.made_in(source) != source
