@@ -63,6 +63,8 @@ def export_products(
         while total is None or written < total:
             page = fetch_page(api_url, written, page_size, day)
             total = page["total"]
+            if not page["products"]:
+                break  # it has promised more than it gives
             write({**row, "batch_rows": total} for row in stamped(page["products"], batch_id))
             written += len(page["products"])
     if then:

@@ -64,12 +64,18 @@ class ProductsAPI:
 
     with ProductsAPI(total=100) as api:
         read_page(api.url, skip=0, limit=30)
+
+    What a source does to those who read it may be asked of it at any time: with ``api.served = 60``
+    its pages end after 60 products, though it still says that there are 100; with
+    ``api.renamed = {"price": "unit_price"}`` a field has another name from now on.
     """
 
     def __init__(self, total: int = 100, port: int = 0) -> None:
         if total < 0:
             raise ValueError(f"total(={total}) must not be negative")
         self.total = total
+        self.served = total
+        self.renamed: dict[str, str] = {}
         self._port = port
         self._server: ThreadingHTTPServer | None = None
 
@@ -81,10 +87,9 @@ class ProductsAPI:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        total = self.total
 
         class Handler(_Handler):
-            products = total
+            api = self
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
         self._thread = threading.Thread(
@@ -107,7 +112,7 @@ class ProductsAPI:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    products = 0  # how many there are
+    api: ProductsAPI
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
@@ -116,8 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
             match address.path.strip("/").split("/"):
                 case ["products"]:
                     self._answer(200, self._page(query))
-                case ["products", number] if number.isdigit() and 1 <= int(number) <= self.products:
-                    self._answer(200, product(int(number), _day(query)))
+                case ["products", number] if (
+                    number.isdigit() and 1 <= int(number) <= self.api.served
+                ):
+                    self._answer(200, self._product(int(number), _day(query)))
                 case _:
                     self._answer(404, {"message": f"nothing at {address.path}"})
         except ValueError as error:
@@ -128,9 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
         if skip < 0 or limit < 0:
             raise ValueError(f"skip(={skip}) and limit(={limit}) must not be negative")
         day = _day(query)
-        end = min(skip + limit, self.products) if limit else self.products
-        page = [product(number, day) for number in range(skip + 1, end + 1)]
-        return {"products": page, "total": self.products, "skip": skip, "limit": len(page)}
+        end = min(skip + limit, self.api.served) if limit else self.api.served
+        page = [self._product(number, day) for number in range(skip + 1, end + 1)]
+        return {"products": page, "total": self.api.total, "skip": skip, "limit": len(page)}
+
+    def _product(self, number: int, day: date | None) -> dict[str, Any]:
+        fields = product(number, day)
+        return {self.api.renamed.get(name, name): value for name, value in fields.items()}
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
         payload = json.dumps(body).encode()

@@ -46,7 +46,7 @@ def test_pipelines_know_nothing_of_the_simulator() -> None:
             else:
                 continue
             roots = {name.partition(".")[0] for name in names}
-            allowed = {*sys.stdlib_module_names, "pipelines", "prefect", "duckdb", "dbt"}
+            allowed = {*sys.stdlib_module_names, "pipelines", "prefect", "duckdb", "dbt", "yaml"}
             assert roots <= allowed, f"{path}:{node.lineno}"
 
 
@@ -75,6 +75,17 @@ def test_pages_end_with_the_products(api: ProductsAPI) -> None:
     assert [p["id"] for p in read_page(api.url, skip=98, limit=30)["products"]] == [99, 100]
     assert read_page(api.url, skip=100, limit=30)["products"] == []
     assert len(read_page(api.url, skip=0, limit=0)["products"]) == 100
+
+
+def test_the_api_may_give_less_than_it_says_and_rename_a_field() -> None:
+    with ProductsAPI(total=10) as api:
+        api.served = 4
+        api.renamed = {"price": "unit_price"}
+        page = read_page(api.url, skip=2, limit=5)
+        assert (page["total"], [product["id"] for product in page["products"]]) == (10, [3, 4])
+        assert "unit_price" in page["products"][0]
+        assert "price" not in page["products"][0]
+        assert read_page(api.url, skip=4, limit=5)["products"] == []
 
 
 def test_answers_are_the_same_every_time_and_prices_move_by_day(api: ProductsAPI) -> None:
@@ -348,6 +359,15 @@ def test_an_export_that_starts_dbt_itself_is_read_whole(sim: Simulation, api: Pr
     assert builds == [("20260106T0000Z", 100, True), ("20260107T0000Z", 100, True)]
     prices = "select count(*), count(distinct price) > 100 from marts.product_prices"
     assert sim.warehouse.query(prices) == [(200, True)]
+
+
+def test_an_export_ends_with_an_api_that_gives_less_than_it_says(sim: Simulation) -> None:
+    with ProductsAPI(total=100) as api:
+        api.served = 30
+        run = sim.run(chaining.export_products, api_url=api.url)
+    assert (run.state, len(run.tasks)) == ("Completed", 3)  # 25 products, 5, none
+    feed = (sim.folder / "landing" / "products.ndjson").read_text().splitlines()
+    assert (len(feed), json.loads(feed[0])["batch_rows"]) == (30, 100)
 
 
 def test_the_shop_from_raw_to_marts(sim: Simulation) -> None:
