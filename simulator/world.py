@@ -83,7 +83,6 @@ class World:
         self.cancellations = Cancellations(clock, self.database, self.written)
         self.flows: dict[UUID, Flow[..., Any]] = {}
         self.pools: dict[str, Pool] = {}
-        self.logs: list[dict[str, Any]] = []
         self._warehouse: Warehouse | None = None
 
         server.start()
@@ -105,7 +104,7 @@ class World:
             )
         )
         stack.enter_context(patches_process.installed())
-        set_api_log_sink(self.logs.append)
+        set_api_log_sink(server.logs.append)
         stack.callback(set_api_log_sink, None)
         self.services = services(server, clock, self.database, self.written)
         clock.add_source(self.services)
@@ -197,12 +196,13 @@ class World:
         return {row[0] for row in self.database.execute(_DEPLOYMENTS)}
 
     def send_logs(self) -> None:
-        """Hand the log lines of the runs to the server."""
-        logs, self.logs[:] = list(self.logs), []
-        for log in logs:
-            log.pop("__payload_size__", None)
-        if logs:
-            self.client.request("POST", "/logs/", json=logs)
+        """Have the log lines of the runs written down."""
+
+        async def write() -> None:
+            async with self.server.turn():
+                await self.server.write_logs()
+
+        self.server.call("log lines", write)
 
     @property
     def warehouse(self) -> Warehouse:

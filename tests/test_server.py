@@ -16,6 +16,7 @@ import pytest
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitCreate
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.concurrency.asyncio import concurrency as aconcurrency
@@ -1039,6 +1040,31 @@ def test_clients_inside_flows(sim):
     sim.run(asks)
     sim.run(asks_async)
     assert seen == [1, 2]
+
+
+def test_a_client_reads_the_log_of_a_run_that_is_going_on(sim):
+    seen = []
+
+    @flow(name="chatty", log_prints=True)
+    def chatty():
+        for number in range(3):
+            print("line", number)  # noqa: T201
+            time.sleep(60)
+
+    @flow(name="listens")
+    def listens():
+        run = run_deployment("chatty/dev", timeout=90)
+        with get_client(sync_client=True) as client:
+            lines = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))
+        seen.extend(line.message for line in lines if line.message.startswith("line"))
+
+    sim.deploy(chatty, name="dev")
+    run = sim.run(listens)
+    assert seen == ["line 0", "line 1"]
+    sim.advance(minutes=5)
+    (chat,) = sim.history().run(run.id).children
+    lines = [line.message for line in chat.logs if line.message.startswith("line")]
+    assert lines == ["line 0", "line 1", "line 2"]
 
 
 def test_a_flow_checks_when_another_last_succeeded(sim):
