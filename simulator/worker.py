@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerRes
 
 from simulator import patches, patches_process
 from simulator.clock import VirtualClock, to_micros
+from simulator.errors import SimulationError
 from simulator.grid import Candidate, GridLoop
 from simulator.observers import Cancellations
 from simulator.processes import Process
@@ -80,10 +82,17 @@ class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     async def run(
         self,
         flow_run: FlowRun,
-        configuration: BaseJobConfiguration,  # noqa: ARG002
+        configuration: BaseJobConfiguration,
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> BaseWorkerResult:
         assert self.supervisor is not None
+        for name, value in configuration.env.items():
+            # The worker adds Prefect's own, which a simulated run has from its context.
+            if not name.startswith("PREFECT__") and os.environ.get(name) != value:
+                raise SimulationError(
+                    f"job_variables ask for {name}={value!r} in the environment, but this process"
+                    f" has {os.environ.get(name)!r}: a simulated run has no environment of its own"
+                )
         process, exit_code = await self.supervisor.execute(
             flow_run, task_status or anyio.TASK_STATUS_IGNORED
         )

@@ -127,6 +127,23 @@ def test_a_failed_flow_is_failed_not_crashed(sim):
     assert "Engine execution exited with unexpected exception" in messages(run)[-1]
 
 
+@pytest.mark.parametrize(("asked", "state"), [("2", "Crashed"), ("1", "Completed")])
+def test_an_environment_of_its_own_is_refused_unless_it_is_the_process_s(sim, asked, state):
+    @flow(name="reads")
+    def reads():
+        assert os.environ["API_VERSION"] == asked
+
+    sim.setenv(API_VERSION="1")
+    sim.deploy(reads, name="dev", job_variables={"env": {"API_VERSION": asked}})
+    sim.trigger("reads/dev")
+    sim.advance(minutes=1)
+    (run,) = sim.runs("reads")
+    assert run.state == state
+    if state == "Crashed":
+        assert "API_VERSION='2'" in run.message
+        assert "no environment of its own" in run.message
+
+
 @pytest.mark.parametrize("code", [0, 3])
 def test_sys_exit_is_a_crash(sim, code):
     @flow(name="exits")
