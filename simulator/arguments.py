@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from simulator.errors import SimulationError
+from simulator.errors import SimulationError, UnsupportedOperation
 
 
 def instant(what: str, given: datetime | str) -> datetime:
@@ -34,6 +34,18 @@ def unknown(what: str, name: str, known: Iterable[str]) -> SimulationError:
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     near = f": did you mean {matches[0]!r}?" if matches else ""
     return SimulationError(f"no {what} {name!r}{near}")
+
+
+def step_name(name: str, known: Mapping[str, bool]) -> str:
+    """A name of `step_names`; SimulationError if it is none, or if that step yields."""
+    if name not in known:
+        raise unknown("flow or task named", name, known)
+    if known[name]:
+        raise UnsupportedOperation(
+            f"{name!r} yields: Prefect runs its code where nothing can be added to it;"
+            " give the duration or the fault to a task that it calls instead"
+        )
+    return name
 
 
 def step_names() -> dict[str, bool]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from simulator import arguments
-from simulator.errors import SimulationError, UnsupportedOperation
+from simulator.errors import SimulationError
 from simulator.world import World, set_environment
 
 if TYPE_CHECKING:
@@ -295,14 +295,7 @@ class Simulation:
     def _step_name(self, name: str) -> str:
         if name not in self._known:
             self._known = arguments.step_names()
-        if name not in self._known:
-            raise arguments.unknown("flow or task named", name, self._known)
-        if self._known[name]:
-            raise UnsupportedOperation(
-                f"{name!r} yields: Prefect runs its code where nothing can be added to it;"
-                " give the duration or the fault to a task that it calls instead"
-            )
-        return name
+        return arguments.step_name(name, self._known)
 
     def random(self, name: str) -> random.Random:
         """Random numbers that depend on the seed and on `name` alone."""
