@@ -410,7 +410,7 @@ class Simulation:
         history = self.history()
         if flow is not None:
             flows = self._world.flow_names()
-            if flow not in flows | arguments.step_names().keys():
+            if flow not in flows and flow not in arguments.step_names():
                 raise arguments.unknown("flow named", flow, flows)
         if deployment is not None and deployment not in self._world.deployment_names():
             names = self._world.deployment_names()
