@@ -419,12 +419,8 @@ class Simulation:
 
     def history(self) -> History:
         """Everything that has happened so far."""
-        from simulator.history import History
-
         self._opened()
-        self._world.clock.settle()
-        self._world.send_logs()
-        return History.read(self._world.folder / "prefect.db", now=self.now)
+        return self._world.history(self.now)
 
     @property
     def warehouse(self) -> Warehouse:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.schemas.objects import FlowRun
 
+    from simulator.history import History
     from simulator.processes import Process
     from simulator.warehouse import Warehouse
     from simulator.worker import Pool
@@ -84,6 +85,7 @@ class World:
         self.flows: dict[UUID, Flow[..., Any]] = {}
         self.pools: dict[str, Pool] = {}
         self._warehouse: Warehouse | None = None
+        self._history: tuple[tuple[int, datetime], History] | None = None
 
         server.start()
         stack.callback(server.stop)
@@ -195,14 +197,20 @@ class World:
         """The deployments that the server knows, as "flow/deployment"."""
         return {row[0] for row in self.database.execute(_DEPLOYMENTS)}
 
-    def send_logs(self) -> None:
-        """Have the log lines of the runs written down."""
+    def history(self, now: datetime) -> History:
+        """Everything that has happened up to `now`. It is read again when something was written."""
+        from simulator.history import History
 
-        async def write() -> None:
+        async def write_logs() -> None:
             async with self.server.turn():
                 await self.server.write_logs()
 
-        self.server.call("log lines", write)
+        self.clock.settle()
+        self.server.call("log lines", write_logs)
+        state = self.written(), now
+        if self._history is None or self._history[0] != state:
+            self._history = state, History.read(self.folder / "prefect.db", now=now)
+        return self._history[1]
 
     @property
     def warehouse(self) -> Warehouse:
