@@ -26,7 +26,7 @@ from prefect.states import State, raise_state_exception
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipelines.graph import CADENCES, DeclaredFlow, Graph, cycle_at, is_due
-from pipelines.waiting import wait_for_run
+from pipelines.waiting_downstream import wait_for_run
 from pipelines.warehouse import batch_of, connect, land_rows
 
 BUILDS = """

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from prefect import Flow
 
-from pipelines import waiting
+from pipelines import waiting_downstream as waiting
 from pipelines.warehouse import cycle_of
 from simulator import Simulation
 from simulator.measures import Measure, mean, share
