@@ -32,11 +32,11 @@ LAUNCH = MIDNIGHT - timedelta(hours=2, minutes=10)
     name="many-to-many",
     question="Sixty flows need each other. Who should see to the order?",
     lesson=(
-        "A generated parent keeps the order and names what failed, but one failure makes its whole "
-        "cycle Failed, and what needs the failed flow is never created. Event triggers cost nothing "
-        "while they wait, but events know no cycle: a daily flow of hourly ones runs every hour, and "
-        "what never started leaves no trace. Waiting downstreams tell every miss, as a Failed run of "
-        "each flow, and hold a slot each while they wait. Adding a flow is one line in all three."
+        "A generated parent keeps the order and shows a cycle in one run, but one failure makes the "
+        "cycle Failed (1/60 states), and what needs the failed flow is never created. Event triggers "
+        "cost nothing while they wait, but events know no cycle: a daily flow of hourly ones runs "
+        "every hour, and what never started leaves no trace. Waiting downstreams tell every miss by a "
+        "Failed run, and are Running while they wait. Adding a flow is one line in all three."
     ),
     patterns=("P14",),
     days=1,
