@@ -167,7 +167,8 @@ class VirtualClock:
         # Clocks of others to set: each is called with the time in microseconds and whether it has
         # jumped, after every change of it.
         self.followers: list[Callable[[int, bool], None]] = []
-        self._micros = to_micros(start)
+        # The instant to which it has moved last; readings since then have moved it on a little.
+        self.instant = self._micros = to_micros(start)
         # Reentrant: a finalizer may log, or wake somebody, in the middle of any of what follows.
         self._mutex = threading.RLock()
         self._timers: list[Timer] = []
@@ -407,7 +408,7 @@ class VirtualClock:
     def _move_to(self, micros: int) -> None:
         with self._mutex:
             if micros > self._micros:
-                self._micros = micros
+                self._micros = self.instant = micros
                 self.jumps += 1
         for follow in self.followers:
             follow(micros, True)

@@ -74,7 +74,8 @@ class GridLoop:
             return self._next
         if self._last < self._origin:
             return self._origin
-        return self._point(to_micros(self._clock.now))
+        # Not from `now`, which reads have moved past a point that others have just fired at.
+        return self._point(self._clock.instant)
 
     def is_due(self, instant: int) -> bool:
         """Whether to fire at `instant`, which has come, for all that may have happened at it."""

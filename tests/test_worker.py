@@ -691,6 +691,19 @@ def test_a_limit_of_zero_takes_nothing(sim):
     assert sim.history().run(run).state == "Completed"
 
 
+def test_a_poll_is_not_lost_to_what_happens_at_its_instant(sim):
+    sim.work_pool("default", concurrency_limit=1)
+    sim.deploy(sleeps, name="dev", parameters={"seconds": 2})
+    sim.advance(seconds=2)
+    for _ in range(4):
+        sim.trigger("sleeps/dev")
+    sim.advance(minutes=2)
+    runs = sim.runs("sleeps")
+    assert [(run.start - runs[0].start) // SECOND for run in runs] == [0, 10, 20, 30]
+    late = {one.timestamp for run in runs for one in run.states if one.name == "Late"}
+    assert late & {run.start for run in runs}  # marked at the very instant of a poll
+
+
 def test_two_pools_have_a_worker_each(sim):
     sim.deploy(nothing, name="a", work_pool="first")
     sim.deploy(nothing, name="b", work_pool="second")
