@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipelines import cadence, chaining, jaffle_shop, random_failure
+from pipelines import backfill, cadence, chaining, data_platform, jaffle_shop, random_failure
 from pipelines.products_api import ProductsAPI, read_page
 from pipelines.warehouse import (
     DbtError,
@@ -408,6 +408,28 @@ def test_stale_sources_and_failing_tests_fail_their_flow_by_name(sim: Simulation
 
 
 # --- dbt on its own -------------------------------------------------------------------------------
+
+
+def test_a_range_of_dates_ends_no_sooner_than_it_begins(sim: Simulation) -> None:
+    run = sim.run(backfill.backfill, start_date=date(2026, 1, 3), end_date=date(2026, 1, 2))
+    assert run.state == "Failed"
+    assert "end_date=2026-01-02 lies before start_date=2026-01-03" in (run.message or "")
+    assert not run.children
+
+
+def test_attribution_has_the_last_touch_of_each_customer(sim: Simulation) -> None:
+    days = {"start_date": date(2026, 1, 3), "end_date": date(2026, 1, 4)}
+    assert sim.run(data_platform.raw_marketing, **days).state == "Completed"
+    built = sim.run(chaining.dbt_command_flow, command="build --select source:marketing+")
+    assert built.state == "Completed"
+    last = {
+        touch["customer_id"]: touch["channel"]  # touches come in their order
+        for day in days.values()
+        for touch in data_platform.touches(day)
+    }
+    assert len(last) == 2 * data_platform.CUSTOMERS
+    rows = sim.warehouse.query("select customer_id, channel from marts.attribution")
+    assert dict(rows) == last
 
 
 @pytest.fixture
