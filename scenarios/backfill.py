@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from prefect import Flow
 
 from pipelines import backfill as pipeline
+from pipelines import random_failure
 from simulator import Simulation
 from simulator.measures import Measure, share
 from simulator.records import RunRecord
@@ -53,7 +54,7 @@ def backfill(sim: Simulation, variant: Variant, days: int) -> None:
     sim.takes("transform-load", timedelta(minutes=10))
     sim.takes("cleanup", timedelta(minutes=1))
     sim.fail("transform-load", on=variant.failing, error=OSError("the disk is full"))
-    sim.deploy(pipeline.transform_load, name="dev")
+    sim.deploy(random_failure.transform_load, name="dev")
     sim.deploy(variant.parent, name="dev", cron="0 12 * * *")
     for _ in range(2):
         sim.trigger(f"{variant.parent.name}/dev", parameters=span(FIRST_DATE, DATES))
