@@ -27,7 +27,7 @@ simulate: install
 	@$(BIN)/simulate run $(ARGS)
 
 test: install
-	@$(BIN)/python -m pytest tests scenarios $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal tests scenarios $(ARGS)
 
 check: install
 	@$(BIN)/ruff format --check $(SOURCES)
