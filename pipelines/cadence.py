@@ -1,8 +1,9 @@
 """One hourly parent over three steps: A and C every hour, B once a day.
 
 A lands the hour's orders (``load-orders``), B makes the daily forecast from what has landed
-(``daily-forecast``), C refreshes a dashboard from both (``refresh-dashboard``), in this order. All
-three are deployments named ``dev``. The parents differ in what holds B back for a day.
+(``daily-forecast``), C refreshes a dashboard from both (``refresh-dashboard``), in this order. B is
+a deployment named ``dev``; A and C are subflows, or deployments of that name where the parent is to
+trigger them. The parents differ in what holds B back for a day.
 
 ``marts.dashboard`` has a row for each refresh with the age of both of its inputs, and
 ``marts.forecasts`` one for each forecast, so the tables show at which hour B really ran.
@@ -159,9 +160,9 @@ def parent_cache_expiry() -> None:
     Against: the 24 hours count from B's end. Tomorrow's run at the same hour finds the result
     still valid, by as long as B took, so B runs an hour later every day.
     """
-    run_or_raise("load-orders/dev")
+    load_orders()
     forecast_within_24_hours()
-    run_or_raise("refresh-dashboard/dev")
+    refresh_dashboard()
 
 
 @flow(name="parent-cache-date")
@@ -171,9 +172,9 @@ def parent_cache_date() -> None:
     For: B runs in the first hour of every date, however long it takes and however late it is.
     Against: the date is that of one time zone, and a missed last hour is not made up for.
     """
-    run_or_raise("load-orders/dev")
+    load_orders()
     forecast_of_the_date()
-    run_or_raise("refresh-dashboard/dev")
+    refresh_dashboard()
 
 
 @flow(name="parent-cache-unchecked")
@@ -183,14 +184,14 @@ def parent_cache_unchecked() -> None:
     Against: when B fails, the failed run is cached. For 24 hours nobody runs B again, every parent
     is Completed, and the dashboard shows an old forecast.
     """
-    run_or_raise("load-orders/dev")
+    load_orders()
     forecast_unchecked()
-    run_or_raise("refresh-dashboard/dev")
+    refresh_dashboard()
 
 
 @flow(name="parent-checks-forecast")
 def parent_checks_forecast() -> None:
-    """B has a schedule of its own; the parent only asks, once a date, whether it did well lately.
+    """B has a schedule of its own; the parent triggers A and C, and asks, once a date, how B did.
 
     For: B keeps its own time, and its own failures.
     Against: the answer is cached as well, so a B that fails after the first check of the date goes

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from prefect import Flow
 
@@ -60,10 +61,10 @@ def cadence_by_caching(sim: Simulation, variant: Variant, days: int) -> None:
         after=timedelta(minutes=10),
         error=ConnectionError("the forecasting service does not answer"),
     )
-    sim.deploy(cadence.load_orders, name="dev")
-    sim.deploy(cadence.refresh_dashboard, name="dev")
     sim.deploy(cadence.daily_forecast, name="dev", cron=variant.own_cron)
     if variant.own_cron is not None:  # it has been running for a while
+        sim.deploy(cadence.load_orders, name="dev")
+        sim.deploy(cadence.refresh_dashboard, name="dev")
         sim.trigger("load-orders/dev")
         sim.trigger("daily-forecast/dev", at=sim.start + timedelta(minutes=10))
     sim.advance_to(MIDNIGHT - timedelta(minutes=10))
@@ -109,6 +110,17 @@ def a_and_c_run_every_hour_in_order(sim, days):
             assert steps[0].end <= steps[1].start, run
         else:
             assert [step.flow for step in steps] == ["load-orders"], run
+
+
+@cadence_by_caching.expect(BY_EXPIRY, UNCHECKED, BY_DATE)
+def b_runs_after_a_and_before_c(sim):
+    for run in parents(sim):
+        steps = [child.flow for child in run.children]
+        if "daily-forecast" in steps:
+            order = ["load-orders", "daily-forecast", "refresh-dashboard"]
+            assert steps == order[: len(steps)], run
+            for before, after in pairwise(run.children):
+                assert before.end <= after.start, run
 
 
 @cadence_by_caching.expect(BY_EXPIRY)
