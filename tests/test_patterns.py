@@ -15,6 +15,12 @@ def test_the_page_is_that_of_the_scenarios() -> None:
     assert PAGE.read_text() == page(SCENARIOS), "write it anew: python -m tests.pattern_table"
 
 
+def test_every_pattern_has_a_scenario() -> None:
+    shown = {pattern for scenario in SCENARIOS for pattern in scenario.patterns}
+    assert [f"P{number:02d}" for number in range(1, 26)] == list(PATTERNS)
+    assert not PATTERNS.keys() - shown
+
+
 def test_its_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)]+)\)", PAGE.read_text())
     assert len(links) > len(SCENARIOS)
