@@ -1,7 +1,9 @@
 """The virtual clock: what time it is, who can still run, and when to jump.
 
 Time is a count of whole microseconds since 1970-01-01T00:00:00Z. It stands still while anything
-holds it, and jumps straight to the earliest timer once nothing does. Nothing here is sampled: a
+holds it, and jumps straight to the earliest timer once nothing does. Each read shows one microsecond
+more; but timers count from the instant of the last jump, so that the number of reads, which is never
+quite the same, has no say in what comes first. Nothing here is sampled: a
 thread, an event loop, a request or an event on its way *holds* the clock from the moment it can
 make progress until the moment it cannot, and whoever wakes it takes the hold on its behalf
 (Temporal's test server counts time-skipping locks the same way, see
@@ -28,6 +30,12 @@ from simulator.errors import ClockStalled, NothingToRun
 from simulator.standing import standing_at
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+TIE = 1000
+"""Timers due in the same millisecond are due at the same instant. In microseconds."""
+
+READS = 100_000
+"""By how many reads the time that is shown may be ahead of the instant. In microseconds."""
 
 # freezegun replaces these names wherever it finds them bound in a module: an attribute is safe.
 
@@ -90,14 +98,18 @@ class Hold:
 
 
 class Timer:
-    """An action due at an instant. Timers fire in the order `(when, sequence)`."""
+    """An action due at an instant. Timers fire in the order `(when, sequence)`.
 
-    __slots__ = ("action", "sequence", "when")
+    Once it fires, every read is at least `shown`: whoever sleeps for a second reads a second more.
+    """
 
-    def __init__(self, when: int, sequence: int, action: Callable[[], None]) -> None:
+    __slots__ = ("action", "sequence", "shown", "when")
+
+    def __init__(self, when: int, sequence: int, action: Callable[[], None], shown: int) -> None:
         self.when = when
         self.sequence = sequence
         self.action: Callable[[], None] | None = action
+        self.shown = shown
 
     def cancel(self) -> None:
         self.action = None
@@ -167,8 +179,7 @@ class VirtualClock:
         # Clocks of others to set: each is called with the time in microseconds and whether it has
         # jumped, after every change of it.
         self.followers: list[Callable[[int, bool], None]] = []
-        # The instant to which it has moved last; readings since then have moved it on a little.
-        self.instant = self._micros = to_micros(start)
+        self._micros = self._instant = to_micros(start)
         # Reentrant: a finalizer may log, or wake somebody, in the middle of any of what follows.
         self._mutex = threading.RLock()
         self._timers: list[Timer] = []
@@ -198,6 +209,15 @@ class VirtualClock:
     def now(self) -> datetime:
         """The time, aware UTC, without moving it."""
         return from_micros(self._micros)
+
+    @property
+    def instant(self) -> int:
+        """The time in microseconds since the epoch, without the reads since the last jump.
+
+        What happens at one instant shares it, however often the time has been read meanwhile: what
+        is compared with what others do counts from here, or the number of reads would decide.
+        """
+        return self._instant
 
     # -- holding ---------------------------------------------------------------------------------
 
@@ -323,9 +343,7 @@ class VirtualClock:
     def call_at(self, when: int, action: Callable[[], None]) -> Timer:
         """Call `action` from the driving thread at `when` microseconds since the epoch."""
         with self._mutex:
-            timer = Timer(when, next(self._sequence), action)
-            heapq.heappush(self._timers, timer)
-            return timer
+            return self._set(when, when, action)
 
     def call_later(self, seconds: float, action: Callable[[], None]) -> Timer:
         """Call `action` from the driving thread in `seconds` virtual seconds."""
@@ -335,12 +353,24 @@ class VirtualClock:
     def _push(self, seconds: float, action: Callable[[], None]) -> Timer:
         # An hour-long sleep of `inf` or of centuries must not overflow a datetime.
         micros = int(min(max(seconds, 0.0), 3e10) * 1_000_000 + 0.5)
-        timer = Timer(self._micros + micros, next(self._sequence), action)
+        return self._set(self._instant + micros, self._micros + micros, action)
+
+    def _set(self, when: int, shown: int, action: Callable[[], None]) -> Timer:
+        # Who computes an instant from reads is off by their number: not by a millisecond.
+        due = (when + TIE // 2) // TIE * TIE
+        timer = Timer(due, next(self._sequence), action, shown)
         heapq.heappush(self._timers, timer)
         return timer
 
     def add_source(self, source: Source) -> None:
         self._sources.append(source)
+
+    def catch_up(self, micros: int) -> None:
+        """Let reads show `micros` microseconds since the epoch, or more."""
+        with self._mutex:
+            self._micros = micros = max(self._micros, micros)
+        for follow in self.followers:
+            follow(micros, True)
 
     # -- driving ---------------------------------------------------------------------------------
 
@@ -359,13 +389,13 @@ class VirtualClock:
                 self.settle()
                 if done is not None and done():
                     return
-                when, fire = self._next_event()
-                if fire is None or (end is not None and when > end):
+                when, shown, fire = self._next_event()
+                if fire is None or (end is not None and max(when, shown) > end):
                     if end is None:
                         raise NothingToRun(self._describe_nothing())
-                    self._move_to(end)
+                    self._move_to(end, end)
                     return
-                self._move_to(when)
+                self._move_to(when, shown)
                 fire()
         finally:
             self.driver = None
@@ -385,18 +415,19 @@ class VirtualClock:
                 raise ClockStalled(self._describe_stall())
             self._quiet.acquire(timeout=min(remaining, 0.5))
 
-    def _next_event(self) -> tuple[int, Callable[[], None] | None]:
-        best: tuple[int, Callable[[], None] | None] = (0, None)
+    def _next_event(self) -> tuple[int, int, Callable[[], None] | None]:
+        """When it is due, what reads will show at least, and what to call; None if there is none."""
+        best: tuple[int, int, Callable[[], None] | None] = (0, 0, None)
         for source in self._sources:
             when = source.next_instant()
-            if when is not None and (best[1] is None or when < best[0]):
-                best = (when, source.fire)
+            if when is not None and (best[2] is None or when < best[0]):
+                best = (when, when, source.fire)
         with self._mutex:
             while self._timers and self._timers[0].action is None:
                 heapq.heappop(self._timers)
-            if self._timers and (best[1] is None or self._timers[0].when < best[0]):
+            if self._timers and (best[2] is None or self._timers[0].when < best[0]):
                 timer = self._timers[0]
-                return (timer.when, partial(self._fire, timer))
+                return (timer.when, timer.shown, partial(self._fire, timer))
         return best
 
     def _fire(self, timer: Timer) -> None:
@@ -405,11 +436,14 @@ class VirtualClock:
         if action is not None:
             action()
 
-    def _move_to(self, micros: int) -> None:
+    def _move_to(self, instant: int, shown: int) -> None:
         with self._mutex:
-            if micros > self._micros:
-                self._micros = self.instant = micros
+            if instant > self._instant:
+                self._instant = instant
                 self.jumps += 1
+            self._micros = micros = max(self._micros, instant, shown)
+            if micros - self._instant > READS:  # somebody counts the hours by reading
+                self._instant = micros
         for follow in self.followers:
             follow(micros, True)
 

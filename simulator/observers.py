@@ -15,7 +15,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import State
 from prefect.states import Suspended
 
-from simulator.clock import VirtualClock, to_micros
+from simulator.clock import VirtualClock
 
 
 class Observer:
@@ -52,7 +52,7 @@ class Observer:
         if self._seen != written:
             self._seen = written
             self._entered = self._look()
-        return to_micros(self._clock.now) if self._entered else None
+        return self._clock.instant if self._entered else None
 
     def _look(self) -> list[str]:
         if not self._watched:

@@ -19,27 +19,25 @@ from types import FrameType
 import anyio
 
 from simulator import patches
-from simulator.clock import VirtualClock, Wait, to_micros
+from simulator.clock import TIE, VirtualClock, Wait, to_micros
 from simulator.runnable import counted
 
 
 @dataclass(eq=False)
 class _Sleeper:
-    """One that polls every `interval` microseconds from when it `began`.
+    """One that polls every `interval` microseconds from the instant at which it `began`.
 
-    `last` is the instant of a poll whose answer matters also if the run has not ended.
+    `shown` is what it read then, in microseconds. `due` is the instant of the first poll that can
+    tell something new, or whose answer matters anyway; None if there is none yet.
     """
 
     flow_run_id: str
     began: int
+    shown: int
     interval: int
     wake: Callable[[], object]
-    last: int | None = None
+    due: int | None = None
     ended: bool = False
-
-    def due(self, now: int) -> int | None:
-        """The instant of the first poll that can tell something new."""
-        return self.first_from(now) if self.ended else self.last
 
     def first_from(self, instant: int) -> int:
         """The first poll at or after `instant`."""
@@ -74,7 +72,7 @@ class DeploymentPolls:
         wait = Wait(self._clock, hold)
         sleeper = self._add(flow_run_id, seconds, lambda: self._clock.wake(wait))
         if deadline is not None:
-            sleeper.last = sleeper.first_from(self._instant(deadline))
+            sleeper.due = sleeper.first_from(self._instant(deadline))
         try:
             self._clock.park(wait)
         finally:
@@ -93,7 +91,7 @@ class DeploymentPolls:
         sleeper = self._add(flow_run_id, seconds, lambda: loop.call_soon_threadsafe(wake))
         deadline = anyio.current_effective_deadline()
         if deadline < inf:
-            sleeper.last = sleeper.last_before(self._instant(deadline))
+            sleeper.due = sleeper.last_before(self._instant(deadline))
         try:
             await woken
         finally:
@@ -105,15 +103,16 @@ class DeploymentPolls:
         seconds: float,
         wake: Callable[[], object],
     ) -> _Sleeper:
-        now = to_micros(self._clock.now)
-        sleeper = _Sleeper(flow_run_id, now, max(1, round(seconds * 1e6)), wake)
+        began, shown = self._clock.instant, to_micros(self._clock.now)
+        sleeper = _Sleeper(flow_run_id, began, shown, max(1, round(seconds * 1e6)), wake)
         self._sleepers.append(sleeper)
         self._asked = -1
         return sleeper
 
     def _instant(self, monotonic: float) -> int:
-        """Microseconds since the epoch of what `time.monotonic()` will show."""
-        return to_micros(self._clock.now) + round((monotonic - time.monotonic()) * 1e6)
+        """The instant at which `time.monotonic()` will show that, give or take its reads."""
+        micros = round((monotonic - time.monotonic()) * 1e6)
+        return self._clock.instant + (micros + TIE // 2) // TIE * TIE
 
     def _drop(self, sleeper: _Sleeper) -> None:
         if sleeper in self._sleepers:
@@ -125,11 +124,7 @@ class DeploymentPolls:
         if self._asked != self._written():
             self._asked = self._written()
             self._look()
-        now = to_micros(self._clock.now)
-        return min(
-            (due for sleeper in self._sleepers if (due := sleeper.due(now)) is not None),
-            default=None,
-        )
+        return min((one.due for one in self._sleepers if one.due is not None), default=None)
 
     def _look(self) -> None:
         waiting = [sleeper for sleeper in self._sleepers if not sleeper.ended]
@@ -145,14 +140,14 @@ class DeploymentPolls:
             )
         }
         for sleeper in waiting:
-            sleeper.ended = sleeper.flow_run_id not in running
+            if sleeper.flow_run_id not in running:
+                sleeper.ended = True
+                # A poll of this instant has been before: the end takes its time, if no virtual one.
+                sleeper.due = sleeper.first_from(self._clock.instant + 1)
 
     def fire(self) -> None:
-        now = to_micros(self._clock.now)
-        due = [(sleeper.due(now), sleeper) for sleeper in self._sleepers]
-        _, first = min(
-            ((when, sleeper) for when, sleeper in due if when is not None),
-            key=lambda item: item[0],
-        )
+        due = [(one.due, one) for one in self._sleepers if one.due is not None]
+        when, first = min(due, key=lambda item: item[0])
         self._sleepers.remove(first)
+        self._clock.catch_up(first.shown + when - first.began)
         first.wake()

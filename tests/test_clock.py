@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -236,6 +237,59 @@ def test_threads_that_sleep_agree_with_the_same_model(chains):
     for thread in threads:
         thread.join()
     assert woken == model(chains)
+
+
+def test_the_number_of_reads_does_not_decide_what_comes_first(clock):
+    fired = []
+    for _ in range(300):
+        clock.read()
+    clock.call_later(60, lambda: fired.append("set first"))
+    halfway = to_micros(START + 30 * SECOND)
+    clock.call_at(halfway, lambda: clock.call_later(30, lambda: fired.append("set second")))
+    clock.drive(START + DAY)
+    assert fired == ["set first", "set second"]
+
+
+def test_who_computes_an_instant_from_reads_meets_the_others_at_it(clock):
+    fired = []
+
+    def later():
+        deadline = clock.read() + 60_000_000
+        for _ in range(100):
+            clock.read()
+        clock.call_later((deadline - clock.read()) / 1e6, lambda: fired.append("set second"))
+
+    clock.call_later(60, lambda: fired.append("set first"))
+    later()
+    clock.drive(START + DAY)
+    assert fired == ["set first", "set second"]
+
+
+def test_who_waits_a_second_reads_a_second_more(clock):
+    seen = []
+
+    def look():
+        seen.append(clock.read())
+        if len(seen) < 100:
+            clock.call_later(1, look)
+
+    for _ in range(700):
+        clock.read()
+    look()
+    clock.drive(START + DAY)
+    assert all(later - earlier >= 1_000_000 for earlier, later in pairwise(seen))
+    assert seen[-1] - seen[0] < 99_000_000 + 1000
+
+
+def test_who_counts_the_hours_by_reading_is_not_left_behind(clock):
+    fired = []
+    for _ in range(250_000):
+        clock.read()
+    clock.call_later(0, lambda: None)
+    clock.drive(None, done=lambda: clock.jumps or clock.instant > to_micros(START))
+    clock.call_later(1, lambda: fired.append(clock.now))
+    clock.drive(START + DAY)
+    assert fired == [START + 1.25 * SECOND]
 
 
 # -- sources ---------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ import pydantic._internal._generate_schema as pydantic_schemas
 import pytest
 from prefect import flow, task
 from prefect.deployments import run_deployment
+from prefect.events import DeploymentEventTrigger
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.types import _datetime as prefect_datetime
 from prefect.types._datetime import now as prefect_now
@@ -125,6 +126,27 @@ def test_a_real_subprocess_of_an_async_flow_takes_no_virtual_time(sim):
     run = sim.run(waits)
     assert run.state == "Completed", run.message
     assert lasted(run) < SECOND
+
+
+def test_an_event_is_handled_before_time_moves(sim):
+    @flow
+    def first():
+        pass
+
+    @flow
+    def second():
+        pass
+
+    ended = DeploymentEventTrigger(
+        expect={"prefect.flow-run.Completed"}, match_related={"prefect.resource.name": "first"}
+    )
+    sim.deploy(first, name="dev", cron="0 * * * *")
+    sim.deploy(second, name="dev", triggers=[ended])
+    sim.advance(hours=5.5)
+    ends = [run.end for run in sim.runs("first")]
+    ordered = [run.scheduled for run in sim.runs("second")]
+    assert len(ends) == len(ordered) == 5
+    assert all(order - end < SECOND for end, order in zip(ends, ordered, strict=True))
 
 
 # -- what follows the clock -----------------------------------------------------------------------
@@ -550,6 +572,7 @@ def snapshot():
 def test_leaving_restores_everything():
     before = snapshot()
     with Simulation(start=START) as sim:
+        sim.setenv(OF_A_SIMULATION="yes")
         sim.deploy(sleeps, name="dev", cron="0 * * * *")
         sim.advance(hours=1, minutes=5)  # one run is in the middle of its sleep
         folder = sim.folder
@@ -591,3 +614,4 @@ def test_two_simulations_at_once_are_refused():
 def test_every_break_of_the_contract_still_breaks_something(one):
     source = (REPOSITORY / "simulator" / one.file).read_text()
     assert one.made_in(source) != source
+    assert one.guard in globals()
