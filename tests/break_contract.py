@@ -98,7 +98,7 @@ BREAKS = [
     Break(
         "real-pipe-counts",
         "2 a loop that waits for a real file holds the clock",
-        "test_a_real_subprocess_of_an_async_flow_takes_no_virtual_time",
+        "test_a_loop_that_reads_from_a_real_pipe_takes_no_virtual_time",
         "loops.py",
         "if len(self.get_map()) > 1:",
         "if False:",

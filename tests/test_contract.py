@@ -128,6 +128,24 @@ def test_a_real_subprocess_of_an_async_flow_takes_no_virtual_time(sim):
     assert lasted(run) < SECOND
 
 
+def test_a_loop_that_reads_from_a_real_pipe_takes_no_virtual_time(sim):
+    @flow
+    async def reads():
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        reader, writer = os.pipe()
+        script = "import time; time.sleep(1); print()"
+        with subprocess.Popen([sys.executable, "-c", script], stdout=writer):
+            loop.add_reader(reader, readable.set)
+            await readable.wait()
+            loop.remove_reader(reader)
+        os.close(reader)
+        os.close(writer)
+
+    run = sim.run(reads)
+    assert run.state == "Completed", run.message
+    assert lasted(run) < SECOND
+
+
 def test_an_event_is_handled_before_time_moves(sim):
     @flow
     def first():
@@ -449,14 +467,15 @@ def test_timers_of_one_instant_fire_in_the_order_in_which_they_were_set(sim):
     @flow
     def many():
         def wake(index):
+            order.append(("begins", index))
             time.sleep(60)
-            order.append(index)
+            order.append(("wakes", index))
 
         with ThreadPoolExecutor(20) as pool:
             list(pool.map(wake, range(20)))
 
     sim.run(many)
-    assert order == list(range(20))
+    assert order == [(what, index) for what in ("begins", "wakes") for index in range(20)]
 
 
 # -- 6: it never hangs silently -------------------------------------------------------------------
