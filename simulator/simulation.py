@@ -117,7 +117,8 @@ class Simulation:
         minutes: float = 0,
         seconds: float = 0,
     ) -> None:
-        """Let virtual time pass. What is due in between happens, at its instant, in order.
+        """Let virtual time pass. What is due in between happens, at its instant, in order. A run
+        that is due at the very end begins with the next step: two steps are as good as one.
 
         Raises SimulationError for a negative duration, ClockStalled if something holds the clock.
         """
@@ -171,6 +172,8 @@ class Simulation:
 
         The arguments are those of Prefect's `Flow.deploy`. In addition, `timezone` (an IANA name)
         applies to `cron`, `interval` or `rrule`, and `work_pool` is short for `work_pool_name`.
+        The first run is due after now, as on any server, which gets to a schedule within seconds: a
+        cron of the very instant at which a simulation starts fires at its next date.
 
         Raises SimulationError for a bad cron expression or time zone.
         """

@@ -189,6 +189,36 @@ def test_several_crons_in_one_time_zone(sim):
     assert scheduled(sim) == ["05 05:00", "05 17:00"]
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"cron": "0 0 * * *"},
+        {"rrule": "DTSTART:20260105T000000\nFREQ=DAILY"},
+        {"interval": 24 * HOUR},
+    ],
+    ids=["cron", "rrule", "interval"],
+)
+def test_a_schedule_of_the_very_instant_of_its_deployment_fires_at_its_next_date(sim, schedule):
+    assert sim.now == sim.start
+    sim.deploy(nothing, name="dev", **schedule)
+    sim.advance(days=2.5)
+    assert scheduled(sim) == ["06 00:00", "07 00:00"]
+
+
+def test_a_run_that_is_due_at_the_end_of_a_step_begins_with_the_next(sim):
+    sim.deploy(nothing, name="dev", cron="0 * * * *")
+    for hour in range(1, 4):
+        sim.advance(hours=1)
+        assert len(sim.runs("nothing")) == hour - 1
+    (due,) = sim.history().upcoming("nothing")[:1]
+    assert due.scheduled == sim.now
+    sim.advance(seconds=1)
+    assert [run.state for run in sim.runs("nothing")] == ["Completed"] * 3
+    assert [run.start for run in sim.runs("nothing")] == [
+        run.scheduled for run in sim.runs("nothing")
+    ]
+
+
 def test_an_interval_counts_from_its_deployment_in_full_seconds(sim):
     sim.advance(minutes=7)
     sim.deploy(nothing, name="dev", interval=timedelta(hours=6))
