@@ -74,6 +74,11 @@ class CountedSubscription(Subscription):
         if settle is not None:
             settle()
 
+    def close(self) -> None:
+        """Let go of what nobody will handle any more."""
+        while self._pending:
+            self._pending.popitem()[1]()
+
 
 class Consumer(MemoryConsumer):
     """Prefect's consumer, one message at a time, telling when each has been handled."""
@@ -110,3 +115,8 @@ class Consumer(MemoryConsumer):
 
         ledger.consuming()
         await super().run(counted)
+
+    async def cleanup(self) -> None:
+        await super().cleanup()
+        if isinstance(self.subscription, CountedSubscription):
+            self.subscription.close()

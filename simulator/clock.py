@@ -19,82 +19,21 @@ import _thread
 import heapq
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
 from simulator.errors import ClockStalled, NothingToRun
-from simulator.standing import standing_at
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from simulator.holds import Hold
+from simulator.instants import Real, from_micros, to_micros
 
 TIE = 1000
 """Timers due in the same millisecond are due at the same instant. In microseconds."""
 
 READS = 100_000
 """By how many reads the time that is shown may be ahead of the instant. In microseconds."""
-
-# freezegun replaces these names wherever it finds them bound in a module: an attribute is safe.
-
-
-class Real:
-    """The machine's own clock, out of freezegun's reach."""
-
-    sleep = staticmethod(time.sleep)
-    monotonic = staticmethod(time.monotonic)
-    perf_counter = staticmethod(time.perf_counter)
-    time = staticmethod(time.time)
-
-
-def to_micros(instant: datetime) -> int:
-    """Microseconds from the epoch to an aware `instant`."""
-    # Prefect's own are pendulum's, whose differences are of another kind.
-    since: timedelta = datetime.__sub__(instant, EPOCH)
-    return since // timedelta(microseconds=1)
-
-
-def from_micros(micros: int) -> datetime:
-    """The aware UTC instant `micros` microseconds after the epoch."""
-    return EPOCH + timedelta(microseconds=micros)
-
-
-class Mortal(Protocol):
-    """What may die with all its threads: a process that is simulated by some of them."""
-
-    dead: bool
-
-
-class Hold:
-    """One reason why time may not move now.
-
-    `ident` is the thread that stands behind it, if any. A `background` thread serves the others: it
-    is asked to end after them, and not interrupted. A thread of a dead `process` stays parked until
-    the clock is closed, whatever it waits for.
-    """
-
-    __slots__ = ("background", "ident", "name", "process")
-
-    def __init__(
-        self,
-        name: str,
-        ident: int | None = None,
-        background: bool = False,
-        process: Mortal | None = None,
-    ) -> None:
-        self.name = name
-        self.ident = ident
-        self.background = background
-        self.process = process
-
-    @property
-    def dead(self) -> bool:
-        return self.process is not None and self.process.dead
-
-    def __repr__(self) -> str:
-        return f"{self.name}{standing_at(self.ident)}"
 
 
 class Timer:

@@ -28,7 +28,8 @@ import freezegun
 import pydantic._internal._generate_schema as pydantic_schemas
 from freezegun import api
 
-from simulator.clock import VirtualClock, from_micros, to_micros
+from simulator.clock import VirtualClock
+from simulator.instants import from_micros, to_micros
 from simulator.replacing import replacing
 
 

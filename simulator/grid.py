@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from datetime import timedelta
 
-from simulator.clock import VirtualClock, to_micros
+from simulator.clock import VirtualClock
+from simulator.instants import to_micros
 
 Candidate = tuple[int, Hashable]
 """From when on (microseconds since the epoch) a loop can have an effect, and on what.

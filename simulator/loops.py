@@ -10,7 +10,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from simulator.clock import Hold, VirtualClock, Wait
+from simulator.clock import VirtualClock, Wait
+from simulator.holds import Hold
 
 
 class VirtualSelector(selectors.DefaultSelector):

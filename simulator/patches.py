@@ -17,7 +17,7 @@ import types
 import zoneinfo
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import FrameType
 from typing import Any
 
@@ -33,7 +33,8 @@ from prefect._internal.concurrency import cancellation as prefect_cancellation
 from prefect._internal.concurrency import threads as prefect_threads
 from prefect.client import base as prefect_client
 from prefect.events import Event
-from prefect.events.clients import EventsClient, PrefectEventsClient
+from prefect.events.clients import EventsClient, PrefectEventsClient, PrefectEventSubscriber
+from prefect.events.filters import EventFilter, EventOccurredFilter
 from prefect.server.database import configurations as prefect_databases
 from prefect.server.database import dependencies as prefect_dependencies
 from prefect.task_runners import ProcessPoolTaskRunner
@@ -42,8 +43,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from simulator.clock import VirtualClock, from_micros
+from simulator.clock import VirtualClock
 from simulator.errors import UnsupportedOperation
+from simulator.instants import from_micros
 from simulator.replacing import replacing
 
 
@@ -155,6 +157,9 @@ def installed(
     transport: Callable[[], httpx.BaseTransport],
     async_transport: Callable[[], httpx.AsyncBaseTransport],
     publish: Callable[[Event], Awaitable[None]],
+    subscribe: Callable[
+        [EventFilter, Callable[[Event], object]], Awaitable[Callable[[], Awaitable[None]]]
+    ],
     async_poll: Callable[[str, float], Any],
     around_flow: Callable[[Callable[[], Any]], Any],
     around_task: Callable[[Callable[[], Any]], Any],
@@ -162,7 +167,8 @@ def installed(
 ) -> Iterator[None]:
     """Patch Prefect's client side for one simulation.
 
-    `publish(event)` hands an event to the server in this process;
+    `publish(event)` hands an event to the server in this process, and
+    `subscribe(filter, deliver)` has events delivered until the function that it returns is called;
     `async_poll(flow_run_id, interval)` sleeps in the stead of `arun_deployment`;
     `around_flow(call)` and `around_task(call)` surround a step's own code;
     `observe_suspension(flow_run_id, request)` watches a flow run while it runs.
@@ -179,6 +185,11 @@ def installed(
         (PrefectEventsClient, "__aenter__", EventsClient.__aenter__),
         (PrefectEventsClient, "__aexit__", EventsClient.__aexit__),
         (PrefectEventsClient, "_emit", _publishing(publish)),
+        # They arrive through one as well: whoever waits for the end of a run waits for its event.
+        (PrefectEventSubscriber, "__init__", _keep_filter),
+        (PrefectEventSubscriber, "__aenter__", _subscribing(subscribe)),
+        (PrefectEventSubscriber, "__aexit__", _unsubscribe),
+        (PrefectEventSubscriber, "__anext__", _next_event),
         # Every client makes an SSL context of its own, 18 ms, for a server in this process.
         (ssl, "create_default_context", functools.lru_cache(ssl.create_default_context)),
         # Every schedule with a time zone that is loaded reads the names of all zones from the disk.
@@ -225,6 +236,47 @@ def _publishing(publish: Callable[[Event], Awaitable[None]]) -> Callable[..., Aw
         await publish(event)
 
     return _emit
+
+
+def _keep_filter(
+    self: Any,
+    api_url: str | None = None,
+    filter: EventFilter | None = None,  # noqa: A002  Prefect's name
+    *_: Any,
+    **__: Any,
+) -> None:
+    """In place of `PrefectEventSubscriber.__init__`, which prepares a websocket."""
+    self._filter = filter or EventFilter.model_validate({})
+
+
+def _subscribing(subscribe: Callable[..., Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    async def enter(self: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        self._events = asyncio.Queue()
+        now: Any = prefect_datetime.now("UTC")
+        self._filter.occurred = EventOccurredFilter(  # as Prefect does when it has connected
+            since=now - timedelta(minutes=1), until=now + timedelta(days=365)
+        )
+
+        def deliver(event: Event) -> None:
+            try:
+                loop.call_soon_threadsafe(self._events.put_nowait, event)
+            except RuntimeError:
+                pass  # that loop is closed: nobody waits any longer
+
+        self._end = await subscribe(self._filter, deliver)
+        return self
+
+    return enter
+
+
+async def _unsubscribe(self: Any, *_: Any) -> None:
+    await self._end()
+
+
+async def _next_event(self: Any) -> Event:
+    event: Event = await self._events.get()
+    return event
 
 
 def _refuse_process_pool(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -19,7 +19,8 @@ from types import FrameType
 import anyio
 
 from simulator import patches
-from simulator.clock import TIE, VirtualClock, Wait, to_micros
+from simulator.clock import TIE, VirtualClock, Wait
+from simulator.instants import to_micros
 from simulator.runnable import counted
 
 

@@ -21,7 +21,8 @@ from typing import Any
 from prefect.exceptions import TerminationSignal
 
 from simulator import patches
-from simulator.clock import Hold, VirtualClock, Wait
+from simulator.clock import VirtualClock, Wait
+from simulator.holds import Hold
 from simulator.runnable import counted, start_counted
 
 _current: ContextVar[Process | None] = ContextVar("process", default=None)

@@ -38,9 +38,11 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
-from simulator.clock import Hold, Mortal, Real, VirtualClock, Wait
+from simulator.clock import VirtualClock, Wait
 from simulator.errors import NothingToRun, UnsupportedOperation
 from simulator.frozen import frozen
+from simulator.holds import Hold, Mortal
+from simulator.instants import Real
 from simulator.loops import VirtualEventLoopPolicy
 from simulator.replacing import replacing
 

@@ -25,20 +25,30 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import docket
 import httpx
 import prefect
 from prefect.events import Event
+from prefect.events.filters import EventFilter
 from prefect.server.api.server import create_app
+from prefect.server.database import provide_database_interface
+from prefect.server.events.filters import EventFilter as ServerEventFilter
+from prefect.server.events.filters import EventOrder
 from prefect.server.events.messaging import create_event_publisher
 from prefect.server.events.schemas.events import Event as ServerEvent
+from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.server.events.storage.database import query_events
 from prefect.server.services.base import RunInEphemeralServers
+from prefect.server.utilities.messaging import Message
 from prefect.settings import temporary_settings
 
-from simulator import broker, patches, patches_server, processes, settings
-from simulator.clock import Hold, VirtualClock, from_micros, to_micros
+from simulator import broker, patches, patches_server, settings
+from simulator.clock import VirtualClock
 from simulator.errors import SimulationError
+from simulator.holds import Hold
+from simulator.instants import from_micros, to_micros
 
 T = TypeVar("T")
 
@@ -82,7 +92,6 @@ def database_template() -> Path:
 
 
 def _migrate(url: str) -> None:
-    from prefect.server.database import provide_database_interface
     from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 
     async def migrate() -> None:
@@ -303,6 +312,39 @@ class Server:
 
         await self.acall(f"event {event.event}", publish)
 
+    async def subscribe(
+        self, wanted: EventFilter, deliver: Callable[[Event], object]
+    ) -> Callable[[], Awaitable[None]]:
+        """Call `deliver` with the written and the coming events that a filter includes, as the
+        server's websocket does, until the returned function is called. Both from a client's loop.
+        """
+        included = ServerEventFilter.model_validate(wanted.model_dump(mode="json"))
+        included.order = EventOrder.ASC
+        sent: set[UUID] = set()
+
+        def send(event: ReceivedEvent) -> None:
+            if event.id not in sent and included.includes(event):
+                sent.add(event.id)
+                deliver(Event.model_validate(event.model_dump(mode="json")))
+
+        async def hand_over(message: Message) -> None:
+            send(ReceivedEvent.model_validate_json(message.data))
+
+        async def begin() -> tuple[broker.Consumer, asyncio.Task[None]]:
+            consumer = broker.Consumer("events")
+            async with self.turn(), provide_database_interface().session_context() as session:
+                for event in (await query_events(session, included, page_size=1000))[0]:
+                    send(event)
+            return consumer, self._loop.create_task(consumer.run(hand_over))
+
+        consumer, task = await self.acall("a subscription", begin)
+
+        async def end() -> None:
+            task.cancel()
+            await consumer.cleanup()
+
+        return lambda: self.acall("the end of a subscription", end)
+
     def defer(self, key: str, when: datetime, task: Callable[[], None]) -> None:
         """Start `task` at the virtual instant `when`, in place of another one with the same key."""
         self._delayed[key] = task
@@ -378,35 +420,3 @@ class Docket:
             return dependency  # Perpetual, Retry: how often; here, once
         provided = provide()
         return await provided if inspect.isawaitable(provided) else provided
-
-
-class Transport(httpx.BaseTransport):
-    """Calls the server from a thread."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        process = processes.current()
-        if process is not None and process.dead:
-            process.stay_dead()
-        body = request.read()
-        return self._server.call(
-            f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)
-        )
-
-
-class AsyncTransport(httpx.AsyncBaseTransport):
-    """Calls the server from an event loop."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        process = processes.current()
-        if process is not None and process.dead:
-            await process.stay_unanswered()
-        body = await request.aread()
-        return await self._server.acall(
-            f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)
-        )

@@ -26,8 +26,9 @@ from prefect.server.services.scheduler import schedule_deployments, schedule_rec
 from prefect.settings import get_current_settings
 from prefect.types._datetime import now
 
-from simulator.clock import VirtualClock, to_micros
+from simulator.clock import VirtualClock
 from simulator.grid import Candidate, GridLoop, GridLoops
+from simulator.instants import to_micros
 from simulator.server import Docket, Server
 
 DAY = timedelta(days=1)

@@ -25,9 +25,10 @@ from prefect.settings import get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
 from simulator import patches, patches_process
-from simulator.clock import VirtualClock, to_micros
+from simulator.clock import VirtualClock
 from simulator.errors import SimulationError
 from simulator.grid import Candidate, GridLoop
+from simulator.instants import to_micros
 from simulator.observers import Cancellations
 from simulator.processes import Process
 from simulator.runnable import start_counted

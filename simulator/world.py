@@ -54,14 +54,10 @@ class World:
         )
         from simulator.observers import Cancellations, Suspensions
         from simulator.polls import DeploymentPolls
-        from simulator.server import (
-            AsyncTransport,
-            Server,
-            Transport,
-            database_template,
-        )
+        from simulator.server import Server, database_template
         from simulator.services import services
         from simulator.steps import Steps
+        from simulator.transport import AsyncTransport, Transport
 
         self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -99,6 +95,7 @@ class World:
                 lambda: Transport(server),
                 lambda: AsyncTransport(server),
                 server.publish,
+                server.subscribe,
                 self.polls.asleep,
                 self.steps.around_flow,
                 self.steps.around_task,

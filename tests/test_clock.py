@@ -12,15 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.clock import (
-    Hold,
-    Real,
-    VirtualClock,
-    Wait,
-    from_micros,
-    to_micros,
-)
+from simulator.clock import VirtualClock, Wait
 from simulator.errors import ClockStalled, NothingToRun
+from simulator.holds import Hold
+from simulator.instants import Real, from_micros, to_micros
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

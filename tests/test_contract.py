@@ -29,7 +29,7 @@ from prefect.types import _datetime as prefect_datetime
 from prefect.types._datetime import now as prefect_now
 
 from simulator import ClockStalled, NothingToRun, Simulation, SimulationError
-from simulator.clock import Real
+from simulator.instants import Real
 from tests.break_contract import BREAKS, REPOSITORY
 
 START = "2026-01-05T00:00:00Z"

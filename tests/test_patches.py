@@ -32,7 +32,7 @@ from prefect._internal.uuid7 import uuid7
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 from prefect.client.orchestration import get_client
 from prefect.deployments import flow_runs
-from prefect.events.clients import PrefectEventsClient
+from prefect.events.clients import PrefectEventsClient, PrefectEventSubscriber
 from prefect.server.database import configurations, provide_database_interface
 from prefect.server.events import triggers
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -50,9 +50,9 @@ from simulator import (
     patches_server,
     runnable,
 )
-from simulator.clock import Real
 from simulator.errors import UnsupportedOperation
-from simulator.server import AsyncTransport, Transport
+from simulator.instants import Real
+from simulator.transport import AsyncTransport, Transport
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -143,6 +143,7 @@ def test_events_are_handed_to_the_server(sim):
         return asyncio.run(emit())
 
     assert sim.run(emits).state == "Completed"
+    sim.advance(seconds=6)  # events are written every five seconds
     rows = sim._world.database.execute("select count(*) from events where event = 'tests.happened'")
     assert rows.fetchone() == (1,)
 
@@ -157,6 +158,11 @@ def count_contexts(monkeypatch):
 
     monkeypatch.setattr(ssl, "create_default_context", counting)
     return made
+
+
+def test_events_would_arrive_by_a_websocket():
+    assert "_reconnect" in inspect.getsource(PrefectEventSubscriber.__aenter__)
+    assert "recv" in inspect.getsource(PrefectEventSubscriber.__anext__)
 
 
 def test_every_client_would_make_an_ssl_context(monkeypatch):

@@ -1,0 +1,40 @@
+"""How Prefect's clients reach the server in this process."""
+
+from __future__ import annotations
+
+import httpx
+
+from simulator import processes
+from simulator.server import Server
+
+
+class Transport(httpx.BaseTransport):
+    """Calls the server from a thread."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        process = processes.current()
+        if process is not None and process.dead:
+            process.stay_dead()
+        body = request.read()
+        return self._server.call(
+            f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)
+        )
+
+
+class AsyncTransport(httpx.AsyncBaseTransport):
+    """Calls the server from an event loop."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        process = processes.current()
+        if process is not None and process.dead:
+            await process.stay_unanswered()
+        body = await request.aread()
+        return await self._server.acall(
+            f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)
+        )
