@@ -12,11 +12,11 @@ from prefect.deployments.runner import DeploymentApplyError
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from simulator.errors import SimulationError
-from simulator.worker import SimulatedWorker
 
 if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.workers.base import BaseWorker
 
 
 def deploy(
@@ -92,8 +92,16 @@ def _one_line(error: ValueError) -> str:
     )
 
 
-def ensure_pool(client: SyncPrefectClient, name: str, concurrency_limit: int | None) -> None:
-    """Make the work pool `name`, or set the limit of one that is there (None: as it is)."""
+def ensure_pool(
+    client: SyncPrefectClient,
+    name: str,
+    worker: type[BaseWorker[Any, Any, Any]],
+    concurrency_limit: int | None,
+) -> None:
+    """Make the work pool `name` for workers of a class, or set the limit of one that is there.
+
+    `concurrency_limit`: None leaves it as it is.
+    """
     _checked_limit(concurrency_limit)
     try:
         client.read_work_pool(name)
@@ -101,8 +109,8 @@ def ensure_pool(client: SyncPrefectClient, name: str, concurrency_limit: int | N
         client.create_work_pool(
             WorkPoolCreate(
                 name=name,
-                type=SimulatedWorker.type,
-                base_job_template=SimulatedWorker.get_default_base_job_template(),
+                type=worker.type,
+                base_job_template=worker.get_default_base_job_template(),
                 concurrency_limit=concurrency_limit,
             )
         )

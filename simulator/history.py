@@ -181,6 +181,13 @@ class History:
         except (KeyError, ValueError):
             raise SimulationError(f"no flow run has the id {str(run_id)!r}") from None
 
+    def only(self, roots: Callable[[RunRecord], bool]) -> History:
+        """The part of it that consists of these runs and of all that they have called."""
+        found = [run for run in self._runs if roots(run)]
+        kept = {run.id for root in found for run in (root, *root.descendants())}
+        runs = [run for run in self._runs if run.id in kept]
+        return History(runs, now=self.now, logs=self._links.all_logs)
+
     def normalised(self) -> list[dict[str, Any]]:
         """What two simulations of one script with one seed have in common, to compare by `==`.
 

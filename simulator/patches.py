@@ -27,7 +27,6 @@ import httpx
 import prefect.deployments.flow_runs as prefect_flow_runs
 import prefect.flow_engine as prefect_flow_engine
 import prefect.server.events.triggers as prefect_triggers
-import prefect.task_engine as prefect_task_engine
 from prefect._internal import uuid7 as prefect_uuid7
 from prefect._internal.concurrency import cancellation as prefect_cancellation
 from prefect._internal.concurrency import threads as prefect_threads
@@ -43,6 +42,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from simulator import patches_steps
 from simulator.clock import VirtualClock
 from simulator.errors import UnsupportedOperation
 from simulator.instants import from_micros
@@ -205,9 +205,6 @@ def installed(
         (triggers, "evaluate_periodically", _never),
         # `arun_deployment` polls with `anyio.sleep`.
         (flow_runs, "anyio", _Anyio(async_poll)),
-        # The one place through which both engines call a step's own code.
-        (prefect_flow_engine, "call_with_parameters", _around(around_flow)),
-        (prefect_task_engine, "call_with_parameters", _around(around_task)),
         # A thread with a websocket and a loop that wakes five times a second, for each flow run.
         (prefect_flow_engine, "observe_flow_run_suspension", observe_suspension),
         # Its processes would have clocks of their own; its callbacks lose the error that says so.
@@ -216,7 +213,7 @@ def installed(
         (prefect_threads, "_global_loop", None),
         (prefect_threads, "_run_sync_loop", None),
     ]
-    with replacing(replaced):
+    with replacing(replaced), patches_steps.installed(around_flow, around_task):
         yield
 
 
@@ -284,16 +281,6 @@ def _refuse_process_pool(self: Any, *args: Any, **kwargs: Any) -> Any:
         "ProcessPoolTaskRunner would leave the simulation's process, where no virtual clock reaches"
         " it: use ThreadPoolTaskRunner instead"
     )
-
-
-def _around(surround: Callable[[Callable[[], Any]], Any]) -> Callable[..., Any]:
-    def call_with_parameters(fn: Callable[..., Any], parameters: dict[str, Any]) -> Any:
-        return surround(lambda: _call_with_parameters(fn, parameters))
-
-    return call_with_parameters
-
-
-_call_with_parameters: Callable[..., Any] = vars(prefect_flow_engine)["call_with_parameters"]
 
 
 def _interrupting(clock: VirtualClock) -> Callable[..., None]:

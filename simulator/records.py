@@ -86,9 +86,13 @@ class Links:
 
     def logs(self, run_id: UUID) -> tuple[LogRecord, ...]:
         """The log lines of a run; those of all runs are read at the first call."""
+        return self.all_logs().get(run_id, ())
+
+    def all_logs(self) -> Mapping[UUID, tuple[LogRecord, ...]]:
+        """The log lines by run."""
         if self._logs is None:
             self._logs = self._read_logs() if self._read_logs is not None else {}
-        return self._logs.get(run_id, ())
+        return self._logs
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import prefect.settings as names
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import Settings
 from pydantic_settings import BaseSettings
+
+from simulator.errors import SimulationError
 
 # Nothing listens there: the transport calls the server in this process. `.invalid` never resolves.
 API_URL = "http://simulation.invalid/api"
@@ -54,6 +56,17 @@ def of_a_simulation(folder: Path) -> dict[Any, Any]:
         names.PREFECT_API_EVENTS_STREAM_OUT_ENABLED: False,
         names.PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED: False,
     }
+
+
+def named(changed: Mapping[str, Any]) -> dict[Any, Any]:
+    """Settings for `temporary_settings`, given by the names of their environment variables.
+
+    Raises SimulationError for a name that Prefect does not know.
+    """
+    for name in changed:
+        if not hasattr(names, name):
+            raise SimulationError(f"settings: Prefect {prefect.__version__} has no {name!r}")
+    return {getattr(names, name): value for name, value in changed.items()}
 
 
 def _defaults(model: Any, only: tuple[str, ...] | None = None, path: str = "") -> dict[str, Any]:

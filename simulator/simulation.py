@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import os
 import random
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,29 +14,30 @@ from uuid import UUID
 
 from simulator import arguments
 from simulator.errors import SimulationError
-from simulator.world import World, set_environment
 
 if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
 
     from simulator.durations import Duration
+    from simulator.engine import Engine, WorkerOfPool
     from simulator.history import History
+    from simulator.live import LiveServer
     from simulator.records import RunRecord
     from simulator.warehouse import Warehouse
-
-_current: Simulation | None = None
 
 
 class Simulation:
     """A Prefect server, its scheduler, its workers and your flows, living on virtual time.
 
     Use it as a context manager. One process holds at most one at a time: parallel simulations are
-    parallel processes.
+    parallel processes. `Simulation.live` opens the same on a real server, in real time.
 
     `start`: the first instant, an aware datetime or ISO 8601 text with an offset.
     `seed`: decides every random fault and duration.
     `stall_limit`: real seconds for which something may hold the clock without progress.
+    `settings`: Prefect settings that differ from the defaults, by the names of their environment
+    variables, such as `{"PREFECT_WORKER_QUERY_SECONDS": 1}`.
 
     Raises SimulationError for a naive start, or if another simulation is open.
     """
@@ -48,6 +47,7 @@ class Simulation:
         start: datetime | str = "2026-01-01T00:00:00Z",
         seed: int = 0,
         stall_limit: float = 60.0,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.start = arguments.instant("start", start)
         if not isinstance(seed, int):
@@ -58,7 +58,45 @@ class Simulation:
         self.stall_limit = stall_limit
         self._stack: ExitStack | None = None
         self._known: dict[str, bool] = {}
-        self._world: World
+        self._world: Engine
+        self._start: Callable[[ExitStack], Engine] = self._virtually
+        self._settings = dict(settings or {})
+
+    @classmethod
+    def live(
+        cls,
+        server: LiveServer | None = None,
+        *,
+        seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """The same on a real Prefect server with real process workers, in real time, on loopback.
+
+        For those who doubt the virtual engine: what runs on one runs on the other. Flows must be
+        importable, as in any process of their own; `advance` waits; faults are declared before the
+        processes start that they shall reach. `server`: one that is running already, shared by
+        several simulations, whose deployments and work pools must differ by name; else one is
+        started with `settings`, and ended with the simulation. `start` is the time of opening.
+        """
+        from simulator.live import LiveServer, LiveWorld
+
+        if server is not None and settings:
+            raise SimulationError("settings belong to a server: give them to LiveServer")
+        simulation = cls(seed=seed)
+
+        def start(stack: ExitStack) -> Engine:
+            used = server or stack.enter_context(LiveServer(settings))
+            world = LiveWorld(stack, used, seed)
+            simulation.start = world.now
+            return world
+
+        simulation._start = start
+        return simulation
+
+    def _virtually(self, stack: ExitStack) -> Engine:
+        from simulator.world import World
+
+        return World(stack, self.start, self.seed, self.stall_limit, self._settings)
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -69,21 +107,9 @@ class Simulation:
         return self._world.folder
 
     def __enter__(self) -> Self:
-        global _current
-        if _current is not None:
-            raise SimulationError(
-                "a simulation is open in this process already: close it first,"
-                " or use a process for each"
-            )
-        _current = self
-        try:
-            with ExitStack() as stack:
-                stack.callback(_forget)
-                self._world = World(stack, self.start, self.seed, self.stall_limit)
-                self._stack = stack.pop_all()
-        except BaseException:
-            _current = None
-            raise
+        with ExitStack() as stack:
+            self._world = self._start(stack)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -105,7 +131,7 @@ class Simulation:
     @property
     def now(self) -> datetime:
         """The virtual time: aware UTC, to the millisecond."""
-        now = self._world.clock.now
+        now = self._world.now
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def advance(
@@ -126,7 +152,7 @@ class Simulation:
         step = by or timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         if step < timedelta(0):
             raise SimulationError(f"advance by {step.total_seconds():g} s must be 0 or more")
-        self._world.clock.drive(self._world.clock.now.replace(microsecond=0) + step)
+        self._world.advance_to(self._world.now.replace(microsecond=0) + step)
 
     def advance_to(self, instant: datetime | str) -> None:
         """Let virtual time pass until `instant`.
@@ -140,7 +166,7 @@ class Simulation:
                 f"advance_to({until:%Y-%m-%dT%H:%M:%SZ}) lies before now,"
                 f" {self.now:%Y-%m-%dT%H:%M:%SZ}"
             )
-        self._world.clock.drive(until)
+        self._world.advance_to(until)
 
     # -- deployments -------------------------------------------------------------------------------
 
@@ -180,6 +206,7 @@ class Simulation:
         from simulator import deploying
 
         self._opened()
+        self._world.check(flow)
         pool = work_pool_name or work_pool
         self.work_pool(pool)
         if work_queue_name is not None:
@@ -203,9 +230,9 @@ class Simulation:
             description=description,
             version=version,
             enforce_parameter_schema=enforce_parameter_schema,
-            job_variables=job_variables,
+            **self._world.process_options(job_variables),
         )
-        self._world.flows[deployment_id] = flow
+        self._world.deployed(deployment_id, flow)
         return deployment_id
 
     def work_pool(self, name: str, concurrency_limit: int | None = None) -> None:
@@ -213,7 +240,7 @@ class Simulation:
         from simulator import deploying
 
         self._opened()
-        deploying.ensure_pool(self._world.client, name, concurrency_limit)
+        deploying.ensure_pool(self._world.client, name, self._world.worker, concurrency_limit)
         self._world.ensure_pool(name)
 
     def work_queue(
@@ -240,7 +267,7 @@ class Simulation:
         if not pool.working:
             pool.start()
 
-    def _pool(self, name: str) -> Any:
+    def _pool(self, name: str) -> WorkerOfPool:
         self._opened()
         if name not in self._world.pools:
             raise arguments.unknown("work pool", name, self._world.pools)
@@ -309,9 +336,7 @@ class Simulation:
         """Set environment variables until the simulation ends, as a deployment's job would."""
         self._opened()
         assert self._stack is not None
-        for name, value in variables.items():
-            self._stack.callback(set_environment, name, os.environ.get(name))
-            os.environ[name] = str(value)
+        self._world.setenv(self._stack, {name: str(value) for name, value in variables.items()})
 
     # -- running -----------------------------------------------------------------------------------
 
@@ -321,31 +346,9 @@ class Simulation:
         Returns its record. Never raises for a failed flow; raises NothingToRun if it waits for
         something that can never happen.
         """
-        from simulator.processes import Process
-
         self._opened()
-        outcome: list[Any] = []
-
-        def call() -> None:
-            try:
-                state: Any = flow(**parameters, return_state=True)
-                if asyncio.iscoroutine(state):
-                    state = asyncio.run(state)
-                outcome.append(state)
-            except BaseException as error:
-                outcome.append(error)
-
-        process = Process(f"flow {flow.name!r}", call, self._world.clock, self._world.context)
-        newest = self._world.newest_script()
-        process.start()
-        self._world.clock.drive(None, done=lambda: not process.alive)
-        state = outcome[0] if outcome else None
-        if not isinstance(state, BaseException) and state is not None:
-            return self.history().run(state.state_details.flow_run_id)
-        # The script has come to an end in the middle of the flow: by `sys.exit`, by a signal.
-        run = self._world.newest_script()
-        if isinstance(state, Exception) or run == newest or run is None:
-            raise state or SimulationError(f"flow {flow.name!r} has ended before it began")
+        self._world.check(flow)
+        run = self._world.run(flow, parameters)
         return self.history().run(run)
 
     def kill(self, run: RunRecord | UUID | str, exit_code: int = -9) -> None:
@@ -359,11 +362,7 @@ class Simulation:
         run or a subflow of one.
         """
         self._opened()
-        process = self._world.process_of(run if isinstance(run, UUID | str) else run.id)
-        if exit_code in (-15, 143):
-            process.terminate()
-        else:
-            process.kill(exit_code)
+        self._world.kill(UUID(str(getattr(run, "id", run))), exit_code)
 
     def trigger(
         self,
@@ -423,15 +422,10 @@ class Simulation:
     def history(self) -> History:
         """Everything that has happened so far."""
         self._opened()
-        return self._world.history(self.now)
+        return self._world.history()
 
     @property
     def warehouse(self) -> Warehouse:
         """A DuckDB file of this simulation, for flows and dbt to fill."""
         self._opened()
         return self._world.warehouse
-
-
-def _forget() -> None:
-    global _current
-    _current = None

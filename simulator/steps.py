@@ -19,7 +19,6 @@ from uuid import UUID
 import anyio
 from prefect.context import FlowRunContext, TaskRunContext
 
-from simulator.clock import VirtualClock
 from simulator.durations import Duration, draw
 from simulator.faults import Fault, Step
 
@@ -27,10 +26,15 @@ Call = Callable[[], Any]
 
 
 class Steps:
-    """The faults and durations of one simulation, by step name."""
+    """The faults and durations of one simulation, by step name.
 
-    def __init__(self, clock: VirtualClock, database: sqlite3.Connection, seed: int) -> None:
-        self._clock = clock
+    `now` tells the time; `database` is the server's, to read.
+    """
+
+    def __init__(
+        self, now: Callable[[], datetime], database: sqlite3.Connection, seed: int
+    ) -> None:
+        self._now = now
         self._database = database
         self._seed = seed
         self._faults: dict[str, list[Fault]] = {}
@@ -111,7 +115,7 @@ class Steps:
         return result
 
     def _fault(self, step: Step) -> Fault | None:
-        now = self._clock.now
+        now = self._now()
         faults = self._faults.get(step.name, ())
         return next((fault for fault in faults if fault.strikes(step, now, self._seed)), None)
 
@@ -128,19 +132,30 @@ class Steps:
         with self._mutex:
             known = self._occurrences.get((name, run_id))
             if known is None:
-                cycle = self._cycle(flow_run_id)
-                known = (self._counts[name], cycle, self._within[name, cycle])
-                self._counts[name] += 1
-                self._within[name, cycle] += 1
-                self._occurrences[name, run_id] = known
+                known = self._occurrences[name, run_id] = self.number(name, run_id, flow_run_id)
         occurrence, cycle, within = known
         return Step(name, occurrence, max(attempt, 1), cycle, within)
 
-    def _cycle(self, flow_run_id: UUID | None) -> datetime:
+    def number(
+        self,
+        name: str,
+        run_id: UUID,  # noqa: ARG002
+        flow_run_id: UUID | None,
+    ) -> tuple[int, datetime, int]:
+        """Of a run that starts now: its number among those of this name, its cycle, its number
+        within the cycle. Called once for each run.
+        """
+        cycle = self.cycle(flow_run_id)
+        numbers = (self._counts[name], cycle, self._within[name, cycle])
+        self._counts[name] += 1
+        self._within[name, cycle] += 1
+        return numbers
+
+    def cycle(self, flow_run_id: UUID | None) -> datetime:
         """The instant for which the outermost parent of a flow run was scheduled."""
         row = self._database.execute(_OUTERMOST, {"id": str(flow_run_id)}).fetchone()
         if row is None or row[0] is None:
-            return self._clock.now.replace(microsecond=0)
+            return self._now().replace(microsecond=0)
         return datetime.fromisoformat(row[0]).replace(tzinfo=UTC, microsecond=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import os
 import random
@@ -9,7 +10,8 @@ import shutil
 import sqlite3
 import tempfile
 import warnings
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,9 +38,18 @@ class World:
     """The server, its services, the workers and what they share, on one virtual clock.
 
     What has been put up is taken down by `stack`, in reverse order, also if the rest fails.
+    One process holds at most one: its clock is the process's.
     """
 
-    def __init__(self, stack: ExitStack, start: datetime, seed: int, stall_limit: float) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        start: datetime,
+        seed: int,
+        stall_limit: float,
+        changed: Mapping[str, Any],
+    ) -> None:
+        stack.enter_context(_only_one())
         # Everything that reads a clock is imported before the clock is taken over.
         from prefect.client.orchestration import get_client
         from prefect.logging.handlers import set_api_log_sink
@@ -58,13 +69,15 @@ class World:
         from simulator.services import services
         from simulator.steps import Steps
         from simulator.transport import AsyncTransport, Transport
+        from simulator.worker import SimulatedWorker
 
         self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         database = self.folder / "prefect.db"
         shutil.copyfile(database_template(), database)
 
-        stack.enter_context(temporary_settings(settings.of_a_simulation(self.folder)))
+        of_this = settings.of_a_simulation(self.folder) | settings.named(changed)
+        stack.enter_context(temporary_settings(of_this))
         stack.enter_context(patches_server.fresh())
         self.context = contextvars.copy_context()
 
@@ -74,11 +87,12 @@ class World:
             f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
         stack.callback(self.database.close)
-        self.steps = Steps(clock, self.database, seed)
+        self.steps = Steps(lambda: clock.now, self.database, seed)
         self.polls = DeploymentPolls(clock, self.database, self.written)
         self.suspensions = Suspensions(clock, self.database, self.written)
         self.cancellations = Cancellations(clock, self.database, self.written)
-        self.flows: dict[UUID, Flow[..., Any]] = {}
+        self.worker = SimulatedWorker
+        self._flows: dict[UUID, Flow[..., Any]] = {}
         self.pools: dict[str, Pool] = {}
         self._warehouse: Warehouse | None = None
         self._history: tuple[tuple[int, datetime], History] | None = None
@@ -141,12 +155,85 @@ class World:
         version: int = self.database.execute("pragma data_version").fetchone()[0]
         return version
 
-    # -- what is in it -----------------------------------------------------------------------------
+    # -- time --------------------------------------------------------------------------------------
 
-    def flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
-        """The flow of a deployment's run."""
+    @property
+    def now(self) -> datetime:
+        return self.clock.now
+
+    def advance_to(self, until: datetime) -> None:
+        self.clock.drive(until)
+
+    def history(self) -> History:
+        """Everything that has happened so far. It is read again when something was written."""
+        from simulator.history import History
+
+        async def write_logs() -> None:
+            async with self.server.turn():
+                await self.server.write_logs()
+
+        self.clock.settle()
+        self.server.call("log lines", write_logs)
+        now = self.clock.now
+        state = self.written(), now.replace(microsecond=now.microsecond // 1000 * 1000)
+        if self._history is None or self._history[0] != state:
+            self._history = state, History.read(self.folder / "prefect.db", now=state[1])
+        return self._history[1]
+
+    # -- flows and their processes -----------------------------------------------------------------
+
+    def check(self, flow: Flow[..., Any]) -> None:
+        """Every flow of this process can run here."""
+
+    def process_options(self, job_variables: dict[str, Any] | None) -> dict[str, Any]:
+        return {"job_variables": job_variables}
+
+    def deployed(self, deployment_id: UUID, flow: Flow[..., Any]) -> None:
+        self._flows[deployment_id] = flow
+
+    def _flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
         assert flow_run.deployment_id is not None
-        return self.flows[flow_run.deployment_id]
+        return self._flows[flow_run.deployment_id]
+
+    def setenv(self, stack: ExitStack, variables: Mapping[str, str]) -> None:
+        for name, value in variables.items():
+            stack.callback(_set_environment, name, os.environ.get(name))
+            os.environ[name] = value
+
+    def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> UUID:
+        from simulator.processes import Process
+
+        outcome: list[Any] = []
+
+        def call() -> None:
+            try:
+                state: Any = flow(**parameters, return_state=True)
+                if asyncio.iscoroutine(state):
+                    state = asyncio.run(state)
+                outcome.append(state)
+            except BaseException as error:
+                outcome.append(error)
+
+        process = Process(f"flow {flow.name!r}", call, self.clock, self.context)
+        newest = self._newest_script()
+        process.start()
+        self.clock.drive(None, done=lambda: not process.alive)
+        state = outcome[0] if outcome else None
+        if not isinstance(state, BaseException) and state is not None:
+            ended: UUID = state.state_details.flow_run_id
+            return ended
+        # The script has come to an end in the middle of the flow: by `sys.exit`, by a signal.
+        run = self._newest_script()
+        if isinstance(state, Exception) or run == newest or run is None:
+            raise state or SimulationError(f"flow {flow.name!r} has ended before it began")
+        return UUID(run)
+
+    def kill(self, run_id: UUID, exit_code: int) -> None:
+        process = self._process_of(run_id)
+        if exit_code in (-15, 143):
+            process.terminate()
+        else:
+            process.kill(exit_code)
 
     def ensure_pool(self, name: str) -> None:
         """Give a work pool its worker, if it has none."""
@@ -159,14 +246,14 @@ class World:
                 self.database,
                 self.written,
                 self.context,
-                self.flow_of,
+                self._flow_of,
                 self.cancellations,
             )
             self.pools[name] = pool
             self.clock.add_source(pool)
             pool.start()
 
-    def process_of(self, run_id: UUID | str) -> Process:
+    def _process_of(self, run_id: UUID) -> Process:
         """The process in which a worker runs a flow run, or the parent of a subflow, now.
 
         Raises SimulationError if there is none.
@@ -181,7 +268,7 @@ class World:
             asked = None if row is None else row[0]
         raise SimulationError(f"no worker runs the flow run {str(run_id)!r} now")
 
-    def newest_script(self) -> str | None:
+    def _newest_script(self) -> str | None:
         """The id of the newest flow run that is neither a deployment's nor a subflow."""
         row = self.database.execute(_NEWEST_SCRIPT).fetchone()
         return None if row is None else row[0]
@@ -193,21 +280,6 @@ class World:
     def deployment_names(self) -> set[str]:
         """The deployments that the server knows, as "flow/deployment"."""
         return {row[0] for row in self.database.execute(_DEPLOYMENTS)}
-
-    def history(self, now: datetime) -> History:
-        """Everything that has happened up to `now`. It is read again when something was written."""
-        from simulator.history import History
-
-        async def write_logs() -> None:
-            async with self.server.turn():
-                await self.server.write_logs()
-
-        self.clock.settle()
-        self.server.call("log lines", write_logs)
-        state = self.written(), now
-        if self._history is None or self._history[0] != state:
-            self._history = state, History.read(self.folder / "prefect.db", now=now)
-        return self._history[1]
 
     @property
     def warehouse(self) -> Warehouse:
@@ -247,7 +319,24 @@ class Seeded:
         random.setstate(self._before)
 
 
-def set_environment(name: str, value: str | None) -> None:
+@contextmanager
+def _only_one() -> Iterator[None]:
+    global _open
+    if _open:
+        raise SimulationError(
+            "a simulation is open in this process already: close it first, or use a process for each"
+        )
+    _open = True
+    try:
+        yield
+    finally:
+        _open = False
+
+
+_open = False
+
+
+def _set_environment(name: str, value: str | None) -> None:
     """Set an environment variable, or remove it (None)."""
     if value is None:
         os.environ.pop(name, None)

@@ -1,0 +1,93 @@
+"""What a `Simulation` needs of the engine under it: the virtual one, or a live one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.workers.base import BaseWorker
+
+    from simulator.durations import Duration
+    from simulator.faults import Fault
+    from simulator.history import History
+    from simulator.warehouse import Warehouse
+
+
+class WorkerOfPool(Protocol):
+    """The worker of a work pool, which may be away."""
+
+    @property
+    def working(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class StepsOfEngine(Protocol):
+    """Takes note of the faults and durations of steps."""
+
+    @property
+    def fault_count(self) -> int: ...
+
+    def fail(self, fault: Fault) -> None: ...
+
+    def take(self, name: str, duration: Duration) -> None: ...
+
+
+class Engine(Protocol):
+    """A Prefect server with workers, and a way to let time pass.
+
+    What is told of its members in `Simulation` is not repeated here.
+    """
+
+    folder: Path
+    client: SyncPrefectClient
+
+    @property
+    def worker(self) -> type[BaseWorker[Any, Any, Any]]:
+        """The class of its workers, which says what a work pool for them looks like."""
+
+    @property
+    def now(self) -> datetime: ...
+
+    @property
+    def pools(self) -> Mapping[str, WorkerOfPool]: ...
+
+    @property
+    def steps(self) -> StepsOfEngine: ...
+
+    @property
+    def warehouse(self) -> Warehouse: ...
+
+    def advance_to(self, until: datetime) -> None: ...
+
+    def ensure_pool(self, name: str) -> None:
+        """Give a work pool its worker, if it has none."""
+
+    def check(self, flow: Flow[..., Any]) -> None:
+        """Raise SimulationError for a flow that cannot run here."""
+
+    def process_options(self, job_variables: dict[str, Any] | None) -> dict[str, Any]:
+        """What a deployment has to say so that its processes belong to this engine."""
+
+    def deployed(self, deployment_id: UUID, flow: Flow[..., Any]) -> None: ...
+
+    def setenv(self, stack: ExitStack, variables: Mapping[str, str]) -> None: ...
+
+    def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> UUID: ...
+
+    def kill(self, run_id: UUID, exit_code: int) -> None: ...
+
+    def history(self) -> History: ...
+
+    def flow_names(self) -> set[str]: ...
+
+    def deployment_names(self) -> set[str]: ...
