@@ -30,11 +30,11 @@ def normalised(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     a second are taken out of messages and parameters. Runs and tasks are ordered by content.
     """
     known = {run.id for run in runs}
-    scrub = _Scrub(_names(runs))
+    scrub = Scrub(made_up_names(runs))
     return _ordered(_run(run, scrub) for run in runs if run.parent_id not in known)
 
 
-class _Scrub:
+class Scrub:
     """Takes what differs between two runs of one script out of a text."""
 
     def __init__(self, names: set[str]) -> None:
@@ -63,13 +63,13 @@ class _Scrub:
         return value
 
 
-def _names(runs: Iterable[RunRecord]) -> set[str]:
+def made_up_names(runs: Iterable[RunRecord]) -> set[str]:
     """The names that Prefect made up, by their looks: "bold-otter" and, for tasks, "load-3a9"."""
     names = {run.name for run in runs} | {task.name for run in runs for task in run.tasks}
     return {name for name in names if _MADE_UP.fullmatch(name)}
 
 
-def _run(run: RunRecord, scrub: _Scrub) -> dict[str, Any]:
+def _run(run: RunRecord, scrub: Scrub) -> dict[str, Any]:
     return {
         "flow": run.flow,
         "deployment": run.deployment,
@@ -84,7 +84,7 @@ def _run(run: RunRecord, scrub: _Scrub) -> dict[str, Any]:
     }
 
 
-def _task(task: TaskRecord, scrub: _Scrub) -> dict[str, Any]:
+def _task(task: TaskRecord, scrub: Scrub) -> dict[str, Any]:
     return {
         "task": task.task,
         "state": task.state,
@@ -103,7 +103,7 @@ def _times(record: RunRecord | TaskRecord) -> dict[str, str | None]:
     }
 
 
-def _states(states: Iterable[StateRecord], scrub: _Scrub) -> list[list[str | None]]:
+def _states(states: Iterable[StateRecord], scrub: Scrub) -> list[list[str | None]]:
     return [
         [state.name, _second(state.timestamp), scrub.text(state.message) if state.message else None]
         for state in states

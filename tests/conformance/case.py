@@ -1,0 +1,88 @@
+"""A case: flows, and what is done with them, the same on both engines."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator import Simulation, SimulationError
+
+SETTINGS = {
+    # How often is not the point, and the same on both engines.
+    "PREFECT_WORKER_QUERY_SECONDS": 1,
+    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": 5,
+    "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": 1,
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": 2,
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": 6,
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": 2,
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": 2,
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": 5,
+    "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT1S",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": 1,
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": 1,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """`act` does something with a simulation; what has happened in the end is compared.
+
+    `concurrent`: its runs go on at the same time, so that only long waits tell their order.
+    `live_only`: it cannot run in one process; `act` asserts what has to come out.
+    """
+
+    name: str
+    section: str
+    shows: str
+    act: Callable[[Simulation], None]
+    concurrent: bool = False
+    live_only: bool = False
+
+
+CASES: dict[str, Case] = {}
+
+
+def case(
+    *, concurrent: bool = False, live_only: bool = False
+) -> Callable[[Callable[[Simulation], None]], Callable[[Simulation], None]]:
+    """Make a function a case. Its module's docstring names the section, its own says what it shows."""
+
+    def register(act: Callable[[Simulation], None]) -> Callable[[Simulation], None]:
+        name = act.__name__.replace("_", "-")
+        if name in CASES:
+            raise SimulationError(f"two cases are called {name!r}")
+        section = inspect.getdoc(inspect.getmodule(act)) or ""
+        shows = " ".join((inspect.getdoc(act) or "").split())
+        CASES[name] = Case(name, section, shows, act, concurrent, live_only)
+        return act
+
+    return register
+
+
+def all_cases() -> dict[str, Case]:
+    """Every case of every module `cases_*.py` beside this one, by name."""
+    for file in sorted(Path(__file__).parent.glob("cases_*.py")):
+        importlib.import_module(f"tests.conformance.{file.stem}")
+    return dict(CASES)
+
+
+def until(sim: Simulation, happened: Callable[[], bool], seconds: int = 90) -> None:
+    """Let time pass, second by second, until something has happened."""
+    for _ in range(seconds):
+        if happened():
+            return
+        sim.advance(seconds=1)
+    raise AssertionError(f"has not happened within {seconds} s")
+
+
+def ended(sim: Simulation, flow: str, count: int = 1) -> Callable[[], bool]:
+    """Whether so many runs of a flow have ended."""
+    return lambda: sum(run.final for run in sim.runs(flow)) >= count
+
+
+def running(sim: Simulation, flow: str, count: int = 1) -> Callable[[], bool]:
+    """Whether so many runs of a flow go on."""
+    return lambda: len(sim.runs(flow, state="Running")) >= count

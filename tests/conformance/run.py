@@ -1,0 +1,161 @@
+"""Runs cases on both engines: the virtual one in a process of its own, the live one in threads."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from simulator import Simulation
+from simulator.live import LiveServer
+from tests.conformance import lies, report
+from tests.conformance.case import SETTINGS, Case, all_cases
+from tests.conformance.compare import compare
+from tests.conformance.known import excused
+from tests.conformance.observe import Observed, observe
+
+Told = Callable[[str, Case, Observed], None]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what is asked for, print a table, and write `docs/fidelity.md` if it was everything."""
+    asked = _parser().parse_args(arguments)
+    cases = all_cases()
+    unknown = set(asked.only or ()) - set(cases)
+    if unknown:
+        print(f"no case is called {', '.join(sorted(unknown))}: --list names them", file=sys.stderr)
+        return 2
+    chosen = [cases[name] for name in cases if not asked.only or name in asked.only]
+    if asked.list:
+        print(*(f"{one.name}: {one.shows}" for one in chosen), sep="\n")
+        return 0
+    if asked.virtual_to:
+        virtually(chosen, asked.virtual_to, asked.lie)
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    began = time.monotonic()
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    verdicts = []
+    virtual: dict[str, Observed] = {}
+    live: dict[str, Observed] = {}
+
+    def told(engine: str, one: Case, observed: Observed) -> None:
+        (virtual if engine == "virtual" else live)[one.name] = observed
+        if one.name in live and (one.name in virtual or one.live_only):
+            verdicts.append(_verdict(one, virtual.get(one.name), live[one.name]))
+            report.line(console, verdicts[-1])
+
+    run(chosen, asked.jobs, asked.lie, told)
+    order = list(cases)
+    verdicts.sort(key=lambda verdict: order.index(verdict.case.name))
+    if asked.keep:
+        asked.keep.write_text(json.dumps(_kept(virtual, live), indent=1))
+    report.table(console, verdicts, time.monotonic() - began)
+    if len(chosen) == len(cases) and not asked.lie:
+        report.FILE.write_text(report.document(verdicts))
+    return 0 if all(verdict.agrees for verdict in verdicts) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m tests.conformance", description=__doc__)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these cases alone")
+    parser.add_argument("--jobs", type=int, default=5, help="live cases at the same time")
+    parser.add_argument("--lie", choices=sorted(lies.LIES), help="let the virtual engine lie")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="write what was observed as JSON")
+    parser.add_argument("--list", action="store_true", help="name the cases and end")
+    parser.add_argument("--virtual-to", type=Path, help=argparse.SUPPRESS)
+    return parser
+
+
+def _verdict(case: Case, virtual: Observed | None, live: Observed) -> report.Verdict:
+    if virtual is None:
+        error = live.error and live.error.strip().splitlines()[-1]
+        return report.Verdict(case, [error] if error else [], [], 0.0, live.real_seconds)
+    differences = compare(case, virtual, live)
+    known = [one for one in differences if excused(case, one)]
+    unlisted = [one for one in differences if one not in known]
+    return report.Verdict(
+        case, [str(one) for one in unlisted], known, virtual.real_seconds, live.real_seconds
+    )
+
+
+def _kept(virtual: dict[str, Observed], live: dict[str, Observed]) -> dict[str, Any]:
+    return {
+        name: {
+            engine: seen[name].as_dict()
+            for engine, seen in (("virtual", virtual), ("live", live))
+            if name in seen
+        }
+        for name in live
+    }
+
+
+def run(cases: list[Case], jobs: int, lie: str | None, told: Told) -> None:
+    """Run cases on both engines at the same time; `told` hears of each as it ends, in turn."""
+    with (
+        tempfile.TemporaryDirectory(prefix="conformance-") as folder,
+        ThreadPoolExecutor(1) as listening,
+        ThreadPoolExecutor(jobs) as acting,
+        LiveServer(SETTINGS) as server,
+    ):
+        by_name = {one.name: one for one in cases}
+        other = [one.name for one in cases if not one.live_only]
+        process = subprocess.Popen(_command(other, Path(folder) / "virtual.jsonl", lie))
+        try:
+            ended = [acting.submit(_live, one, server, listening, told) for one in cases]
+            for name, observed in _virtual(process, Path(folder) / "virtual.jsonl"):
+                listening.submit(told, "virtual", by_name[name], observed).result()
+            for future in ended:
+                future.result()
+        except BaseException:
+            acting.shutdown(wait=False, cancel_futures=True)
+            raise
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _live(case: Case, server: LiveServer, listening: ThreadPoolExecutor, told: Told) -> None:
+    observed = observe(case, Simulation.live(server))
+    listening.submit(told, "live", case, observed).result()
+
+
+def _command(names: list[str], file: Path, lie: str | None) -> list[str]:
+    command = [sys.executable, "-m", "tests.conformance", "--virtual-to", str(file)]
+    return [*command, *(["--lie", lie] if lie else []), "--only", *names]
+
+
+def _virtual(process: subprocess.Popen[bytes], file: Path) -> Iterator[tuple[str, Observed]]:
+    """What the process with the virtual engine has observed, as it says so."""
+    read = 0
+    while True:
+        over = process.poll() is not None
+        lines = file.read_text().split("\n")[:-1] if file.exists() else []
+        for line in lines[read:]:
+            told = json.loads(line)
+            yield told["case"], Observed(**told["observed"])
+        read = len(lines)
+        if over:
+            break
+        time.sleep(0.2)
+    if process.returncode != 0:
+        raise SystemExit(f"the virtual engine's process ended with {process.returncode}")
+
+
+def virtually(cases: list[Case], file: Path, lie: str | None) -> None:
+    """Run cases on the virtual engine, one after the other, and write a line of JSON for each."""
+    tell = lies.LIES[lie] if lie else lambda sim: None
+    for case in cases:
+        observed = observe(case, Simulation(settings=SETTINGS), tell)
+        with file.open("a") as lines:
+            lines.write(json.dumps({"case": case.name, "observed": observed.as_dict()}) + "\n")
