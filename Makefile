@@ -12,11 +12,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What ruff looks at. Not all of them need exist.
 SOURCES := $(wildcard simulator pipelines scenarios tests benchmarks)
 
-.PHONY: help simulate test check format bench lock install clean
+.PHONY: help simulate test conformance check format bench lock install clean
 
 help:
 	@echo "make simulate   run the scenarios, print verdicts and where the results are"
 	@echo "make test       run the tests, scenarios included"
+	@echo "make conformance  run cases on the virtual engine and on a real Prefect, and compare"
 	@echo "make check      format, lint and types"
 	@echo "make format     put format and imports right"
 	@echo "make bench      measure speed and memory"
@@ -28,6 +29,9 @@ simulate: install
 
 test: install
 	@$(BIN)/python -m pytest -n auto --dist worksteal tests scenarios $(ARGS)
+
+conformance: install
+	@$(BIN)/python -m tests.conformance $(ARGS)
 
 check: install
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -53,7 +53,9 @@ def step_names() -> dict[str, bool]:
     from prefect import Flow, Task
 
     kinds = {Flow, Task, *_subclasses(Flow), *_subclasses(Task)}
-    steps = [thing for thing in gc.get_objects() if type(thing) in kinds]
+    # Who refers to a class: its instances do. (`gc.get_objects` would hand out half-made tuples of
+    # other threads, and break them.)
+    steps = [thing for thing in gc.get_referrers(*kinds) if type(thing) in kinds]
     return {step.name: step.isgenerator for step in steps}
 
 

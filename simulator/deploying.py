@@ -9,7 +9,7 @@ from uuid import UUID
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.deployments.runner import DeploymentApplyError
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
 
 from simulator.errors import SimulationError
 
@@ -106,14 +106,16 @@ def ensure_pool(
     try:
         client.read_work_pool(name)
     except ObjectNotFound:
-        client.create_work_pool(
-            WorkPoolCreate(
-                name=name,
-                type=worker.type,
-                base_job_template=worker.get_default_base_job_template(),
-                concurrency_limit=concurrency_limit,
-            )
+        pool = WorkPoolCreate(
+            name=name,
+            type=worker.type,
+            base_job_template=worker.get_default_base_job_template(),
+            concurrency_limit=concurrency_limit,
         )
+        try:
+            client.create_work_pool(pool)
+        except ObjectAlreadyExists:
+            pass  # by another simulation on the same live server, just now
     else:
         if concurrency_limit is not None:
             client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=concurrency_limit))

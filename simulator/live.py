@@ -63,6 +63,8 @@ class LiveWorld:
         self.pools: dict[str, LiveWorker] = {}
         self._deployments: set[str] = set()
         self._scripts: set[UUID] = set()
+        self.script_starts: list[float] = []
+        """For each script, the seconds until its flow had its first state."""
         self._warehouse: Warehouse | None = None
         stack.enter_context(
             temporary_settings(
@@ -121,6 +123,7 @@ class LiveWorld:
         number = f"script-{next(_numbers)}"
         order, answer = self.folder / f"{number}.pickle", self.folder / f"{number}.answer"
         order.write_bytes(pickle.dumps((flow.__module__, flow.fn.__qualname__, dict(parameters))))
+        began = self.now
         process = self._server.start(
             number,
             [sys.executable, "-m", "simulator.live_process", str(order), str(answer)],
@@ -140,6 +143,8 @@ class LiveWorld:
             )
         run_id = UUID(answer.read_text())
         self._scripts.add(run_id)
+        first = self.history().run(run_id).states[0]
+        self.script_starts.append((first.timestamp - began).total_seconds())
         return run_id
 
     def kill(self, run_id: UUID, exit_code: int) -> None:

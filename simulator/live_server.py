@@ -42,7 +42,9 @@ class LiveServer:
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         self._settings = dict(settings or {})
         self.workers: dict[str, LiveWorker] = {}
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self._ended = False
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -50,22 +52,13 @@ class LiveServer:
         with ExitStack() as stack:
             self.folder = Path(tempfile.mkdtemp(prefix="prefect-live-"))
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            shutil.copyfile(database_template(), self.folder / "prefect.db")
+            shutil.copyfile(database_template(), self.database)
             self.port = _free_port()
             self.environment = self._environment()
-            command = [
-                "server",
-                "start",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(self.port),
-                "--no-ui",
-            ]
-            server = self.start("server", [sys.executable, "-m", "prefect", *command])
-            stack.callback(end, server)
-            self._await_health(server)
-            stack.callback(self._end_workers)
+            stack.callback(self._end)
+            address = ["--host", "127.0.0.1", "--port", str(self.port)]
+            command = [sys.executable, "-m", "prefect", "server", "start", *address, "--no-ui"]
+            self._await_health(self.start("server", command))
             self._stack = stack.pop_all()
         return self
 
@@ -84,8 +77,13 @@ class LiveServer:
 
     @property
     def database(self) -> Path:
-        """Its SQLite file."""
-        return self.folder / "prefect.db"
+        """Its SQLite file.
+
+        With ":memory:" in the name Prefect uses a single connection. With more of them its server
+        comes to a halt on a busy machine: one of them holds the lock for writing, another one waits
+        for it, for up to a minute, and keeps the thread waiting in which the first would go on.
+        """
+        return self.folder / "prefect:memory:.db"
 
     def _environment(self) -> dict[str, str]:
         """Of all its processes: the caller's, without the Prefect settings in it."""
@@ -106,8 +104,10 @@ class LiveServer:
         self, name: str, command: list[str], environment: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
         """Start a process that leads a group of its own; what it says goes to a log file."""
-        with (self.folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
+        with self._mutex, (self.folder / f"{name}.log").open("ab") as log:
+            if self._ended:
+                raise SimulationError("the live server has ended")
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -116,6 +116,8 @@ class LiveServer:
                 cwd=self.folder,
                 start_new_session=True,
             )
+            self.processes.append(process)
+            return process
 
     def said(self, name: str) -> str:
         """The end of a process's log."""
@@ -141,9 +143,12 @@ class LiveServer:
         worker.start()
         return worker
 
-    def _end_workers(self) -> None:
-        for worker in self.workers.values():
-            worker.kill()
+    def _end(self) -> None:
+        """End every process, the newest one first, and let no more be started."""
+        with self._mutex:
+            self._ended = True
+            for process in reversed(self.processes):
+                end(process)
 
 
 class LiveWorker:
@@ -193,12 +198,6 @@ class LiveWorker:
             except subprocess.TimeoutExpired:
                 end(process)
                 raise SimulationError(f"the worker of {self._pool!r} does not end") from None
-
-    def kill(self) -> None:
-        """End it and its processes at once."""
-        process, self._process = self._process, None
-        if process is not None:
-            end(process)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

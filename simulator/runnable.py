@@ -36,7 +36,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 from simulator.clock import VirtualClock, Wait
 from simulator.errors import NothingToRun, UnsupportedOperation
@@ -320,7 +320,10 @@ def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
 
     def sleep(seconds: float) -> None:
         hold = counted()
-        if hold is not None and seconds > 0:
+        given: object = seconds
+        if not isinstance(given, SupportsFloat | SupportsIndex):
+            Real.sleep(seconds)  # says what is wrong with it
+        elif hold is not None and seconds > 0:
             if poll is None or not poll(sys._getframe(1), seconds):
                 clock.park(Wait(clock, hold), seconds)
         elif hold is None and threading.get_ident() == owner and clock.driver != owner:

@@ -304,3 +304,32 @@ def test_a_process_pool_is_refused_with_what_to_use_instead(sim):
     run = sim.run(leaves)
     assert run.state == "Failed"
     assert "use ThreadPoolTaskRunner" in run.message
+
+
+def test_a_sleep_that_is_no_number_is_refused_as_ever(sim):
+    @flow
+    def sleeps_in_words():
+        time.sleep("a second")
+
+    assert "'str' object cannot be interpreted as an integer" in sim.run(sleeps_in_words).message
+
+
+def test_settings_differ_from_the_defaults_where_asked():
+    @flow
+    def nothing():
+        pass
+
+    with Simulation(settings={"PREFECT_WORKER_QUERY_SECONDS": 300}) as sim:
+        sim.deploy(nothing, "dev")
+        sim.advance(seconds=1)
+        sim.trigger("nothing/dev")
+        sim.advance(minutes=4)
+        assert not sim.runs("nothing", state="Completed")
+        sim.advance(minutes=2)
+        assert sim.runs("nothing", state="Completed")
+
+
+def test_an_unknown_setting_is_refused():
+    with pytest.raises(SimulationError, match="has no 'PREFECT_WORKER_QUERY_MINUTES'"):
+        with Simulation(settings={"PREFECT_WORKER_QUERY_MINUTES": 5}):
+            pass

@@ -17,11 +17,10 @@ EARLY = 0.3
 PHASE = 1.7
 """The same where polls are waited for: one, at a phase of its own, with a jitter of 0.3."""
 
-SLACK = 4.0
-"""Seconds by which a real wait may be longer: calls of a server take their time."""
-
-PROCESS = 8.0
-"""The same for each process that a worker starts: they take seconds, and get in each other's way."""
+SLACK = 2.0
+"""Seconds by which a real wait may be longer, beside what it took the case's processes to start: that
+is a matter of the machine, and tells how busy it is.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,19 @@ def compare(case: Case, virtual: Observed, live: Observed) -> list[Difference]:
     """What differs; nothing if the engines agree."""
     if virtual.error or live.error:
         return [Difference(case.name, "error", _last(virtual.error), _last(live.error))]
-    deployed = sum(run["deployment"] is not None for run in _all(live.runs))
-    timing = _Timing(
-        early=PHASE if deployed else EARLY, slack=SLACK + PROCESS * deployed, case=case
-    )
+    deployed = [run for run in _all(live.runs) if run["deployment"] is not None]
+    starts = sum(live.script_starts) + sum(map(_start, deployed))
+    timing = _Timing(early=PHASE if deployed else EARLY, slack=SLACK + starts, case=case)
     return [*_siblings("", virtual.runs, live.runs, timing), *timing.overlaps(virtual, live)]
+
+
+def _start(run: dict[str, Any]) -> float:
+    """Seconds that a worker and a new process needed until a run was Running."""
+    return sum(
+        one["at"] - before["at"]
+        for before, one in pairwise(run["states"])
+        if before["name"] in ("Pending", "Submitting") and one["type"] in ("PENDING", "RUNNING")
+    )
 
 
 def _last(error: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -17,16 +18,20 @@ from simulator.normal import Scrub, made_up_names
 from simulator.records import RunRecord, StateRecord, TaskRecord
 from tests.conformance.case import Case
 
+_SERVER = re.compile(r"http://(simulation\.invalid|127\.0\.0\.1:<port>)/")
+
 
 @dataclass
 class Observed:
     """The runs that nobody called, with those that they called; or why there are none.
 
     `place` numbers all runs in the order of their starts. Instants are seconds since the beginning.
+    `script_starts`: the seconds that it took each script of a live simulation to begin its flow.
     """
 
     runs: list[dict[str, Any]] = field(default_factory=list)
     error: str | None = None
+    script_starts: list[float] = field(default_factory=list)
     real_seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -47,6 +52,7 @@ def observe(
             settle(sim)
             tell_lie(sim)
             observed.runs = look(sim)
+            observed.script_starts = getattr(sim._world, "script_starts", [])
     except Exception:
         observed.error = traceback.format_exc()
     observed.real_seconds = time.monotonic() - began
@@ -133,7 +139,7 @@ class _View:
         }
 
     def _message(self, message: str | None) -> str | None:
-        return None if message is None else self._scrub.text(message)
+        return None if message is None else _SERVER.sub("<server>/", self._scrub.text(message))
 
     def _seconds(self, instant: datetime | None) -> float | None:
         return None if instant is None else (instant - self._start).total_seconds()

@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.conformance", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these cases alone")
-    parser.add_argument("--jobs", type=int, default=5, help="live cases at the same time")
+    parser.add_argument("--jobs", type=int, default=4, help="live cases at the same time")
     parser.add_argument("--lie", choices=sorted(lies.LIES), help="let the virtual engine lie")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write what was observed as JSON")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
@@ -108,12 +108,18 @@ def run(cases: list[Case], jobs: int, lie: str | None, told: Told) -> None:
         ThreadPoolExecutor(jobs) as acting,
         LiveServer(SETTINGS) as server,
     ):
+        with Simulation.live(server) as sim:
+            sim.work_pool("default")  # its worker is there before anybody measures anything
         by_name = {one.name: one for one in cases}
         other = [one.name for one in cases if not one.live_only]
-        process = subprocess.Popen(_command(other, Path(folder) / "virtual.jsonl", lie))
+        lines, log = Path(folder) / "virtual.jsonl", Path(folder) / "virtual.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                _command(other, lines, lie), stdout=output, stderr=subprocess.STDOUT
+            )
         try:
             ended = [acting.submit(_live, one, server, listening, told) for one in cases]
-            for name, observed in _virtual(process, Path(folder) / "virtual.jsonl"):
+            for name, observed in _virtual(process, lines, log):
                 listening.submit(told, "virtual", by_name[name], observed).result()
             for future in ended:
                 future.result()
@@ -135,7 +141,9 @@ def _command(names: list[str], file: Path, lie: str | None) -> list[str]:
     return [*command, *(["--lie", lie] if lie else []), "--only", *names]
 
 
-def _virtual(process: subprocess.Popen[bytes], file: Path) -> Iterator[tuple[str, Observed]]:
+def _virtual(
+    process: subprocess.Popen[bytes], file: Path, log: Path
+) -> Iterator[tuple[str, Observed]]:
     """What the process with the virtual engine has observed, as it says so."""
     read = 0
     while True:
@@ -149,7 +157,8 @@ def _virtual(process: subprocess.Popen[bytes], file: Path) -> Iterator[tuple[str
             break
         time.sleep(0.2)
     if process.returncode != 0:
-        raise SystemExit(f"the virtual engine's process ended with {process.returncode}")
+        said = log.read_text(errors="replace")[-2000:]
+        raise SystemExit(f"the virtual engine's process ended with {process.returncode}: {said}")
 
 
 def virtually(cases: list[Case], file: Path, lie: str | None) -> None:
