@@ -31,7 +31,7 @@ from prefect.workers.process import ProcessWorker
 from simulator.errors import SimulationError
 from simulator.history import History
 from simulator.live_orders import VARIABLE, Orders
-from simulator.live_server import LiveServer, LiveWorker, end
+from simulator.live_server import LiveServer, LiveWorker
 from simulator.records import RunRecord
 from simulator.warehouse import Warehouse
 
@@ -63,8 +63,10 @@ class LiveWorld:
         self.pools: dict[str, LiveWorker] = {}
         self._deployments: set[str] = set()
         self._scripts: set[UUID] = set()
-        self.script_starts: list[float] = []
-        """For each script, the seconds until its flow had its first state."""
+        self.starts: list[float] = []
+        """For each script the seconds until its flow had its first state, for each worker that was
+        started the seconds until it was there.
+        """
         self._warehouse: Warehouse | None = None
         stack.enter_context(
             temporary_settings(
@@ -136,7 +138,7 @@ class LiveWorld:
                 f"flow {flow.name!r} has not ended within {SCRIPT_SECONDS:g} s"
             ) from None
         finally:
-            end(process)
+            self._server.end(process)
         if not answer.exists():
             raise SimulationError(
                 f"flow {flow.name!r} has ended before it began: {self._server.said(number)}"
@@ -144,7 +146,7 @@ class LiveWorld:
         run_id = UUID(answer.read_text())
         self._scripts.add(run_id)
         first = self.history().run(run_id).states[0]
-        self.script_starts.append((first.timestamp - began).total_seconds())
+        self.starts.append((first.timestamp - began).total_seconds())
         return run_id
 
     def kill(self, run_id: UUID, exit_code: int) -> None:
@@ -164,7 +166,7 @@ class LiveWorld:
 
     def ensure_pool(self, name: str) -> None:
         if name not in self.pools:
-            self.pools[name] = self._server.worker(name)
+            self.pools[name] = self._server.worker(name, self.starts.append)
 
     def history(self) -> History:
         everything = History.read(self._server.database, now=self.now)

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +55,7 @@ class LiveServer:
             shutil.copyfile(database_template(), self.database)
             self.port = _free_port()
             self.environment = self._environment()
+            self._watch(stack)
             stack.callback(self._end)
             address = ["--host", "127.0.0.1", "--port", str(self.port)]
             command = [sys.executable, "-m", "prefect", "server", "start", *address, "--no-ui"]
@@ -69,6 +70,17 @@ class LiveServer:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    def _watch(self, stack: ExitStack) -> None:
+        """Let a process watch over the others: should this one die, it ends them all."""
+        watch = subprocess.Popen(
+            [sys.executable, "-S", "-c", _WATCH, str(self.folder)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        stack.callback(watch.wait)
+        assert watch.stdin is not None
+        self._watched = stack.enter_context(watch.stdin)
 
     @property
     def url(self) -> str:
@@ -117,7 +129,23 @@ class LiveServer:
                 start_new_session=True,
             )
             self.processes.append(process)
+            self._watched.write(b"+%d\n" % process.pid)
+            self._watched.flush()
             return process
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """End a process and all of its group, at once."""
+        with self._mutex:
+            if process not in self.processes:
+                return
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+            process.wait()
+            self.processes.remove(process)
+            self._watched.write(b"-%d\n" % process.pid)
+            self._watched.flush()
 
     def said(self, name: str) -> str:
         """The end of a process's log."""
@@ -134,11 +162,14 @@ class LiveServer:
                 time.sleep(0.1)
         raise SimulationError(f"the Prefect server does not start: {self.said('server')}")
 
-    def worker(self, pool: str) -> LiveWorker:
-        """The worker of a work pool that is there, started at the first call."""
+    def worker(self, pool: str, took: Callable[[float], object]) -> LiveWorker:
+        """The worker of a work pool that is there, started at the first call.
+
+        `took` is told the seconds whenever this worker, if it is a new one, has been started.
+        """
         with self._mutex:
             if pool not in self.workers:
-                self.workers[pool] = LiveWorker(self, pool)
+                self.workers[pool] = LiveWorker(self, pool, took)
             worker = self.workers[pool]
         worker.start()
         return worker
@@ -147,15 +178,16 @@ class LiveServer:
         """End every process, the newest one first, and let no more be started."""
         with self._mutex:
             self._ended = True
-            for process in reversed(self.processes):
-                end(process)
+            for process in reversed(list(self.processes)):
+                self.end(process)
 
 
 class LiveWorker:
     """`prefect worker start --type process` for one work pool."""
 
-    def __init__(self, server: LiveServer, pool: str) -> None:
+    def __init__(self, server: LiveServer, pool: str, took: Callable[[float], object]) -> None:
         self._server = server
+        self._took = took
         self._pool = pool
         self._name = f"worker of {pool.replace('/', '_')}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -177,14 +209,15 @@ class LiveWorker:
                 self._name, [*command, "--pool", self._pool, "--name", self._name]
             )
             self._process = process
-            deadline = time.monotonic() + START_SECONDS
+            began = time.monotonic()
             while b"started!" not in log.read_bytes()[before:]:
-                if time.monotonic() > deadline or process.poll() is not None:
+                if time.monotonic() > began + START_SECONDS or process.poll() is not None:
                     self._process = None
-                    end(process)
+                    self._server.end(process)
                     said = self._server.said(self._name)
                     raise SimulationError(f"the worker of {self._pool!r} does not start: {said}")
                 time.sleep(0.1)
+            self._took(time.monotonic() - began)
 
     def stop(self) -> None:
         """Ask it to end, as a supervisor does (SIGTERM), and wait until it has."""
@@ -196,17 +229,24 @@ class LiveWorker:
             try:
                 process.wait(START_SECONDS)
             except subprocess.TimeoutExpired:
-                end(process)
                 raise SimulationError(f"the worker of {self._pool!r} does not end") from None
+            finally:
+                self._server.end(process)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all of its group, at once."""
+_WATCH = """
+import os, shutil, signal, sys
+groups = []
+for line in sys.stdin:  # until the other end is closed, by whatever
+    started, number = line[0] == "+", int(line[1:])
+    groups.append(number) if started else groups.remove(number)
+for group in reversed(groups):
     try:
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass
-    process.wait()
+shutil.rmtree(sys.argv[1], ignore_errors=True)
+"""
 
 
 def _free_port() -> int:

@@ -13,12 +13,14 @@ from simulator import Simulation, SimulationError
 SETTINGS = {
     # How often is not the point, and the same on both engines.
     "PREFECT_WORKER_QUERY_SECONDS": 1,
+    "PREFECT_WORKER_PREFETCH_SECONDS": 3,
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": 5,
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": 1,
     "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": 2,
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": 30,  # a busy machine is no case
     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": 2,
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": 2,
-    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": 5,
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": 20,
     "PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS": 2,
     "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT1S",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": 1,
@@ -69,7 +71,7 @@ def all_cases() -> dict[str, Case]:
     return dict(CASES)
 
 
-def until(sim: Simulation, happened: Callable[[], bool], seconds: int = 90) -> None:
+def until(sim: Simulation, happened: Callable[[], bool], seconds: int = 240) -> None:
     """Let time pass, second by second, until something has happened."""
     for _ in range(seconds):
         if happened():

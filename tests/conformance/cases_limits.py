@@ -141,7 +141,7 @@ def queue_limit(sim: Simulation) -> None:
 
 @case()
 def deployment_limit_that_queues(sim: Simulation) -> None:
-    """ENQUEUE: a second run awaits its slot, and asks again every few seconds."""
+    """ENQUEUE: a second run awaits its slot, and asks again some time later."""
     sim.deploy(sleeps, "enqueues", concurrency_limit=1)
     sim.trigger("sleeps/enqueues", {"seconds": 8})
     until(sim, lambda: bool(sim.runs("sleeps", state="Running")))

@@ -115,17 +115,6 @@ def pause_and_resume(sim: Simulation) -> None:
     _paused_and_resumed(sim, "pauses", "Paused")
 
 
-@flow
-def pauses_in_vain():
-    pause_flow_run(timeout=4, poll_interval=1)
-
-
-@case()
-def pause_that_nobody_ends(sim: Simulation) -> None:
-    """A pause has a time-out, and its end is a failure."""
-    sim.run(pauses_in_vain)
-
-
 @task
 def step() -> None:
     pass
@@ -144,3 +133,17 @@ def suspend_and_resume(sim: Simulation) -> None:
     sim.deploy(suspends, "dev")
     sim.trigger("suspends/dev")
     _paused_and_resumed(sim, "suspends", "Suspended")
+
+
+@flow(persist_result=True)
+def suspends_in_vain():
+    suspend_flow_run(timeout=6)
+    step()
+
+
+@case()
+def suspension_that_nobody_ends(sim: Simulation) -> None:
+    """A suspension has a time-out, and its end is a failure."""
+    sim.deploy(suspends_in_vain, "dev")
+    sim.trigger("suspends-in-vain/dev")
+    until(sim, ended(sim, "suspends-in-vain"))

@@ -26,12 +26,13 @@ class Observed:
     """The runs that nobody called, with those that they called; or why there are none.
 
     `place` numbers all runs in the order of their starts. Instants are seconds since the beginning.
-    `script_starts`: the seconds that it took each script of a live simulation to begin its flow.
+    `starts`: the seconds that it took each script of a live simulation to begin its flow, and each of
+    its workers to begin to poll.
     """
 
     runs: list[dict[str, Any]] = field(default_factory=list)
     error: str | None = None
-    script_starts: list[float] = field(default_factory=list)
+    starts: list[float] = field(default_factory=list)
     real_seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def observe(
             settle(sim)
             tell_lie(sim)
             observed.runs = look(sim)
-            observed.script_starts = getattr(sim._world, "script_starts", [])
+            observed.starts = list(getattr(sim._world, "starts", []))
     except Exception:
         observed.error = traceback.format_exc()
     observed.real_seconds = time.monotonic() - began
@@ -151,5 +152,7 @@ def _key(run: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _task_key(task: dict[str, Any]) -> tuple[Any, ...]:
+    """Which of several equal tasks got a slot first is anybody's guess: the quickest one goes first."""
     states = [(state["name"], state["message"] or "") for state in task["states"]]
-    return task["label"], states, task["start"] or 0
+    seconds = (task["end"] or 0) - (task["start"] or 0)
+    return task["label"], states, seconds, task["start"] or 0
