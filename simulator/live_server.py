@@ -220,7 +220,9 @@ class LiveWorker:
             self._took(time.monotonic() - began)
 
     def stop(self) -> None:
-        """Ask it to end, as a supervisor does (SIGTERM), and wait until it has."""
+        """Ask it to end, as a supervisor does (SIGTERM), and wait until it has. What it runs is left
+        to itself.
+        """
         with self._mutex:
             process, self._process = self._process, None
             if process is None:
@@ -229,9 +231,8 @@ class LiveWorker:
             try:
                 process.wait(START_SECONDS)
             except subprocess.TimeoutExpired:
-                raise SimulationError(f"the worker of {self._pool!r} does not end") from None
-            finally:
                 self._server.end(process)
+                raise SimulationError(f"the worker of {self._pool!r} does not end") from None
 
 
 _WATCH = """

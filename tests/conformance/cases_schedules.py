@@ -14,11 +14,11 @@ from tests.conformance.case import case, ended, until
 from tests.conformance.shapes import good
 
 
-def _few(sim: Simulation, count: int, seconds: int) -> str:
-    """A schedule of so many runs, so many seconds apart, the first one after as many."""
-    first = sim.now.replace(microsecond=0) + timedelta(seconds=seconds)
+def _few(sim: Simulation, count: int, seconds: int, first: int = 25) -> str:
+    """A schedule of so many runs, so many seconds apart, the first one in `first` seconds."""
+    begin = sim.now.replace(microsecond=0) + timedelta(seconds=first)
     rule = f"FREQ=SECONDLY;INTERVAL={seconds};COUNT={count}"
-    return f"DTSTART:{first:%Y%m%dT%H%M%SZ}\nRRULE:{rule}"
+    return f"DTSTART:{begin:%Y%m%dT%H%M%SZ}\nRRULE:{rule}"
 
 
 @case(concurrent=True)
@@ -72,7 +72,7 @@ def missed_runs_are_all_made_up_for(sim: Simulation) -> None:
 @case()
 def paused_deployment(sim: Simulation) -> None:
     """A paused deployment's schedule makes no runs; resumed, it does."""
-    deployment = sim.deploy(good, "paused", rrule=_few(sim, 1, 30), paused=True)
+    deployment = sim.deploy(good, "paused", rrule=_few(sim, 1, 30, first=40), paused=True)
     sim.advance(seconds=8)
     assert not sim.history().upcoming()
     with get_client(sync_client=True) as client:

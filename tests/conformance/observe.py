@@ -154,5 +154,5 @@ def _key(run: dict[str, Any]) -> tuple[Any, ...]:
 def _task_key(task: dict[str, Any]) -> tuple[Any, ...]:
     """Which of several equal tasks got a slot first is anybody's guess: the quickest one goes first."""
     states = [(state["name"], state["message"] or "") for state in task["states"]]
-    seconds = (task["end"] or 0) - (task["start"] or 0)
+    seconds = task["states"][-1]["at"] - task["states"][0]["at"] if states else 0
     return task["label"], states, seconds, task["start"] or 0

@@ -109,4 +109,4 @@ def _versions() -> str:
 
 
 def _known() -> Iterable[str]:
-    return [f"- `{one.case}`, {one.what}: {one.reason}" for one in KNOWN]
+    return [f"- `{one.case}` ({', '.join(one.what)}): {one.reason}" for one in KNOWN]
