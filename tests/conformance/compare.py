@@ -13,7 +13,7 @@ from tests.conformance.observe import Observed
 
 EARLY = 0.3
 """Seconds by which a real wait may be shorter: it is counted from an instant before the state that
-begins it is written. On a busy machine that is longer: a quarter of what processes took to start.
+begins it is written. On a busy machine that is longer: half of what processes took to start.
 """
 
 PHASE = 1.7
@@ -44,7 +44,7 @@ def compare(case: Case, virtual: Observed, live: Observed) -> list[Difference]:
         return [Difference(case.name, "error", _last(virtual.error), _last(live.error))]
     deployed = [run for run in _all(live.runs) if run["deployment"] is not None]
     starts = sum(live.starts) + sum(map(_start, deployed))
-    early = (PHASE if deployed else EARLY) + starts / 4
+    early = (PHASE if deployed else EARLY) + starts / 2
     timing = _Timing(early=early, slack=SLACK + 2 * starts, case=case)
     return [*_siblings("", virtual.runs, live.runs, timing), *timing.overlaps(virtual, live)]
 
