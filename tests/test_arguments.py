@@ -19,7 +19,7 @@ def test_flows_and_tasks_are_known_wherever_they_are() -> None:
     def two(): ...
 
     three = OwnTask(two.fn, name="of a class of its own")
-    assert {one.name, two.name, three.name} <= step_names()
+    assert {one.name, two.name, three.name} <= set(step_names())
 
 
 def test_what_is_gone_is_not_known() -> None:
