@@ -114,7 +114,7 @@ def run_scenarios(
     waiting = [(scenario, variant) for scenario in scenarios for variant in scenario.variants]
     waiting.sort(key=lambda job: -(days or job[0].days))
     jobs = jobs or default_jobs()
-    forks = multiprocessing.get_context("forkserver")
+    forks: Any = multiprocessing.get_context(_start_method())
     # The first processes would wait for the imports as well: without a second round, no gain.
     forks.set_forkserver_preload(["simulator.preloaded"] if len(waiting) > jobs else [])
     running: dict[int, _Process] = {}
@@ -145,6 +145,14 @@ def run_scenarios(
                     yield from _told(process, what, value, days)
         finally:
             _stop(list(running.values()))
+
+
+def _start_method() -> str:
+    """How processes are started. The server of forks listens on a socket in the folder for temporary
+    files, and the path of a socket is limited (to 104 bytes on macOS, to 108 on Linux).
+    """
+    longest = 104 - len(os.fsencode("/pymp-12345678/listener-12345678"))
+    return "forkserver" if len(os.fsencode(tempfile.gettempdir())) < longest else "spawn"
 
 
 def _log_of(scenario: Scenario, logs: Path) -> Path:

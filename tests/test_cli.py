@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -83,14 +84,15 @@ def act(sim, variant, days):
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty project as the working folder, and a folder for temporary files of its own."""
-    (tmp_path / "scenarios").mkdir()
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.delenv("COLUMNS", raising=False)
-    return tmp_path
+    with tempfile.TemporaryDirectory() as short:  # pytest's own paths are too long for a socket's
+        (tmp_path / "scenarios").mkdir()
+        (tmp_path / "tmp").symlink_to(short)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("TMPDIR", short)
+        monkeypatch.delenv("COLUMNS", raising=False)
+        yield tmp_path
 
 
 @pytest.fixture(autouse=True)
@@ -626,6 +628,19 @@ def nobody_notices(sim):
     for run in sim.runs("careless"):
         assert run.state == "Completed"
 """
+
+
+def test_a_long_path_for_temporary_files_is_no_obstacle(
+    project: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    define(project, a=DAILY)
+    long = project / ("long" * 20)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    process = start("run")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, ""), out + err
+    assert not list(long.iterdir())
 
 
 @pytest.mark.slow
