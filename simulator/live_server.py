@@ -102,6 +102,7 @@ class LiveServer:
         own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         given = {name: str(value) for name, value in self._settings.items()}
         return own | given | {
+            "TMPDIR": str(self.folder),  # workers leave folders there when they are ended
             "PREFECT_HOME": str(self.folder),
             "PREFECT_PROFILES_PATH": str(self.folder / "profiles.toml"),
             "PREFECT_API_URL": self.url,

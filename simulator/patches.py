@@ -250,7 +250,7 @@ def _subscribing(subscribe: Callable[..., Awaitable[Any]]) -> Callable[[Any], Aw
     async def enter(self: Any) -> Any:
         loop = asyncio.get_running_loop()
         self._events = asyncio.Queue()
-        now: Any = prefect_datetime.now("UTC")
+        now = prefect_now()
         self._filter.occurred = EventOccurredFilter(  # as Prefect does when it has connected
             since=now - timedelta(minutes=1), until=now + timedelta(days=365)
         )
@@ -312,6 +312,11 @@ def mark_main(thread: threading.Thread) -> None:
 
 def is_main(thread: threading.Thread) -> bool:
     return "_main_of_a_process" in thread.__dict__
+
+
+def prefect_now() -> Any:
+    """The time, of the class that Prefect's server computes with: pendulum's up to Python 3.12."""
+    return prefect_datetime.now("UTC")
 
 
 def _never_twice(clock: VirtualClock) -> Callable[[Any], datetime]:

@@ -24,8 +24,8 @@ from prefect.server.services.pause_expirations import monitor_expired_pauses
 from prefect.server.services.repossessor import monitor_expired_leases
 from prefect.server.services.scheduler import schedule_deployments, schedule_recent_deployments
 from prefect.settings import get_current_settings
-from prefect.types._datetime import now
 
+from simulator import patches
 from simulator.clock import VirtualClock
 from simulator.grid import Candidate, GridLoop, GridLoops
 from simulator.instants import to_micros
@@ -83,8 +83,7 @@ def services(  # noqa: C901  one small function for each service
         return candidates
 
     async def evaluate() -> None:
-        as_of: Any = now("UTC")
-        await triggers.periodic_evaluation(as_of)
+        await triggers.periodic_evaluation(patches.prefect_now())
 
     async def evaluate_proactively() -> None:
         await triggers.evaluate_proactive_triggers()

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect import flow, get_client
 from prefect.deployments import arun_deployment
-from prefect.events import get_events_subscriber
+from prefect.events import emit_event, get_events_subscriber
 from prefect.exceptions import FlowRunWaitTimeout
 from prefect.flow_runs import wait_for_flow_run
+from prefect.server.utilities.messaging.memory import Topic
 
 from simulator import Simulation
 
@@ -85,17 +86,55 @@ def test_a_run_that_is_over_is_not_waited_for(sim):
 
 def test_events_come_in_order_and_at_their_instants(sim):
     assert sim.run(watcher).state == "Completed"
-    names = [name.removeprefix("prefect.flow-run.") for name, _ in seen if "flow-run" in name]
-    assert [name for name in names if name in ("Pending", "Completed")][-2:] == [
-        "Pending",
-        "Completed",
-    ]
-    assert [when for _, when in seen] == sorted(when for _, when in seen)
+    (run,) = sim.runs("child")
+    expected = [(state.name, state.timestamp.replace(microsecond=0)) for state in run.states]
+    names = {f"prefect.flow-run.{name}" for name, _ in expected}
+    told = [(name.removeprefix("prefect.flow-run."), when) for name, when in seen if name in names]
+    assert told[-len(expected) :] == expected
+
+
+def test_events_of_the_last_minute_are_told_as_well(sim):
+    @flow
+    def tell(name: str):
+        emit_event(name, resource={"prefect.resource.id": "a.story"})
+
+    @flow
+    async def latecomer():
+        async with get_events_subscriber() as events:
+            async for event in events:
+                seen.append((event.event, event.occurred))
+                if event.event == "told.now":
+                    return
+
+    sim.run(tell, name="told.long.ago")
+    sim.advance(minutes=2)
+    sim.run(tell, name="told.just.now")
+    sim.advance(seconds=30)
+    sim.deploy(tell, "dev")
+    sim.trigger("tell/dev", parameters={"name": "told.now"}, at=sim.now + timedelta(minutes=1))
+    assert sim.run(latecomer).state == "Completed"
+    told = [name for name, _ in seen if name.startswith("told.")]
+    assert told == ["told.just.now", "told.now"]
+
+
+def test_who_leaves_while_more_is_coming_holds_nothing(sim):
+    @flow
+    async def leaver():
+        async with get_events_subscriber() as events:
+            await arun_deployment("child/dev", timeout=0)
+            async for _ in events:
+                return
+
+    for _ in range(3):
+        assert sim.run(leaver).state == "Completed"
+    sim.advance(hours=1)
+    assert [run.state for run in sim.runs("child")] == ["Completed"] * 3
 
 
 def test_nothing_is_left_of_a_subscription(sim):
-    sim.run(parent)
-    topic = sim._world.server
-    before = topic.messages["events"]
-    sim.advance(days=1)
-    assert topic.messages["events"] == before
+    def subscriptions():
+        return len(Topic.by_name("events")._subscriptions)
+
+    before = subscriptions()
+    assert sim.run(parent, children=2).state == "Completed"
+    assert subscriptions() == before

@@ -11,9 +11,14 @@ from typing import Any
 from tests.conformance.case import Case
 from tests.conformance.observe import Observed
 
-EARLY = 0.3
-"""Seconds by which a real wait may be shorter: it is counted from an instant before the state that
-begins it is written. On a busy machine that is longer: half of what processes took to start.
+ROUNDED = 0.5
+"""Seconds by which Prefect itself begins a run before its instant: its server tells a client that is
+early to wait, in whole seconds, rounded to the nearest (`WaitForScheduledTime`).
+"""
+
+EARLY = ROUNDED + 0.3
+"""Seconds by which a real wait may be shorter: beside that, it is counted from an instant before the
+state that begins it is written. On a busy machine that is longer: half of what processes took to start.
 """
 
 PHASE = 1.7

@@ -49,12 +49,16 @@ def line(console: Console, verdict: Verdict) -> None:
         f"[{colour}]{verdict.outcome:18}[/] {verdict.case.name}"
         f"  [dim]virtual {verdict.virtual_seconds:.1f} s, live {verdict.live_seconds:.1f} s[/]"
     )
+    _differences(console, verdict)
+
+
+def _differences(console: Console, verdict: Verdict) -> None:
     for difference in verdict.unlisted:
         console.print(f"    {escape(difference)}", highlight=False, soft_wrap=True)
 
 
 def table(console: Console, verdicts: Sequence[Verdict], seconds: float) -> None:
-    """Print how many cases agree, by section."""
+    """Print how many cases agree, by section, and which do not: the end of a log tells why it is red."""
     shown = Table("section", "cases", "agree", "differ", box=None)
     for section in dict.fromkeys(verdict.case.section for verdict in verdicts):
         own = [verdict for verdict in verdicts if verdict.case.section == section]
@@ -62,6 +66,10 @@ def table(console: Console, verdicts: Sequence[Verdict], seconds: float) -> None
         shown.add_row(section, str(len(own)), str(agree), str(len(own) - agree))
     console.print(shown)
     agree = sum(verdict.agrees for verdict in verdicts)
+    for verdict in verdicts:
+        if not verdict.agrees:
+            console.print(f"[red]{verdict.outcome}[/] {verdict.case.name}")
+            _differences(console, verdict)
     console.print(f"{agree} of {len(verdicts)} cases agree, in {seconds:.0f} s")
 
 

@@ -172,7 +172,7 @@ def _virtual(
         read = len(lines)
         if over:
             break
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks into the file: nothing is asserted of their time
     if process.returncode != 0:
         said = log.read_text(errors="replace")[-2000:]
         raise SystemExit(f"the virtual engine's process ended with {process.returncode}: {said}")
