@@ -65,7 +65,7 @@ class World:
         )
         from simulator.observers import Cancellations, Suspensions
         from simulator.polls import DeploymentPolls
-        from simulator.server import Server, database_template
+        from simulator.server import Server, application, database_template
         from simulator.services import services
         from simulator.steps import Steps
         from simulator.transport import AsyncTransport, Transport
@@ -78,7 +78,8 @@ class World:
 
         of_this = settings.of_a_simulation(self.folder) | settings.named(changed)
         stack.enter_context(temporary_settings(of_this))
-        stack.enter_context(patches_server.fresh())
+        stack.enter_context(patches_server.fresh(application))
+        stack.enter_context(patches_server.joined())
         self.context = contextvars.copy_context()
 
         self.clock = clock = VirtualClock(start, stall_limit)

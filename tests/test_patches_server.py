@@ -6,10 +6,15 @@ import pytest
 from prefect import flow, get_client
 from prefect.events import emit_event
 from prefect.events.filters import EventFilter, EventNameFilter
+from prefect.server.api import server as prefect_api
+from prefect.server.api.clients import OrchestrationClient
+from prefect.server.database import orm_models
 from prefect.server.events.services import event_persister
 from prefect.utilities.schema_tools import validation
+from sqlalchemy import Engine, event
 
 from simulator import Simulation
+from simulator.server import application
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 
@@ -92,3 +97,55 @@ def test_the_event_persister_rests_when_there_is_nothing_to_write(sim):
     assert 1 <= fired <= 2
     sim.advance(days=10)
     assert persister.fired == fired
+
+
+def application_of_an_action():
+    return OrchestrationClient()._http_client._transport.app
+
+
+def test_an_action_would_find_another_application():
+    assert application_of_an_action() is not application()
+
+
+def test_an_action_finds_the_application_that_runs(sim):
+    assert application_of_an_action() is application()
+    assert prefect_api.create_app(ephemeral=True, ignore_cache=True) is not application()
+
+
+def loading():
+    """How SQLAlchemy reads what belongs to a run."""
+    runs, queues = (orm_models.FlowRun, orm_models.TaskRun), orm_models.WorkQueue
+    found = [run._state.property for run in runs]
+    found += [one.work_queue.property for one in (orm_models.FlowRun, orm_models.Deployment)]
+    found.append(queues.work_pool.property)
+    return {one.lazy for one in found}, {type(one.strategy).__name__ for one in found}
+
+
+def test_a_run_and_its_state_would_be_read_one_after_the_other():
+    assert loading() == ({"selectin"}, {"SelectInLoader"})
+
+
+def test_a_run_is_read_together_with_its_state():
+    @event.listens_for(Engine, "before_cursor_execute")
+    def note(connection, cursor, statement, *_):
+        statements.append(statement)
+
+    statements: list[str] = []
+    try:
+        with (
+            Simulation(start="2026-01-05T00:00:00Z") as sim,
+            get_client(sync_client=True) as client,
+        ):
+            sim.deploy(nothing, name="dev")
+            sim.trigger("nothing/dev")
+            sim.advance(minutes=1)
+            (run,) = sim.runs("nothing")
+            statements.clear()
+            found = client.read_flow_run(run.id)
+            # Prefect itself asks for the queue and its pool in statements of their own here.
+            assert len([one for one in statements if one.startswith("SELECT")]) == 3
+            assert (found.state.name, found.work_pool_name) == ("Completed", "default")
+            assert found.work_queue_name == "default"
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert loading() == ({"selectin"}, {"SelectInLoader"})
