@@ -24,12 +24,14 @@ from prefect.server.database import query_components as prefect_queries
 from prefect.server.events import triggers as prefect_triggers
 from prefect.server.events.ordering import memory as prefect_ordering
 from prefect.server.events.services import event_persister as prefect_persister
+from prefect.server.events.storage import database as prefect_storage
 from prefect.server.models import events as prefect_event_models
+from prefect.server.models import flow_runs as prefect_flow_runs
 from prefect.server.services import cancellation_cleanup as prefect_cancellation
 from prefect.server.services import cleanup_reconciler as prefect_reconciler
 from prefect.server.worker_communication.cleanup_queue import memory as prefect_cleanups
 from prefect.utilities.schema_tools import validation as prefect_validation
-from sqlalchemy.orm import configure_mappers
+from sqlalchemy.orm import configure_mappers, joinedload
 
 from simulator.replacing import replacing
 
@@ -75,6 +77,9 @@ def fresh(application: Callable[[], Any]) -> Iterator[None]:
         # anew, and all settings be written out to look for it: a fifth of the time of a day that is
         # run by events.
         (prefect_api, "create_app", _running(application)),
+        # For SQLite, one statement names every column of every event, and each is compiled anew: a
+        # twentieth of the time of a day. It has long known `returning`, so: as for Postgres.
+        (prefect_storage, "_write_sqlite_events", prefect_storage._write_postgres_events),
         # A new home looks like a new user, whose first flow run is reported to Prefect's makers.
         (prefect_milestones, "_is_interactive_terminal", lambda: False),
         (prefect_analytics, "emit_sdk_event", lambda *_: False),
@@ -97,10 +102,21 @@ def joined() -> Iterator[None]:
     try:
         for one in _RELATIONSHIPS:
             one.lazy, one.strategy_key, one.strategy = "joined", key, one._get_strategy(key)
-        yield
+        with replacing([(prefect_flow_runs, "selectinload", _Joined)]):
+            yield
     finally:
         for one, lazy, strategy_key, strategy in before:
             one.lazy, one.strategy_key, one.strategy = lazy, strategy_key, strategy
+
+
+class _Joined:
+    """`selectinload(...).selectinload(...)` as Prefect writes it where it reads runs, joined."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+
+    def selectinload(self, pool: Any) -> Any:
+        return joinedload(self._queue).joinedload(pool)
 
 
 _RELATIONSHIPS: list[Any] = [
