@@ -7,6 +7,9 @@ import asyncio
 import atexit
 import gc
 import importlib
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
 
 for name in (
     "_pytest.assertion", "duckdb", "typer", "simulator.deploying", "simulator.display",

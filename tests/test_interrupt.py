@@ -20,6 +20,8 @@ from prefect import flow, task
 from prefect.deployments import run_deployment
 from simulator import Simulation
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below some shells
+
 @flow
 def sleeps():
     time.sleep(600)

@@ -109,8 +109,9 @@ def test_an_exit_code_that_is_no_signal(server):
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
 from simulator.live import LiveServer
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below some shells
 with LiveServer() as server:
     print(server.folder, *[process.pid for process in server.processes], flush=True)
     sys.stdin.read()
