@@ -3,6 +3,7 @@
 import datetime as dt
 import sys
 import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -134,3 +135,12 @@ def test_prefects_now_still_needs_its_patch(clock: VirtualClock) -> None:
 
     with frozen(clock):
         assert now() == now()
+
+
+def test_pythons_clocks_are_on_the_clock_and_every_read_is_new(clock: VirtualClock) -> None:
+    with frozen(clock):
+        reads = [datetime.now(UTC), datetime.now(UTC)]
+        seconds = [time.time(), time.time(), time.monotonic(), time.monotonic()]
+    assert START <= reads[0] < reads[1] < START + timedelta(seconds=1)
+    assert START.timestamp() <= seconds[0] < seconds[1] < START.timestamp() + 1
+    assert seconds[2] < seconds[3]
