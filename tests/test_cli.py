@@ -643,6 +643,20 @@ def test_a_long_path_for_temporary_files_is_no_obstacle(
     assert not list(long.iterdir())
 
 
+def test_what_is_preloaded_leaves_nothing_that_a_fork_would_lose() -> None:
+    code = (
+        "import os, threading, time\n"
+        "before = time.time, threading.Thread.start\n"
+        "import simulator.preloaded\n"
+        "files = {os.readlink(f'/proc/self/fd/{one}') for one in os.listdir('/proc/self/fd')"
+        " if os.path.exists(f'/proc/self/fd/{one}')} if os.path.exists('/proc') else set()\n"
+        "assert threading.enumerate() == [threading.main_thread()]\n"
+        "assert (time.time, threading.Thread.start) == before\n"
+        "assert not [one for one in files if one.startswith('socket') or one.endswith('.db')], files\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.slow
 class TestRealSimulations:
     def test_the_same_hours_fail_in_every_variant(self, project: Path, start: Start) -> None:
