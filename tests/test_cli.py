@@ -20,7 +20,6 @@ from simulator.cli import Kept, call
 from simulator.display import duration, figure
 from simulator.errors import SimulationError
 from simulator.measures import Measure, share
-from simulator.process import GRACE_SECONDS
 from simulator.results import Results
 from simulator.runner import default_jobs
 from simulator.verdict import VariantResult
@@ -280,14 +279,18 @@ class TestRun:
             a="""
             @scenario(name="forking", question="?")
             def act(sim, days):
-                if os.fork() == 0:
+                if (child := os.fork()) == 0:
                     time.sleep(600)
-                fake_simulation.write_down_pid("pids")
+                fake_simulation.write_down_pid("pids", child)
             """,
         )
         began = time.monotonic()
         assert call(["run"]) == 0
-        assert time.monotonic() - began < GRACE_SECONDS
+        assert time.monotonic() - began < 300
+        (pid,) = (project / "pids").read_text().split()
+        while not is_gone(int(pid)):
+            assert time.monotonic() - began < 300
+            time.sleep(0.05)
 
     def test_default_jobs_are_the_cores(self) -> None:
         assert 1 <= default_jobs() <= (os.cpu_count() or 1)
