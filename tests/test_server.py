@@ -6,13 +6,16 @@ Where it is not obvious what is right, the expectation was read off a real Prefe
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from anyio._backends._asyncio import WorkerThread
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitCreate
@@ -1183,3 +1186,20 @@ def test_a_bad_schedule_gets_one_clear_line(sim, options, said):
     assert said in message
     sim.advance(hours=1)
     assert not sim.runs("nothing")
+
+
+def test_the_threads_that_serve_requests_end_with_the_server(monkeypatch):
+    run = WorkerThread.run
+
+    def lingering(thread):
+        run(thread)
+        lingered.append(thread)
+        select.select([], [], [], 0.3)  # real seconds
+
+    lingered = []
+    monkeypatch.setattr(WorkerThread, "run", lingering)
+    before = threading.enumerate()
+    with Simulation(start=START) as sim:
+        sim.deploy(nothing, name="dev")
+    assert threading.enumerate() == before
+    assert lingered
