@@ -10,13 +10,14 @@ import asyncio
 import functools
 import itertools
 import os
+import sqlite3
 import ssl
 import sys
 import threading
 import types
 import zoneinfo
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from datetime import datetime, timedelta
 from types import FrameType
 from typing import Any
@@ -59,6 +60,8 @@ class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
     """
 
     now: Callable[[], datetime]
+    plain: sqlite3.Connection
+    """Whom to ask for what a function makes of an instant."""
 
     def setup_sqlite(self, conn: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         super().setup_sqlite(conn, record)
@@ -75,7 +78,7 @@ class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
             arguments = (*arguments[:given], now, *arguments[given + 1 :])
         marks = ", ".join("?" * len(arguments))
         call = f"select {function}({marks})"
-        return _plain_sqlite().execute(call, arguments).fetchone()[0]
+        return self.plain.execute(call, arguments).fetchone()[0]
 
     @asynccontextmanager
     async def begin_transaction(
@@ -83,17 +86,6 @@ class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
     ) -> AsyncIterator[AsyncSessionTransaction]:
         async with super().begin_transaction(session, with_for_update=True) as transaction:
             yield transaction
-
-
-_sqlites = threading.local()
-
-
-def _plain_sqlite() -> Any:
-    if not hasattr(_sqlites, "connection"):
-        import sqlite3
-
-        _sqlites.connection = sqlite3.connect(":memory:")
-    return _sqlites.connection
 
 
 @contextmanager
@@ -116,7 +108,7 @@ def database(url: str, now: Callable[[], datetime]) -> Iterator[VirtualSqlite]:
         (aiosqlite.core, "Thread", _NoThread),
     ]
     try:
-        with replacing(inline):
+        with closing(sqlite3.connect(":memory:")) as configuration.plain, replacing(inline):
             yield configuration
     finally:
         dependencies.clear()

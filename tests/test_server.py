@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -127,11 +128,13 @@ def test_schedules_keep_prefects_dates_across_a_change_of_the_clocks(start, zone
         assert got[name] == [date for date in expected if began < date < ended], name
 
 
-def test_an_hour_that_is_missing_moves_a_daily_cron_before_it():
+def test_an_hour_that_is_missing_moves_a_daily_cron():
+    """Prefect computes with pendulum up to Python 3.12, which goes back, and with whenever after it."""
+    moved = "29 01:30" if sys.version_info < (3, 13) else "29 03:30"
     with Simulation(start="2026-03-28T00:00:00Z") as sim:
         sim.deploy(nothing, name="dev", cron="30 2 * * *", timezone=BERLIN)
         sim.advance(days=3)
-        assert scheduled(sim, zone=ZoneInfo(BERLIN)) == ["28 02:30", "29 01:30", "30 02:30"]
+        assert scheduled(sim, zone=ZoneInfo(BERLIN)) == ["28 02:30", moved, "30 02:30"]
 
 
 def test_a_flow_tells_an_hour_from_its_repetition():
