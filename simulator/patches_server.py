@@ -8,12 +8,14 @@ A test for each stands in `tests/test_server.py`.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import cachetools
+from anyio._backends._asyncio import WorkerThread
 from prefect._internal.analytics import emit as prefect_analytics
 from prefect._internal.analytics import milestones as prefect_milestones
 from prefect._internal.concurrency import services as prefect_queues
@@ -24,7 +26,6 @@ from prefect.server.database import query_components as prefect_queries
 from prefect.server.events import triggers as prefect_triggers
 from prefect.server.events.ordering import memory as prefect_ordering
 from prefect.server.events.services import event_persister as prefect_persister
-from prefect.server.events.storage import database as prefect_storage
 from prefect.server.models import events as prefect_event_models
 from prefect.server.models import flow_runs as prefect_flow_runs
 from prefect.server.services import cancellation_cleanup as prefect_cancellation
@@ -77,9 +78,6 @@ def fresh(application: Callable[[], Any]) -> Iterator[None]:
         # anew, and all settings be written out to look for it: a fifth of the time of a day that is
         # run by events.
         (prefect_api, "create_app", _running(application)),
-        # For SQLite, one statement names every column of every event, and each is compiled anew: a
-        # twentieth of the time of a day. It has long known `returning`, so: as for Postgres.
-        (prefect_storage, "_write_sqlite_events", prefect_storage._write_postgres_events),
         # A new home looks like a new user, whose first flow run is reported to Prefect's makers.
         (prefect_milestones, "_is_interactive_terminal", lambda: False),
         (prefect_analytics, "emit_sdk_event", lambda *_: False),
@@ -93,8 +91,8 @@ def joined() -> Iterator[None]:
     """Read what belongs to a run, one row of each, with the run itself.
 
     Prefect lets SQLAlchemy read a run's state, its queue and the queue's pool in a statement each
-    (`lazy="selectin"`), whenever it reads a run: a third of all statements of a day, and a twelfth of
-    its CPU time (`make bench`).
+    (`lazy="selectin"`), whenever it reads a run: a third of all statements of a day, and a twentieth
+    of its CPU time (a day of `random-child-failure`, and a quarter of one, with and without).
     """
     configure_mappers()
     key = (("lazy", "joined"),)
@@ -133,6 +131,15 @@ def persisting(sleep: Callable[[float], Awaitable[None]]) -> Iterator[None]:
     """Let the event persister wait for its next batch by `sleep(seconds)`, not in real time."""
     with replacing([(prefect_persister, "asyncio", _Asyncio(sleep))]):
         yield
+
+
+def join_workers(loop: asyncio.AbstractEventLoop) -> None:
+    """Wait for the threads that served requests. AnyIO tells them to end with the loop, and they end
+    at their leisure: on a busy machine after the simulation.
+    """
+    for thread in threading.enumerate():
+        if isinstance(thread, WorkerThread) and thread.loop is loop:
+            thread.join()
 
 
 class _Asyncio:

@@ -30,7 +30,6 @@ from uuid import UUID
 import docket
 import httpx
 import prefect
-from anyio._backends._asyncio import WorkerThread
 from prefect.events import Event
 from prefect.events.filters import EventFilter
 from prefect.server.api.server import create_app
@@ -139,11 +138,7 @@ class Server:
         """Stop serving, and wait for the threads to end."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
-        for (
-            thread
-        ) in threading.enumerate():  # FastAPI's: told to end with the loop, at their leisure
-            if isinstance(thread, WorkerThread) and thread.loop is self._loop:
-                thread.join()
+        patches_server.join_workers(self._loop)
 
     def _serve(self) -> None:
         try:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 from prefect import flow, get_client
 from prefect.events import emit_event
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.server.api import server as prefect_api
 from prefect.server.api.clients import OrchestrationClient
-from prefect.server.database import orm_models, provide_database_interface
-from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.server.database import orm_models
 from prefect.server.events.services import event_persister
-from prefect.server.events.storage import database as storage
 from prefect.server.models import flow_runs
 from prefect.utilities.schema_tools import validation
 from sqlalchemy import Engine, event
@@ -74,9 +70,9 @@ def test_a_bad_schema_is_refused_every_time(sim):
             validation.is_valid_schema({"type": "nonsense"}, preprocess=False)
 
 
-def told(*names):
+def told():
     with get_client(sync_client=True) as client:
-        wanted = EventFilter(event=EventNameFilter(name=[*names] or ["told"]))
+        wanted = EventFilter(event=EventNameFilter(name=["told"]))
         return client.request(
             "POST", "/events/filter", json={"filter": wanted.model_dump(mode="json")}
         ).json()["events"]
@@ -154,55 +150,3 @@ def test_a_run_is_read_in_one_statement():
     finally:
         event.remove(Engine, "before_cursor_execute", note)
     assert loading() == ({"selectin"}, {"SelectInLoader"}, "selectinload")
-
-
-_write_slowly = storage._write_sqlite_events
-
-
-def compiled_rows(sim, write):
-    """How many rows SQLAlchemy puts into words when three events are written by `write`."""
-    sim.run(telling)
-    sim.advance(seconds=10)
-    model = ReceivedEvent.model_validate(told()[0])
-    events = [model.model_copy(update={"id": uuid4()}) for _ in range(3)]
-
-    @event.listens_for(Engine, "before_cursor_execute")
-    def note(connection, cursor, statement, parameters, context, *_):
-        if context.isinsert and context.compiled.statement.table.name == "events":
-            rows.append(len(context.compiled.binds) // len(orm_models.Event.__table__.columns))
-
-    async def work():
-        async with provide_database_interface().session_context(begin_transaction=True) as session:
-            await write(session, events)
-
-    rows: list[int] = []
-    try:
-        sim._world.server.call("a test", work)
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-    assert set(map(str, (one.id for one in events))) <= {one["id"] for one in told()}
-    return rows
-
-
-def test_each_row_of_an_event_would_be_put_into_words(sim):
-    assert compiled_rows(sim, _write_slowly) == [3]
-
-
-def test_one_row_of_an_event_is_put_into_words(sim):
-    assert compiled_rows(sim, storage.write_events) == [1]
-
-
-def test_events_that_come_twice_are_written_once(sim):
-    sim.run(telling)
-    sim.advance(seconds=10)
-    (first,) = told()
-    again = ReceivedEvent.model_validate(first)
-    new = again.model_copy(update={"id": uuid4(), "event": "told again"})
-
-    async def write():
-        async with provide_database_interface().session_context(begin_transaction=True) as session:
-            await storage.write_events(session, [again, new])
-
-    sim._world.server.call("a test", write)
-    assert {one["id"] for one in told("told", "told again")} == {first["id"], str(new.id)}
-    assert told("told again")[0]["resource"] == first["resource"]
