@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -77,6 +78,21 @@ def tells_variable():
     from prefect.states import Completed
 
     return Completed(message=os.environ["LIVE_TEST"])
+
+
+def test_temporary_files_of_a_worker_go_with_the_server(server):
+    with Simulation.live(server) as sim:
+        sim.deploy(tells_folder, "dev")
+        run = sim.trigger("tells-folder/dev")
+        _until(lambda: sim.history().run(run).final)
+        assert sim.history().run(run).message == str(server.folder)
+
+
+@flow
+def tells_folder():
+    from prefect.states import Completed
+
+    return Completed(message=tempfile.gettempdir())
 
 
 def test_a_flow_that_others_cannot_import_is_refused(server):
