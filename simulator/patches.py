@@ -37,6 +37,7 @@ from prefect.events.clients import EventsClient, PrefectEventsClient, PrefectEve
 from prefect.events.filters import EventFilter, EventOccurredFilter
 from prefect.server.database import configurations as prefect_databases
 from prefect.server.database import dependencies as prefect_dependencies
+from prefect.server.utilities.database import get_dialect
 from prefect.task_runners import ProcessPoolTaskRunner
 from prefect.types import _datetime as prefect_datetime
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -101,11 +102,18 @@ def database(url: str, now: Callable[[], datetime]) -> Iterator[VirtualSqlite]:
         orm=before["orm"],
         interface_class=None,
     )
-    # Every statement would cross to a thread of the connection's own and back; turns are taken
-    # anyway. Half of the server's time went there.
     inline: list[tuple[Any, str, Any]] = [
+        # Every statement would cross to a thread of the connection's own and back; turns are taken
+        # anyway. Half of the server's time went there.
         (aiosqlite.core, "SimpleQueue", _InlineQueue),
         (aiosqlite.core, "Thread", _NoThread),
+        # Several times for each request, the settings are asked for the URL, and it is parsed.
+        (
+            prefect_dependencies,
+            "PREFECT_API_DATABASE_CONNECTION_URL",
+            types.SimpleNamespace(value=lambda: url),
+        ),
+        (prefect_dependencies, "get_dialect", functools.cache(get_dialect)),
     ]
     try:
         with closing(sqlite3.connect(":memory:")) as configuration.plain, replacing(inline):

@@ -18,7 +18,6 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -47,6 +46,7 @@ from prefect.settings import temporary_settings
 from simulator import broker, patches, patches_server, settings
 from simulator.clock import VirtualClock
 from simulator.errors import SimulationError
+from simulator.events import EventLog
 from simulator.holds import Hold
 from simulator.instants import from_micros, to_micros
 
@@ -111,7 +111,7 @@ class Server:
         self.clock = clock
         self.database = database
         self.changes = 0
-        self.messages: Counter[str] = Counter()
+        self.events = EventLog(clock)
         self.logs: list[dict[str, Any]] = []  # lines of runs, not yet written down
         self._context = contextvars.copy_context()
         self._ready: Future[None] = Future()
@@ -124,8 +124,6 @@ class Server:
         self._publisher: Any
         self._running: set[asyncio.Task[None]] = set()
         self._delayed: dict[str, Callable[[], None]] = {}
-        self._batch_due: asyncio.Event
-        self._batch_written: asyncio.Event
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -153,17 +151,18 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._batch_due, self._batch_written = asyncio.Event(), asyncio.Event()
         url = f"sqlite+aiosqlite:///{self.database}"
         broker.use(self)
         try:
             with (
                 patches.database(url, now=lambda: from_micros(self.clock.read())),
-                patches_server.persisting(self._until_batch),
+                patches_server.persisting(self.events.handler),
             ):
-                app = application()
-                app.api_app.state.docket = Docket(self)
-                self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+                api = application().api_app
+                api.state.docket = Docket(self)
+                self._transport = httpx.ASGITransport(
+                    app=api, root_path="/api", raise_app_exceptions=False
+                )
                 self._listening = asyncio.Semaphore(0)
                 async with (
                     create_event_publisher() as self._publisher,
@@ -192,23 +191,10 @@ class Server:
         return lambda: self.clock.release(hold)
 
     def delivering(self, topic: str) -> Callable[[], None]:
-        self.messages[topic] += 1
         return self.expect(f"a message on {topic!r}")
 
     def consuming(self) -> None:
         self._listening.release()
-
-    async def _until_batch(self, _: float) -> None:
-        """The event persister's sleep between two batches."""
-        self._batch_written.set()
-        await self._batch_due.wait()
-        self._batch_due.clear()
-
-    async def persist_events(self) -> None:
-        """Let the event persister write what it has, as it does every few seconds."""
-        self._batch_written.clear()
-        self._batch_due.set()
-        await self._batch_written.wait()
 
     # -- calling it --------------------------------------------------------------------------------
 
@@ -271,22 +257,17 @@ class Server:
 
     async def handle(self, request: httpx.Request, body: bytes) -> httpx.Response:
         """Answer one request, on the server's loop."""
-        headers = [(k, v) for k, v in request.headers.raw if k.lower() != b"accept-encoding"]
-        inner = httpx.Request(request.method, request.url, headers=headers, content=body)
-        async with self.turn():
-            if inner.url.path == "/api/logs/filter":
-                await self.write_logs()
-            response = await self._transport.handle_async_request(inner)
-            content = await response.aread()
-        return httpx.Response(
-            response.status_code,
-            headers=[
-                (k, v)
-                for k, v in response.headers.raw
-                if k.lower() not in (b"content-encoding", b"content-length")
-            ],
-            content=content,
+        request = httpx.Request(
+            request.method, request.url, headers=request.headers.raw, content=body
         )
+        async with self.turn():
+            if request.url.path == "/api/logs/filter":
+                await self.write_logs()
+            elif request.url.path.startswith("/api/events/"):
+                await self.events.write()
+            response = await self._transport.handle_async_request(request)
+            content = await response.aread()
+        return httpx.Response(response.status_code, headers=response.headers.raw, content=content)
 
     async def write_logs(self) -> None:
         """Write down the log lines that wait, on the server's loop, in a turn.
@@ -334,6 +315,7 @@ class Server:
         async def begin() -> tuple[broker.Consumer, asyncio.Task[None]]:
             consumer = broker.Consumer("events")
             async with self.turn(), provide_database_interface().session_context() as session:
+                await self.events.write()
                 for event in (await query_events(session, included, page_size=1000))[0]:
                     send(event)
             return consumer, self._loop.create_task(consumer.run(hand_over))
@@ -374,7 +356,9 @@ def application() -> Any:
     """Prefect's own application; one for the process, it knows nothing of any one database."""
     global _app
     if _app is None:
-        _app = create_app(ephemeral=True, ignore_cache=True)
+        with temporary_settings(settings.of_a_server()):
+            _app = create_app(ephemeral=True, ignore_cache=True)
+        patches_server.without_wire(_app.api_app)
     return _app
 
 

@@ -129,17 +129,7 @@ def services(  # noqa: C901  one small function for each service
             _waiting_triggers(database, clock),
         ),
     ]
-    # Events wait in the server's memory until then.
-    persister = GridLoop(
-        "event persister",
-        timedelta(seconds=periods.event_persister.flush_interval),
-        clock,
-        lambda: server.messages["events"],
-        lambda: [(0, messages)] if (messages := server.messages["events"]) else [],
-        lambda: server.call("event persister", server.persist_events),
-    )
-    persister.begin(at_once=False)
-    return GridLoops(clock, [*loops, persister])
+    return GridLoops(clock, loops)
 
 
 def _calling(

@@ -31,13 +31,18 @@ default, persistence of results, logging.
 """
 
 
+def of_a_server() -> dict[Any, Any]:
+    """Settings for `temporary_settings` of a server and its workers, with no place of its own."""
+    return _defaults(Settings, OURS)
+
+
 def of_a_simulation(folder: Path) -> dict[Any, Any]:
     """Settings for `temporary_settings`; `folder` is the simulation's own.
 
     They cover the user's profile, environment and `prefect.toml`, all of which come after them.
     """
     return {
-        **_defaults(Settings, OURS),
+        **of_a_server(),
         names.PREFECT_HOME: folder,
         names.PREFECT_PROFILES_PATH: folder / "profiles.toml",
         names.PREFECT_LOCAL_STORAGE_PATH: folder / "storage",

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import threading
+
+import fastapi.dependencies.utils
+import httpx
 import pytest
+import starlette.concurrency
+from anyio._backends._asyncio import WorkerThread
 from prefect import flow, get_client
 from prefect.events import emit_event
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.server.api import server as prefect_api
 from prefect.server.api.clients import OrchestrationClient
-from prefect.server.database import orm_models
+from prefect.server.database import dependencies, orm_models
 from prefect.server.events.services import event_persister
 from prefect.server.models import flow_runs
+from prefect.settings import get_current_settings
 from prefect.utilities.schema_tools import validation
 from sqlalchemy import Engine, event
+from starlette.middleware.gzip import GZipMiddleware
 
-from simulator import Simulation
-from simulator.server import application
+from simulator import Simulation, events
+from simulator.server import Server, application
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 
@@ -26,8 +36,9 @@ def nothing():
 
 
 @flow
-def telling():
-    emit_event("told", resource={"prefect.resource.id": "a.story"})
+def telling(times: int = 1):
+    for _ in range(times):
+        emit_event("told", resource={"prefect.resource.id": "a.story"})
 
 
 @pytest.fixture
@@ -78,26 +89,131 @@ def told():
         ).json()["events"]
 
 
-def test_the_event_persister_would_sleep_in_real_time():
+def written(sim):
+    return sim._world.database.execute("select count(*) from events").fetchone()[0]
+
+
+def test_the_event_persister_would_write_in_real_time():
+    assert (
+        event_persister.create_handler.__module__
+        == "prefect.server.events.services.event_persister"
+    )
     assert event_persister.asyncio.sleep.__module__ == "asyncio.tasks"
 
 
-def test_events_are_written_every_five_virtual_seconds(sim):
+def test_events_can_be_read_after_five_virtual_seconds(sim):
     sim.advance(seconds=1)
     sim.run(telling)
     assert told() == []
-    sim.advance(seconds=5)
+    sim.advance(seconds=3.5)
+    assert told() == []
+    sim.advance(seconds=1)
     assert [event["resource"]["prefect.resource.id"] for event in told()] == ["a.story"]
 
 
-def test_the_event_persister_rests_when_there_is_nothing_to_write(sim):
+def test_a_full_batch_of_events_can_be_read_at_once(sim):
+    def count(**wanted):
+        with get_client(sync_client=True) as client:
+            return client.request("POST", "/events/filter", json={"filter": wanted}).json()["total"]
+
+    sim.run(telling, times=50)
+    batch = get_current_settings().server.services.event_persister.batch_size
+    assert count() == 2 * batch == 40
+    assert 30 < count(event={"name": ["told"]}) <= 40
+    sim.advance(seconds=5)
+    assert count(event={"name": ["told"]}) == 50
+
+
+def test_events_are_written_when_somebody_reads_them(sim):
     sim.run(telling)
-    sim.advance(hours=1)
-    (persister,) = [one for one in sim._world.services.loops if one.name == "event persister"]
-    fired = persister.fired
-    assert 1 <= fired <= 2
-    sim.advance(days=10)
-    assert persister.fired == fired
+    sim.advance(days=1)
+    assert written(sim) == 0
+    assert len(told()) == 1
+    known = written(sim)
+    assert known > 1
+    assert len(told()) == 1
+    assert written(sim) == known
+
+
+def test_many_events_are_written_without_a_reader(sim, monkeypatch):
+    monkeypatch.setattr(events, "MOST", 30)
+    sim.run(telling, times=50)
+    assert written(sim) == 40
+    assert 30 < len(told()) <= 40
+    assert written(sim) == 40
+
+
+def test_an_application_would_look_for_its_database_in_a_thread_and_parse_its_url(monkeypatch):
+    parsed = []
+    parse = dependencies.get_dialect
+    monkeypatch.setattr(
+        dependencies, "get_dialect", lambda url: (parsed.append(url), parse(url))[1]
+    )
+    for _ in range(3):
+        dependencies.provide_database_interface()
+    assert len(parsed) == 3
+    assert not inspect.iscoroutinefunction(dependencies.provide_database_interface)
+    assert fastapi.dependencies.utils.run_in_threadpool is starlette.concurrency.run_in_threadpool
+
+
+def test_a_request_finds_its_database_at_once(sim, monkeypatch):
+    started = []
+    run = WorkerThread.start
+    monkeypatch.setattr(WorkerThread, "start", lambda self: (started.append(self), run(self))[1])
+    url = dependencies.PREFECT_API_DATABASE_CONNECTION_URL.value()
+    assert url.endswith(str(sim._world.server.database))
+    assert sim.runs() == []
+    told()
+    before = dependencies.get_dialect.cache_info()
+    told()
+    after = dependencies.get_dialect.cache_info()
+    assert (after.misses, started) == (before.misses, [])
+    assert after.hits > before.hits
+
+
+def test_other_dependencies_are_called_in_a_thread(sim):
+    def thread():
+        return threading.current_thread()
+
+    called = asyncio.run(fastapi.dependencies.utils.run_in_threadpool(thread))
+    assert called is not threading.current_thread()
+
+
+def middleware(app):
+    names = [
+        getattr(one.kwargs.get("dispatch"), "__name__", "") for one in app.api_app.user_middleware
+    ]
+    return [one.cls for one in app.api_app.user_middleware], names
+
+
+def test_an_application_would_compress_and_complete():
+    classes, names = middleware(prefect_api.create_app(ephemeral=True, ignore_cache=True))
+    assert GZipMiddleware in classes
+    assert "default_content_type" in names
+
+
+def test_nothing_is_compressed_and_nothing_left_to_complete(sim, monkeypatch):
+    assert middleware(application()) == ([], [])
+    answers = []
+    call = Server.call
+    monkeypatch.setattr(Server, "call", lambda *a: answers.append(call(*a)) or answers[-1])
+    requests = []
+    handle = Server.handle
+
+    def noted(self, request, body):
+        requests.append((request, body))
+        return handle(self, request, body)
+
+    monkeypatch.setattr(Server, "handle", noted)
+    sim.deploy(telling, name="dev")
+    sim.trigger("telling/dev")
+    sim.advance(minutes=1)
+    assert sim.runs("telling")[0].state == "Completed"
+    kinds = {request.headers.get("content-type") for request, body in requests if body}
+    assert kinds == {"application/json"}
+    large = [one for one in answers if isinstance(one, httpx.Response) and len(one.content) > 1000]
+    assert large
+    assert not [one for one in large if "content-encoding" in one.headers]
 
 
 def application_of_an_action():

@@ -351,7 +351,7 @@ def test_the_scheduler_is_called_about_once_a_run(sim):
     assert fired["scheduler"] <= 25
     assert fired["recent deployments"] <= 2
     others = {name: n for name, n in fired.items() if n and name not in ("scheduler",)}
-    assert set(others) <= {"recent deployments", "event persister"}
+    assert set(others) <= {"recent deployments"}
     assert sim._world.pools["default"]._polls.fired <= 25
 
 
@@ -1164,6 +1164,25 @@ def test_a_setting_of_the_user_does_not_change_the_server(monkeypatch):
         sim.deploy(nothing, name="dev", cron="0 * * * *")
         sim.advance(hours=2, minutes=1)
         assert len(sim.runs("nothing", state="Completed")) == 2
+
+
+def test_an_application_made_before_the_simulation_has_none_of_the_users_settings(monkeypatch):
+    from prefect.settings import (
+        PREFECT_SERVER_API_AUTH_STRING,
+        PREFECT_SERVER_API_BASE_PATH,
+        temporary_settings,
+    )
+
+    from simulator import server
+
+    monkeypatch.setattr(server, "_app", None)
+    users = {PREFECT_SERVER_API_AUTH_STRING: "user:password", PREFECT_SERVER_API_BASE_PATH: "/mine"}
+    with temporary_settings(users):
+        made = server.application()
+    assert "/api" in [getattr(route, "path", None) for route in made.routes]
+    with Simulation(start=START) as sim:
+        assert sim.run(nothing).state == "Completed"
+    assert server.application() is made
 
 
 # -- bad input -------------------------------------------------------------------------------------------------
