@@ -17,6 +17,8 @@ from typing import Any
 import cachetools
 import fastapi.dependencies.utils as fastapi_dependencies
 from anyio._backends._asyncio import WorkerThread
+from fastapi.concurrency import run_in_threadpool
+from fastapi.middleware.gzip import GZipMiddleware
 from prefect._internal.analytics import emit as prefect_analytics
 from prefect._internal.analytics import milestones as prefect_milestones
 from prefect._internal.concurrency import services as prefect_queues
@@ -36,8 +38,6 @@ from prefect.server.utilities.messaging import MessageHandler
 from prefect.server.worker_communication.cleanup_queue import memory as prefect_cleanups
 from prefect.utilities.schema_tools import validation as prefect_validation
 from sqlalchemy.orm import configure_mappers, joinedload
-from starlette.concurrency import run_in_threadpool
-from starlette.middleware.gzip import GZipMiddleware
 
 from simulator.replacing import replacing
 
