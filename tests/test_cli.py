@@ -546,7 +546,7 @@ def test_a_terminal_shows_progress(project: Path) -> None:
     define(project, a=HANGING.replace("CODE", "time.sleep(1.5)"))
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "simulator.cli", "run"],
+        [sys.executable, "-m", "simulator.cli", "run", "--jobs", "1"],
         stdout=theirs,
         env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"},
     )

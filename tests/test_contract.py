@@ -24,6 +24,7 @@ import pytest
 from prefect import flow, task
 from prefect.deployments import run_deployment
 from prefect.events import DeploymentEventTrigger
+from prefect.server.events import triggers
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.types import _datetime as prefect_datetime
 from prefect.types._datetime import now as prefect_now
@@ -146,7 +147,15 @@ def test_a_loop_that_reads_from_a_real_pipe_takes_no_virtual_time(sim):
     assert lasted(run) < SECOND
 
 
-def test_an_event_is_handled_before_time_moves(sim):
+def test_an_event_is_handled_before_time_moves(sim, monkeypatch):
+    evaluate = triggers.reactive_evaluation
+
+    async def takes_its_time(*args):
+        await asyncio.sleep(0.02)  # real seconds: the server does not live on the clock
+        await evaluate(*args)
+
+    monkeypatch.setattr(triggers, "reactive_evaluation", takes_its_time)
+
     @flow
     def first():
         pass
