@@ -107,12 +107,7 @@ def database(url: str, now: Callable[[], datetime]) -> Iterator[VirtualSqlite]:
         # anyway. Half of the server's time went there.
         (aiosqlite.core, "SimpleQueue", _InlineQueue),
         (aiosqlite.core, "Thread", _NoThread),
-        # Several times for each request, the settings are asked for the URL, and it is parsed.
-        (
-            prefect_dependencies,
-            "PREFECT_API_DATABASE_CONNECTION_URL",
-            types.SimpleNamespace(value=lambda: url),
-        ),
+        # Several times for each request, the URL of the database is parsed.
         (prefect_dependencies, "get_dialect", functools.cache(get_dialect)),
     ]
     try:

@@ -2,7 +2,7 @@
 
 Prefect 3.8.8. Leases, automations and the order of events of an earlier simulation, or of a server
 that the user has run in this process, would reach into the next one; and they are put back at the end.
-A test for each stands in `tests/test_server.py`.
+A test for each stands in `tests/test_server.py` or `tests/test_patches_server.py`.
 """
 
 from __future__ import annotations
