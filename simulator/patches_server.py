@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
+from uuid import UUID
 
 import cachetools
 import fastapi.dependencies.utils as fastapi_dependencies
@@ -22,6 +23,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from prefect._internal.analytics import emit as prefect_analytics
 from prefect._internal.analytics import milestones as prefect_milestones
 from prefect._internal.concurrency import services as prefect_queues
+from prefect._internal.uuid7 import uuid7
 from prefect.server.api import server as prefect_api
 from prefect.server.concurrency.lease_storage import memory as prefect_leases
 from prefect.server.database import orm_models as prefect_orm
@@ -83,6 +85,10 @@ def fresh(application: Callable[[], Any]) -> Iterator[None]:
         # anew, and all settings be written out to look for it: a fifth of the time of a day that is
         # run by events.
         (prefect_api, "create_app", _running(application)),
+        # Version 4 ids sort at random. The scheduler goes through deployments by id, and so would the
+        # worker through runs of one instant: who gets the last slot of a pool would be a matter of
+        # chance. Those of version 7 ascend (`patches`).
+        *((column.default, "arg", _ascending_id) for column in _random_ids()),
         # A thread for each request, to look where the database is.
         (fastapi_dependencies, "run_in_threadpool", _at_once),
         # A new home looks like a new user, whose first flow run is reported to Prefect's makers.
@@ -186,6 +192,17 @@ async def _at_once(function: Callable[..., Any], *args: Any, **options: Any) -> 
 
 
 _check_schema = prefect_validation._VALIDATOR.check_schema
+
+
+def _random_ids() -> list[Any]:
+    """The columns of Prefect's tables that hold ids, each with a random one by default."""
+    tables = prefect_orm.Base.metadata.tables.values()
+    columns = [table.c["id"] for table in tables if "id" in table.c]
+    return [column for column in columns if column.default is not None]
+
+
+def _ascending_id(context: Any) -> UUID:
+    return uuid7()
 
 
 def _checked_once(schema: Any, **options: Any) -> None:

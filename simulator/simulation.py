@@ -382,10 +382,11 @@ class Simulation:
         from simulator.deploying import refusal
 
         self._opened()
-        when = self.now if at is None else arguments.instant("at", at)
-        if when < self.now:
+        now = self.now  # once: on a live engine it moves on
+        when = now if at is None else arguments.instant("at", at)
+        if when < now:
             raise SimulationError(
-                f"at={when:%Y-%m-%dT%H:%M:%SZ} lies before now, {self.now:%Y-%m-%dT%H:%M:%SZ}"
+                f"at={when:%Y-%m-%dT%H:%M:%SZ} lies before now, {now:%Y-%m-%dT%H:%M:%SZ}"
             )
         try:
             found = self._world.client.read_deployment_by_name(deployment)

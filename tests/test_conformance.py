@@ -12,7 +12,7 @@ from tests.conformance.case import SETTINGS, Case, all_cases
 from tests.conformance.compare import compare
 from tests.conformance.known import KNOWN
 from tests.conformance.lies import LIES
-from tests.conformance.observe import Observed, observe
+from tests.conformance.observe import Observed, _key, observe
 
 CASES = all_cases()
 
@@ -63,6 +63,20 @@ def test_a_lie_is_noticed(truth: Observed, lie: str, aspects: set[str]) -> None:
 def test_an_engine_that_fails_does_not_agree(truth: Observed) -> None:
     (difference,) = compare(TOLD, truth, Observed(error="Traceback\nValueError: broken"))
     assert (difference.what, difference.live) == ("error", "ValueError: broken")
+
+
+def test_runs_of_a_schedule_are_told_apart_by_their_instants() -> None:
+    """A worker that comes back starts what it has missed all at once: any may be Running first."""
+    missed = [("good", 25.0, 1), ("good", 29.0, 0), ("good", 33.0, 2)]
+    runs = [
+        {"label": label, "auto_scheduled": True, "scheduled": scheduled, "place": place}
+        for label, scheduled, place in missed
+    ]
+    begun = sorted(runs, key=lambda run: run["place"])
+    assert begun != runs
+    assert sorted(begun, key=_key) == runs
+    ordered = [run | {"auto_scheduled": False} for run in runs]
+    assert [run["place"] for run in sorted(ordered, key=_key)] == [0, 1, 2]
 
 
 def test_there_are_at_least_sixty_cases_on_both_engines() -> None:

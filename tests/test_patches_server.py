@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+from datetime import timedelta
 
 import fastapi.dependencies.utils
 import httpx
@@ -45,6 +46,24 @@ def telling(times: int = 1):
 def sim():
     with Simulation(start="2026-01-05T00:00:00Z") as simulation:
         yield simulation
+
+
+def test_runs_of_one_instant_take_the_slots_in_the_order_of_their_deployments(sim):
+    """Prefect schedules by the deployments' ids, which are random: by chance, one time in 720."""
+    names = ["f", "b", "d", "a", "e", "c"]
+    sim.takes("nothing", timedelta(minutes=5))
+    sim.work_pool("default", concurrency_limit=1)
+    for name in names:
+        sim.deploy(nothing, name=name, cron="0 1 * * *")
+    sim.advance(hours=2)
+    assert [run.deployment.rpartition("/")[2] for run in sim.runs()] == names
+
+
+def test_ids_of_rows_are_random_again_after_a_simulation():
+    column = orm_models.Deployment.__table__.c.id
+    with Simulation():
+        assert column.default.arg(None).version == 7
+    assert column.default.arg(None).version == 4
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 import sys
 import time
@@ -280,6 +281,16 @@ def test_bad_input_gets_one_line_and_changes_nothing(sim, ask, says):
     assert "\n" not in str(refused.value)
     assert sim._world.database.execute(names).fetchall() == before
     assert sim.run(child).state == "Completed"
+
+
+def test_a_run_ordered_for_now_is_never_late_for_it(sim, monkeypatch):
+    """On a live engine time goes on while a run is being ordered: every look at it is a later one."""
+    sim.deploy(child, name="dev")
+    instants = (START + timedelta(milliseconds=number) for number in itertools.count())
+    monkeypatch.setattr(Simulation, "now", property(lambda self: next(instants)))
+    sim.trigger("child/dev")
+    sim.advance(minutes=1)
+    assert [run.state for run in sim.runs()] == ["Completed"]
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,14 @@ def ended(sim: Simulation, flow: str, count: int = 1) -> Callable[[], bool]:
 def running(sim: Simulation, flow: str, count: int = 1) -> Callable[[], bool]:
     """Whether so many runs of a flow go on."""
     return lambda: len(sim.runs(flow, state="Running")) >= count
+
+
+def at_work(sim: Simulation, flow: str) -> None:
+    """Let time pass until a run of the flow is in the flow's own code.
+
+    It is Running a moment before that, and a SIGTERM that meets Prefect's own code then may do
+    nothing: Prefect kills the process 30 seconds later. A cancellation shows one or the other, at
+    random, unless it comes later.
+    """
+    until(sim, running(sim, flow))
+    sim.advance(seconds=3)

@@ -109,22 +109,26 @@ def alarm_for_what_does_not_happen(sim: Simulation) -> None:
 
 @case()
 def cancelled_by_automation(sim: Simulation) -> None:
-    """An automation cancels a run as soon as it is running."""
+    """An automation cancels a run that has not completed ten seconds after its start."""
     sim.deploy(sleeps, "doomed")
     automation = AutomationCore(
         name="conformance-doomed",
         trigger=EventTrigger(
-            expect={"prefect.flow-run.Running"},
+            after={"prefect.flow-run.Running"},
+            expect={"prefect.flow-run.Completed"},
             match_related={
                 "prefect.resource.name": "doomed",
                 "prefect.resource.role": "deployment",
             },
-            posture=Posture.Reactive,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
             threshold=1,
+            within=timedelta(seconds=10),
         ),
         actions=[CancelFlowRun()],
     )
     with get_client(sync_client=True) as client:
-        client.create_automation(automation)
-    sim.trigger("sleeps/doomed", {"seconds": 60})
-    until(sim, ended(sim, "sleeps"))
+        created = client.create_automation(automation)
+        sim.trigger("sleeps/doomed", {"seconds": 60})
+        until(sim, ended(sim, "sleeps"))
+        client.delete_automation(created)

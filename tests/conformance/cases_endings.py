@@ -14,7 +14,7 @@ from prefect.states import Cancelling
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from simulator import Simulation
-from tests.conformance.case import case, ended, running, until
+from tests.conformance.case import at_work, case, ended, running, until
 from tests.conformance.shapes import good, sleeps
 
 
@@ -35,7 +35,7 @@ def cancelled_child(sim: Simulation) -> None:
     sim.deploy(sleeps, "cancelled-child")
     sim.deploy(waits_for_child, "cancelled-child")
     sim.trigger("waits-for-child/cancelled-child", {"deployment": "sleeps/cancelled-child"})
-    until(sim, running(sim, "sleeps"))
+    at_work(sim, "sleeps")
     _cancel(sim.runs("sleeps")[0].id)
     until(sim, ended(sim, "waits-for-child"))
 
@@ -46,7 +46,7 @@ def cancelled_parent(sim: Simulation) -> None:
     sim.deploy(sleeps, "cancelled-parent")
     sim.deploy(waits_for_child, "cancelled-parent")
     sim.trigger("waits-for-child/cancelled-parent", {"deployment": "sleeps/cancelled-parent"})
-    until(sim, running(sim, "sleeps"))
+    at_work(sim, "sleeps")
     _cancel(sim.runs("waits-for-child")[0].id)
     until(sim, ended(sim, "waits-for-child"))
     until(sim, ended(sim, "sleeps"))
@@ -62,7 +62,7 @@ def cancelled_with_subflow(sim: Simulation) -> None:
     """A parent is cancelled while its subflow sleeps, both in one process."""
     sim.deploy(sleeps_in_subflow, "dev")
     sim.trigger("sleeps-in-subflow/dev")
-    until(sim, running(sim, "sleeps"))
+    at_work(sim, "sleeps")
     _cancel(sim.runs("sleeps-in-subflow")[0].id)
     until(sim, ended(sim, "sleeps-in-subflow"))
 
@@ -93,8 +93,7 @@ def terminated_child(sim: Simulation) -> None:
     """SIGTERM: the flow reports itself."""
     sim.deploy(sleeps, "terminated")
     sim.trigger("sleeps/terminated", {"seconds": 60})
-    until(sim, running(sim, "sleeps"))
-    sim.advance(seconds=1)
+    at_work(sim, "sleeps")
     sim.kill(sim.runs("sleeps")[0], -15)
     until(sim, ended(sim, "sleeps"))
 

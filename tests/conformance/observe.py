@@ -147,8 +147,8 @@ class _View:
 
 
 def _key(run: dict[str, Any]) -> tuple[Any, ...]:
-    """What tells siblings apart, and then when they began."""
-    return run["label"], run["place"]
+    """What tells siblings apart: for a schedule's runs their instant, whichever began first."""
+    return run["label"], run["scheduled"] if run["auto_scheduled"] else 0, run["place"]
 
 
 def _task_key(task: dict[str, Any]) -> tuple[Any, ...]:
