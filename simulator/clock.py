@@ -27,10 +27,13 @@ from typing import Protocol
 
 from simulator.errors import ClockStalled, NothingToRun
 from simulator.holds import Hold
-from simulator.instants import READS, Real, from_micros, to_micros
+from simulator.instants import Real, from_micros, to_micros
 
 TIE = 1000
 """Timers due in the same millisecond are due at the same instant. In microseconds."""
+
+READS = 100_000
+"""By how many reads the time that is shown may be ahead of the instant. In microseconds."""
 
 
 class Timer:
@@ -116,7 +119,6 @@ class VirtualClock:
         # jumped, after every change of it.
         self.followers: list[Callable[[int, bool], None]] = []
         self._micros = self._instant = to_micros(start)
-        self._instants = [self._instant]
         # Reentrant: a finalizer may log, or wake somebody, in the middle of any of what follows.
         self._mutex = threading.RLock()
         self._timers: list[Timer] = []
@@ -155,15 +157,6 @@ class VirtualClock:
         is compared with what others do counts from here, or the number of reads would decide.
         """
         return self._instant
-
-    @property
-    def instants(self) -> tuple[int, ...]:
-        """Every instant so far, ascending. Reads show up to `READS` more than theirs.
-
-        Whoever sleeps takes the reads before it along, so that a loop of many sleeps shows a little
-        more each time: what has happened is told by instants.
-        """
-        return tuple(self._instants)
 
     # -- holding ---------------------------------------------------------------------------------
 
@@ -390,8 +383,6 @@ class VirtualClock:
             self._micros = micros = max(self._micros, instant, shown)
             if micros - self._instant > READS:  # somebody counts the hours by reading
                 self._instant = micros
-            if self._instant > self._instants[-1]:
-                self._instants.append(self._instant)
         for follow in self.followers:
             follow(micros, True)
 

@@ -19,7 +19,6 @@ from uuid import UUID
 
 from simulator.clock import VirtualClock
 from simulator.errors import SimulationError
-from simulator.instants import from_micros
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -161,7 +160,7 @@ class World:
 
     @property
     def now(self) -> datetime:
-        return from_micros(self.clock.instant)
+        return self.clock.now
 
     def advance_to(self, until: datetime) -> None:
         self.clock.drive(until)
@@ -176,12 +175,10 @@ class World:
 
         self.clock.settle()
         self.server.call("log lines", write_logs)
-        state = self.written(), self.now
+        now = self.clock.now
+        state = self.written(), now.replace(microsecond=now.microsecond // 1000 * 1000)
         if self._history is None or self._history[0] != state:
-            history = History.read(
-                self.folder / "prefect.db", now=self.now, instants=self.clock.instants
-            )
-            self._history = state, history
+            self._history = state, History.read(self.folder / "prefect.db", now=state[1])
         return self._history[1]
 
     # -- flows and their processes -----------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from simulator.clock import VirtualClock, Wait
 from simulator.errors import ClockStalled, NothingToRun
 from simulator.holds import Hold
-from simulator.instants import READS, Real, from_micros, latest, to_micros
+from simulator.instants import Real, from_micros, to_micros
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -285,31 +285,6 @@ def test_who_counts_the_hours_by_reading_is_not_left_behind(clock):
     clock.call_later(1, lambda: fired.append(clock.now))
     clock.drive(START + DAY)
     assert fired == [START + 1.25 * SECOND]
-
-
-def test_every_read_belongs_to_the_instant_at_which_it_was_made(clock):
-    reads = []
-
-    def look():
-        reads.append(clock.read())
-        for _ in range(5000):
-            clock.read()
-        if len(reads) < 4:
-            clock.call_later(1, look)
-
-    clock.call_later(1, look)
-    clock.drive(START + DAY)
-    instants = [to_micros(START + number * SECOND) for number in range(1, 5)]
-    assert [latest(clock.instants, read, READS) for read in reads] == instants
-    assert [read - instant for read, instant in zip(reads, instants, strict=True)] == [
-        pytest.approx(5000 * number, abs=10) for number in range(4)
-    ]
-
-
-@pytest.mark.parametrize(("micros", "is_of"), [(9, 9), (10, 10), (14, 10), (15, 15), (24, 20)])
-def test_what_lies_too_far_behind_an_instant_or_before_all_is_as_it_is(micros, is_of):
-    assert latest([10, 20], micros, within=4) == is_of
-    assert latest([], micros, within=4) == micros
 
 
 # -- sources ---------------------------------------------------------------------------------------
