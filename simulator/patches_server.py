@@ -85,9 +85,9 @@ def fresh(application: Callable[[], Any]) -> Iterator[None]:
         # anew, and all settings be written out to look for it: a fifth of the time of a day that is
         # run by events.
         (prefect_api, "create_app", _running(application)),
-        # Version 4 ids sort at random. The scheduler goes through deployments by id, and so would the
-        # worker through runs of one instant: who gets the last slot of a pool would be a matter of
-        # chance. Those of version 7 ascend (`patches`).
+        # Version 4 ids sort at random. The scheduler writes runs down in the order of the ids of their
+        # deployments, and a worker takes those of one instant as they were written: who gets the last
+        # slot of a pool would be a matter of chance. Ids of version 7 ascend (`patches`).
         *((column.default, "arg", _ascending_id) for column in _random_ids()),
         # A thread for each request, to look where the database is.
         (fastapi_dependencies, "run_in_threadpool", _at_once),
