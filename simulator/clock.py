@@ -3,7 +3,8 @@
 Time is a count of whole microseconds since 1970-01-01T00:00:00Z. It stands still while anything
 holds it, and jumps straight to the earliest timer once nothing does. Each read shows one microsecond
 more; but timers count from the instant of the last jump, so that the number of reads, which is never
-quite the same, has no say in what comes first. Nothing here is sampled: a
+quite the same, has no say in what comes first. Reading takes no time: each read belongs to an
+instant, and the clock keeps which. Nothing here is sampled: a
 thread, an event loop, a request or an event on its way *holds* the clock from the moment it can
 make progress until the moment it cannot, and whoever wakes it takes the hold on its behalf
 (Temporal's test server counts time-skipping locks the same way, see
@@ -27,13 +28,10 @@ from typing import Protocol
 
 from simulator.errors import ClockStalled, NothingToRun
 from simulator.holds import Hold
-from simulator.instants import Real, from_micros, to_micros
+from simulator.instants import Real, Timeline, from_micros, to_micros
 
 TIE = 1000
 """Timers due in the same millisecond are due at the same instant. In microseconds."""
-
-READS = 100_000
-"""By how many reads the time that is shown may be ahead of the instant. In microseconds."""
 
 
 class Timer:
@@ -103,6 +101,11 @@ class Wait:
         self._gate.acquire()
 
 
+def _tied(when: int) -> int:
+    """The instant `when`: who computes one from reads is off by their number, not by half a tie."""
+    return (when + TIE // 2) // TIE * TIE
+
+
 class VirtualClock:
     """The time of one simulation.
 
@@ -119,6 +122,7 @@ class VirtualClock:
         # jumped, after every change of it.
         self.followers: list[Callable[[int, bool], None]] = []
         self._micros = self._instant = to_micros(start)
+        self._timeline = Timeline(self._instant)
         # Reentrant: a finalizer may log, or wake somebody, in the middle of any of what follows.
         self._mutex = threading.RLock()
         self._timers: list[Timer] = []
@@ -157,6 +161,13 @@ class VirtualClock:
         is compared with what others do counts from here, or the number of reads would decide.
         """
         return self._instant
+
+    @property
+    def timeline(self) -> Timeline:
+        """To which instant each read so far belongs."""
+        with self._mutex:
+            self._timeline.read_up_to(self._micros)
+        return self._timeline
 
     # -- holding ---------------------------------------------------------------------------------
 
@@ -290,16 +301,21 @@ class VirtualClock:
             return self._push(seconds, action)
 
     def _push(self, seconds: float, action: Callable[[], None]) -> Timer:
-        # An hour-long sleep of `inf` or of centuries must not overflow a datetime.
-        micros = int(min(max(seconds, 0.0), 3e10) * 1_000_000 + 0.5)
-        return self._set(self._instant + micros, self._micros + micros, action)
+        when, shown = self._after(seconds)
+        return self._set(when, shown, action)
 
     def _set(self, when: int, shown: int, action: Callable[[], None]) -> Timer:
-        # Who computes an instant from reads is off by their number: not by a millisecond.
-        due = (when + TIE // 2) // TIE * TIE
-        timer = Timer(due, next(self._sequence), action, shown)
+        timer = Timer(_tied(when), next(self._sequence), action, shown)
         heapq.heappush(self._timers, timer)
         return timer
+
+    def _after(self, seconds: float) -> tuple[int, int]:
+        """The instant in `seconds`, and what reads show then."""
+        # An hour-long sleep of `inf` or of centuries must not overflow a datetime.
+        micros = int(min(max(seconds, 0.0), 3e10) * 1_000_000 + 0.5)
+        # The shortest sleep is one to the next instant, or a loop of them would never get there.
+        when = max(_tied(self._instant + micros), self._instant + (TIE if micros else 0))
+        return when, self._micros + micros
 
     def add_source(self, source: Source) -> None:
         self._sources.append(source)
@@ -322,6 +338,16 @@ class VirtualClock:
         progress, `NothingToRun` if `until` is None and `done()` can never come true.
         """
         end = None if until is None else to_micros(until)
+        self._drive(None if end is None else (end, end), done)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the world run for `seconds`: the driving thread's own sleep. Raises as `drive` does."""
+        with self._mutex:
+            end = self._after(seconds)
+        self._drive(end, None)
+
+    def _drive(self, end: tuple[int, int] | None, done: Callable[[], bool] | None) -> None:
+        """As `drive`, until the instant `end[0]`, at which reads show `end[1]`."""
         self.driver = threading.get_ident()
         try:
             while True:
@@ -329,10 +355,10 @@ class VirtualClock:
                 if done is not None and done():
                     return
                 when, shown, fire = self._next_event()
-                if fire is None or (end is not None and max(when, shown) > end):
+                if fire is None or (end is not None and (when, shown) > end):
                     if end is None:
                         raise NothingToRun(self._describe_nothing())
-                    self._move_to(end, end)
+                    self._move_to(*end)
                     return
                 self._move_to(when, shown)
                 fire()
@@ -377,12 +403,12 @@ class VirtualClock:
 
     def _move_to(self, instant: int, shown: int) -> None:
         with self._mutex:
+            micros = max(self._micros, instant, shown)
             if instant > self._instant:
+                self._timeline.jump(self._micros, instant, micros)
                 self._instant = instant
                 self.jumps += 1
-            self._micros = micros = max(self._micros, instant, shown)
-            if micros - self._instant > READS:  # somebody counts the hours by reading
-                self._instant = micros
+            self._micros = micros
         for follow in self.followers:
             follow(micros, True)
 

@@ -14,6 +14,8 @@ from datetime import timedelta
 from simulator.clock import VirtualClock
 from simulator.instants import to_micros
 
+SECOND = 1_000_000
+
 Candidate = tuple[int, Hashable]
 """From when on (microseconds since the epoch) a loop can have an effect, and on what.
 
@@ -55,8 +57,13 @@ class GridLoop:
         return f"<{self.name}, fired {self.fired} times>"
 
     def begin(self, at_once: bool = True) -> None:
-        """Run from now on: for the first time now, or else after one period."""
-        self._origin = to_micros(self._clock.now.replace(microsecond=0))
+        """Run from now on: for the first time now, or else after one period.
+
+        The grid is one of whole seconds, and a scheduled run starts on time. A real worker polls in
+        between, and its runs may start half a second early or late: Prefect's server rounds the wait
+        that it orders to the nearest second (`WaitForScheduledTime`).
+        """
+        self._origin = self._clock.instant // SECOND * SECOND
         self._last = self._origin - 1 if at_once else self._origin
         self._seen = None
 
@@ -86,7 +93,7 @@ class GridLoop:
 
     def fire(self) -> None:
         now = to_micros(self._clock.now)
-        self._last = now
+        self._last = self._clock.instant
         self._seen = self._written()
         candidates = list(self._candidates())
         self._tried &= {what for _, what in candidates}

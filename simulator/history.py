@@ -24,6 +24,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from simulator.errors import SimulationError
+from simulator.instants import Timeline, from_micros, to_micros
 from simulator.normal import normalised
 from simulator.records import Links, LogRecord, RunRecord, StateRecord, TaskRecord, moment
 
@@ -114,17 +115,25 @@ class History:
         )
 
     @classmethod
-    def read(cls, database: Path, *, now: datetime | None = None) -> History:
+    def read(
+        cls,
+        database: Path,
+        *,
+        now: datetime | None = None,
+        timeline: Timeline | None = None,
+    ) -> History:
         """Read the history from the SQLite file of a Prefect 3.8 server, which may be running.
 
-        `now` is the virtual time of the reading. Log lines are read at their first use, up to
-        where they stood now. Raises SimulationError if the file is missing or is not such a
+        `now` is the virtual time of the reading. Each timestamp is shown as the instant at which it
+        was read from a virtual clock, by its `timeline`. Log lines are read at their first use, up
+        to where they stood now. Raises SimulationError if the file is missing or is not such a
         database.
         """
+        at = _Instants(timeline)
         with _reading(database) as connection:
             rows = connection.execute(_FLOW_RUNS).fetchall()
-            states = _states_by_run(connection, "flow_run")
-            tasks = _tasks_by_run(connection)
+            states = _states_by_run(connection, "flow_run", at)
+            tasks = _tasks_by_run(connection, at)
             last_log = connection.execute("select coalesce(max(rowid), 0) from log").fetchone()[0]
             flows = [name for (name,) in connection.execute("select name from flow")]
             deployments = [
@@ -134,9 +143,9 @@ class History:
                 )
             ]
         return cls(
-            (_flow_run(row, states, tasks) for row in rows),
+            (_flow_run(row, states, tasks, at) for row in rows),
             now=now,
-            logs=partial(_logs_by_run, database, last_log),
+            logs=partial(_logs_by_run, database, last_log, at),
             flows=flows,
             deployments=deployments,
         )
@@ -245,6 +254,7 @@ def _flow_run(
     row: tuple[Any, ...],
     states: Mapping[str, list[tuple[str, StateRecord]]],
     tasks: Mapping[str, list[TaskRecord]],
+    at: _Instants,
 ) -> RunRecord:
     (run_id, name, flow, deployment, state, state_type, state_id) = row[:7]
     (scheduled, start, end, run_count, parameters, tags, parent_id, auto_scheduled) = row[7:]
@@ -258,9 +268,9 @@ def _flow_run(
         state_type=state_type or "",
         message=_message(entered, state_id),
         states=tuple(record for _, record in entered),
-        scheduled=_optional_instant(scheduled),
-        start=_optional_instant(start),
-        end=_optional_instant(end),
+        scheduled=at.optional(scheduled),
+        start=at.optional(start),
+        end=at.optional(end),
         run_count=run_count,
         parameters=json.loads(parameters),
         tags=tuple(json.loads(tags)),
@@ -270,8 +280,8 @@ def _flow_run(
     )
 
 
-def _tasks_by_run(connection: sqlite3.Connection) -> dict[str, list[TaskRecord]]:
-    states = _states_by_run(connection, "task_run")
+def _tasks_by_run(connection: sqlite3.Connection, at: _Instants) -> dict[str, list[TaskRecord]]:
+    states = _states_by_run(connection, "task_run", at)
     found: dict[str, list[TaskRecord]] = defaultdict(list)
     for row in connection.execute(_TASK_RUNS):
         (run_id, name, task_key, dynamic_key, state, state_type, state_id) = row[:7]
@@ -287,9 +297,9 @@ def _tasks_by_run(connection: sqlite3.Connection) -> dict[str, list[TaskRecord]]
                 state_type=state_type or "",
                 message=_message(entered, state_id),
                 states=tuple(record for _, record in entered),
-                scheduled=_optional_instant(scheduled),
-                start=_optional_instant(start),
-                end=_optional_instant(end),
+                scheduled=at.optional(scheduled),
+                start=at.optional(start),
+                end=at.optional(end),
                 run_count=run_count,
                 tags=tuple(json.loads(tags)),
             )
@@ -308,18 +318,18 @@ def _task_name(name: str, task_key: str, dynamic_key: str) -> str:
 
 
 def _states_by_run(
-    connection: sqlite3.Connection, run: str
+    connection: sqlite3.Connection, run: str, at: _Instants
 ) -> dict[str, list[tuple[str, StateRecord]]]:
     """The states of every flow run or task run, oldest first, each with its id."""
     found: dict[str, list[tuple[str, StateRecord]]] = defaultdict(list)
     for run_id, state_id, name, kind, timestamp, message in connection.execute(
         _STATES.format(run=run)
     ):
-        found[run_id].append((state_id, StateRecord(name, kind, _instant(timestamp), message)))
+        found[run_id].append((state_id, StateRecord(name, kind, at(timestamp), message)))
     return found
 
 
-def _logs_by_run(database: Path, last: int) -> dict[UUID, tuple[LogRecord, ...]]:
+def _logs_by_run(database: Path, last: int, at: _Instants) -> dict[UUID, tuple[LogRecord, ...]]:
     """The log lines of every flow run up to row number `last`, oldest first."""
     found: dict[UUID, list[LogRecord]] = defaultdict(list)
     with _reading(database) as connection:
@@ -328,7 +338,7 @@ def _logs_by_run(database: Path, last: int) -> dict[UUID, tuple[LogRecord, ...]]
         ):
             found[UUID(run_id)].append(
                 LogRecord(
-                    timestamp=_instant(timestamp),
+                    timestamp=at(timestamp),
                     level=level,
                     logger=logger,
                     message=message,
@@ -346,14 +356,22 @@ def _message(entered: list[tuple[str, StateRecord]], state_id: str | None) -> st
     return None
 
 
-def _instant(text: str) -> datetime:
-    """SQLite's "2026-01-01 12:10:00.000123" as an aware UTC datetime, down to the millisecond."""
-    return _from_iso(f"{text[:23]}+00:00")
+class _Instants:
+    """Timestamps of the database as instants."""
+
+    def __init__(self, timeline: Timeline | None) -> None:
+        self._timeline = timeline
+
+    def __call__(self, text: str) -> datetime:
+        """SQLite's "2026-01-01 12:10:00.000123" as an aware UTC datetime, to the millisecond."""
+        shown = _from_iso(f"{text[:26]}+00:00")
+        if self._timeline is not None:
+            shown = from_micros(self._timeline.instant_of(to_micros(shown)))
+        return _to_millisecond(shown)
+
+    def optional(self, text: str | None) -> datetime | None:
+        return self(text) if text else None
 
 
 def _to_millisecond(instant: datetime) -> datetime:
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
-
-
-def _optional_instant(text: str | None) -> datetime | None:
-    return _instant(text) if text else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from array import array
+from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,3 +31,32 @@ def to_micros(instant: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The aware UTC instant `micros` microseconds after the epoch."""
     return EPOCH + timedelta(microseconds=micros)
+
+
+class Timeline:
+    """The instants of a clock so far, and what its reads showed at each. In microseconds.
+
+    Each read shows more than the one before, and whoever sleeps takes the reads before it along: a
+    loop of many sleeps shows a little more each time. What has happened is told by instants.
+    """
+
+    def __init__(self, start: int) -> None:
+        self._instants = array("q", [start])
+        self._first = array("q", [start])
+        self._last = array("q", [start])
+
+    def read_up_to(self, shown: int) -> None:
+        """Reads of the last instant have shown less than `shown`."""
+        self._last[-1] = shown
+
+    def jump(self, before: int, instant: int, shown: int) -> None:
+        """Reads showed less than `before` up to now. At `instant`, they show `shown` and more."""
+        self._last[-1] = before
+        self._instants.append(instant)
+        self._first.append(shown)
+        self._last.append(shown)
+
+    def instant_of(self, shown: int) -> int:
+        """The instant of the read that showed `shown`; `shown` itself if none did."""
+        place = bisect_right(self._first, shown) - 1
+        return self._instants[place] if place >= 0 and shown <= self._last[place] else shown

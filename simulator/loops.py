@@ -10,8 +10,9 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from simulator.clock import VirtualClock, Wait
+from simulator.clock import Timer, VirtualClock, Wait
 from simulator.holds import Hold
+from simulator.instants import to_micros
 
 
 class VirtualSelector(selectors.DefaultSelector):
@@ -33,7 +34,7 @@ class VirtualSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self.hold is not None and self.hold.dead and self._clock.closing is None:
             self._clock.park(Wait(self._clock, self.hold))
-        if self.hold is None or (timeout is not None and timeout <= 0):
+        if self.hold is None or timeout == 0:
             return super().select(timeout)
         if len(self.get_map()) > 1:
             return super().select(None)
@@ -43,7 +44,7 @@ class VirtualSelector(selectors.DefaultSelector):
                 self._woken = False
                 return super().select(0)
             self._wait = wait
-        self._clock.park(wait, timeout, block=False)
+        self._clock.park(wait, block=False)
         try:
             return super().select(None if wait.parked else 0)
         finally:
@@ -87,9 +88,14 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
 
     `time()` is `time.monotonic()`, the same clock with the same origin: Prefect computes deadlines
     with the one and hands them to AnyIO, which compares them with the other.
+
+    Its timers are the clock's own, so that each is due at the instant that it was set for, however
+    often the loop has woken, and the time was read, meanwhile.
     """
 
     def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._timers: dict[int, Timer] = {}
         self._virtual_selector = VirtualSelector(clock)
         super().__init__(self._virtual_selector)
         self._virtual_selector.loop = self
@@ -102,6 +108,35 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return time.monotonic()
+
+    def call_at(  # type: ignore[override]  # its arguments are bound by type variables
+        self,
+        when: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        seconds = when - to_micros(self._clock.now) / 1e6
+        if seconds <= 0:
+            self.call_soon(_run, handle)
+        else:
+            self._timers[id(handle)] = self._clock.call_later(seconds, lambda: self._due(handle))
+        return handle
+
+    def _due(self, handle: asyncio.TimerHandle) -> None:
+        self._timers.pop(id(handle), None)
+        self.call_soon_threadsafe(_run, handle)
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        timer = self._timers.pop(id(handle), None)
+        if timer is not None:
+            timer.cancel()
+
+    def close(self) -> None:
+        while self._timers:
+            self._timers.popitem()[1].cancel()
+        super().close()
 
     def run_forever(self) -> None:
         self._virtual_selector.hold = self._hold_of()
@@ -126,6 +161,11 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
             super().call_soon_threadsafe(lambda: None)
         except RuntimeError:
             pass  # closed meanwhile: nobody is blocked in it
+
+
+def _run(handle: asyncio.TimerHandle) -> None:
+    if not handle.cancelled():
+        handle._run()  # noqa: SLF001  as asyncio's own loops do
 
 
 class VirtualEventLoopPolicy(asyncio.DefaultEventLoopPolicy):

@@ -1,7 +1,7 @@
 """The records of a history: flow runs, their tasks, states and log lines, as plain frozen values.
 
-Every instant is an aware UTC datetime, rounded down to the millisecond: the virtual clock moves on
-by a microsecond whenever it is read, and nobody wants to see that.
+Every instant is an aware UTC datetime to the millisecond. The virtual clock moves on by a microsecond
+whenever it is read, and nobody wants to see that: what happened at one instant shows the same.
 """
 
 from __future__ import annotations

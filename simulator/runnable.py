@@ -35,7 +35,6 @@ import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
 from typing import Any, SupportsFloat, SupportsIndex
 
 from simulator.clock import VirtualClock, Wait
@@ -327,7 +326,7 @@ def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
             if poll is None or not poll(sys._getframe(1), seconds):
                 clock.park(Wait(clock, hold), seconds)
         elif hold is None and threading.get_ident() == owner and clock.driver != owner:
-            clock.drive(clock.now + timedelta(seconds=seconds))
+            clock.sleep(seconds)
         else:
             Real.sleep(seconds)
 

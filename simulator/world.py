@@ -19,6 +19,7 @@ from uuid import UUID
 
 from simulator.clock import VirtualClock
 from simulator.errors import SimulationError
+from simulator.instants import from_micros
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -88,7 +89,7 @@ class World:
             f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
         stack.callback(self.database.close)
-        self.steps = Steps(lambda: clock.now, self.database, seed)
+        self.steps = Steps(lambda: self.now, self.database, seed)
         self.polls = DeploymentPolls(clock, self.database, self.written)
         self.suspensions = Suspensions(clock, self.database, self.written)
         self.cancellations = Cancellations(clock, self.database, self.written)
@@ -160,7 +161,7 @@ class World:
 
     @property
     def now(self) -> datetime:
-        return self.clock.now
+        return from_micros(self.clock.instant)
 
     def advance_to(self, until: datetime) -> None:
         self.clock.drive(until)
@@ -175,10 +176,12 @@ class World:
 
         self.clock.settle()
         self.server.call("log lines", write_logs)
-        now = self.clock.now
-        state = self.written(), now.replace(microsecond=now.microsecond // 1000 * 1000)
+        state = self.written(), self.now
         if self._history is None or self._history[0] != state:
-            self._history = state, History.read(self.folder / "prefect.db", now=state[1])
+            history = History.read(
+                self.folder / "prefect.db", now=self.now, timeline=self.clock.timeline
+            )
+            self._history = state, history
         return self._history[1]
 
     # -- flows and their processes -----------------------------------------------------------------

@@ -276,15 +276,62 @@ def test_who_waits_a_second_reads_a_second_more(clock):
     assert seen[-1] - seen[0] < 99_000_000 + 1000
 
 
-def test_who_counts_the_hours_by_reading_is_not_left_behind(clock):
+def test_reading_takes_no_time(clock):
     fired = []
     for _ in range(250_000):
         clock.read()
-    clock.call_later(0, lambda: None)
-    clock.drive(None, done=lambda: clock.jumps or clock.instant > to_micros(START))
-    clock.call_later(1, lambda: fired.append(clock.now))
+    clock.call_later(1, lambda: fired.append(clock.instant))
     clock.drive(START + DAY)
-    assert fired == [START + 1.25 * SECOND]
+    assert fired == [to_micros(START + SECOND)]
+
+
+def test_a_loop_of_the_shortest_sleeps_comes_to_its_end(clock):
+    deadline = clock.read() + 1_000_000
+    meanwhile = []
+    clock.call_later(0.5, lambda: meanwhile.append(clock.instant))
+    sleeps = 0
+    while clock.read() < deadline:
+        clock.sleep(1e-5)
+        sleeps += 1
+    assert meanwhile == [to_micros(START + 0.5 * SECOND)]
+    assert sleeps == pytest.approx(1000, abs=5)
+
+
+def test_every_read_belongs_to_the_instant_at_which_it_was_made(clock):
+    reads = []
+
+    def look():
+        reads.append(clock.read())
+        for _ in range(150_000):
+            clock.read()
+        reads.append(clock.read())
+        if len(reads) < 8:
+            clock.call_later(1, look)
+
+    clock.call_later(1, look)
+    clock.drive(START + DAY)
+    instants = [to_micros(START + number * SECOND) for number in (1, 1, 2, 2, 3, 3, 4, 4)]
+    assert [clock.timeline.instant_of(read) for read in reads] == instants
+    assert reads[6] - instants[6] == pytest.approx(450_000, abs=10)
+
+
+def test_what_was_never_read_is_no_instant_of_the_past(clock):
+    for _ in range(10):
+        clock.read()
+    begin = to_micros(START)
+    assert clock.timeline.instant_of(begin - 1) == begin - 1
+    assert clock.timeline.instant_of(begin + 9) == begin
+    assert clock.timeline.instant_of(begin + 2000) == begin + 2000
+    clock.drive(START + DAY)
+    assert clock.timeline.instant_of(begin + 2000) == begin + 2000
+
+
+def test_the_driving_thread_sleeps_from_its_instant(clock):
+    for number in range(1, 50):
+        for _ in range(1000):
+            clock.read()
+        clock.sleep(0.25)
+        assert clock.instant == to_micros(START + number * 0.25 * SECOND)
 
 
 # -- sources ---------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session
 from simulator import history as module
 from simulator.errors import SimulationError
 from simulator.history import History
+from simulator.instants import Timeline, to_micros
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 TYPES = {
@@ -255,9 +256,22 @@ def test_instants_are_plain_also_if_the_module_is_first_imported_on_a_frozen_clo
         spec = importlib.util.spec_from_file_location("imported_late", module.__file__)
         late = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(late)
-        instant = late._instant("2026-01-01 00:00:00.000000")
+        instant = late._Instants(None)("2026-01-01 00:00:00.000000")
 
     assert (type(instant), instant) == (datetime, T0)
+
+
+def test_timestamps_are_shown_as_the_instants_to_which_they_belong(server):
+    server.run("f", ("Scheduled", 0), ("Pending", 1.02), ("Running", 1.04), ("Completed", 61.3))
+    timeline = Timeline(to_micros(at(0)))
+    for second in (1, 61):
+        timeline.jump(to_micros(at(second - 0.95)), to_micros(at(second)), to_micros(at(second)))
+
+    (record,) = History.read(server.path, timeline=timeline).runs()
+
+    # At 61.0 nobody had read as much as a third of a second.
+    assert [state.timestamp for state in record.states] == [at(0), at(1), at(1), at(61.3)]
+    assert (record.scheduled, record.start, record.end) == (at(0), at(1), at(61.3))
 
 
 def test_a_run_that_has_not_started_has_no_start_and_no_end(server):
@@ -561,9 +575,9 @@ def test_a_history_is_a_snapshot_though_the_server_writes_on_meanwhile(server, m
     writer.execute("pragma journal_mode = wal")
     read_tasks = module._tasks_by_run
 
-    def read_tasks_later(connection):
+    def read_tasks_later(*args):
         server.task(run, "load", ("Pending", 9))
-        return read_tasks(connection)
+        return read_tasks(*args)
 
     monkeypatch.setattr(module, "_tasks_by_run", read_tasks_later)
     assert len(History.read(server.path).run(run).tasks) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import pickle
 import subprocess
 import sys
 import time
@@ -281,6 +282,30 @@ def test_bad_input_gets_one_line_and_changes_nothing(sim, ask, says):
     assert "\n" not in str(refused.value)
     assert sim._world.database.execute(names).fetchall() == before
     assert sim.run(child).state == "Completed"
+
+
+def test_a_history_can_be_handed_to_another_process(sim):
+    run = sim.run(child)
+    assert pickle.loads(pickle.dumps(sim.history())).runs() == [run]
+
+
+def test_a_step_may_be_shorter_than_a_second(sim):
+    for number in range(1, 4):
+        sim.advance(seconds=0.25)
+        assert sim.now == START + number * timedelta(seconds=0.25)
+
+
+def test_records_are_exact_however_often_a_flow_sleeps_and_reads_the_time(sim):
+    @flow(name="polls")
+    def polls():
+        for _ in range(600):
+            time.sleep(1)
+            for _ in range(100):
+                time.time()
+
+    run = sim.run(polls)
+    assert run.end - run.start == timedelta(minutes=10)
+    assert [state.timestamp for state in run.states[-1:]] == [sim.now] == [run.end]
 
 
 def test_a_run_ordered_for_now_is_never_late_for_it(sim, monkeypatch):
