@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from difflib import ndiff
+from functools import cache
 from typing import Any
 
 from prefect import Flow
 
 from pipelines import shapes
-from pipelines.graph import Graph, cycle_at, is_due, read_graph
+from pipelines.graph import cycle_at, is_due, read_graph
 from pipelines.many_to_many import deployments
 from simulator import Simulation
 from simulator.measures import Build, Measure, mean, share, staleness
@@ -45,9 +46,8 @@ LAUNCH = MIDNIGHT - timedelta(hours=2, minutes=10)
 )
 def many_to_many(sim: Simulation, variant: str, days: int) -> None:
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
-    graph = shapes.many_to_many()
-    deployed = dict(options_by_name(graph, variant))
-    for number, declared in enumerate(graph.flows):
+    deployed = options_by_name(variant, added=False)
+    for number, declared in enumerate(GRAPH.flows):
         nightly_load = declared.template == "etl" and declared.cadence == "daily"
         sim.takes(declared.name, timedelta(minutes=2 + number % 4 + 8 * nightly_load))
     sim.fail(FAILING, between=(MIDNIGHT, MIDNIGHT + timedelta(minutes=59)))
@@ -69,8 +69,10 @@ def span(days: int) -> timedelta:
     return timedelta(hours=6) if days == 1 else timedelta(days=days)
 
 
-def options_by_name(graph: Graph, way: str) -> dict[str, tuple[Flow, dict[str, Any]]]:
-    """What there is to deploy, by the name of the flow."""
+@cache
+def options_by_name(way: str, *, added: bool) -> dict[str, tuple[Flow, dict[str, Any]]]:
+    """What there is to deploy, by the name of the flow, before and after somebody adds a flow."""
+    graph = read_graph(declaration(added=added))
     return {flow.name: (flow, options) for flow, options in deployments(graph, way)}
 
 
@@ -81,8 +83,7 @@ def declaration(*, added: bool) -> str:
 
 def touched(way: str) -> list[tuple[Flow, dict[str, Any]]]:
     """The deployments that a flow more makes anew or changes."""
-    before = options_by_name(read_graph(declaration(added=False)), way)
-    after = options_by_name(read_graph(declaration(added=True)), way)
+    before, after = (options_by_name(way, added=added) for added in (False, True))
     return [
         (flow, options)
         for name, (flow, options) in after.items()

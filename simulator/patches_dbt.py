@@ -10,8 +10,9 @@ What is patched, and why:
   waits. It also speaks only to those who asked it to, writes where nobody else writes, and raises
   Ctrl-C, which dbt hands back as a result.
 - `ManifestLoader.get_full_manifest`: parsing takes ten times as long as running a model. A project
-  is parsed again only if something that parsing reads has changed. A run leaves marks on the nodes
-  (an ephemeral parent fails the second time), so each invocation gets nodes of its own.
+  is parsed again only if something that parsing reads has changed, and once for all processes of a
+  run of scenarios. A run leaves marks on the nodes (an ephemeral parent fails the second time), so
+  each invocation gets nodes of its own.
 - `duckdb.connect`: dbt keeps the DuckDB file open after an invocation, as its process would not.
   Whoever wants to open it in another way, read-only for example, is not told that it is busy.
 
@@ -29,6 +30,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -207,6 +210,7 @@ def _after_release(
 
 _ENV_VAR = re.compile(r"env_var\(\s*['\"]([^'\"]+)")
 _TARGET = re.compile(r"\btarget(\.(?!(name|type|database|schema|profile_name)\b)|\[|\s*[|})])")
+_Parts = tuple[bytes, dict[str, Any]]
 _KEPT = 8  # parsed projects, of a few megabytes each
 
 
@@ -216,8 +220,11 @@ class _Manifests:
     They outlive a simulation: the next one has another DuckDB file, and nothing else is new.
     """
 
+    folder: Path | None = None
+    """Where several processes find what one of them has parsed; None if each keeps to itself."""
+
     def __init__(self) -> None:
-        self._parsed: dict[tuple[Any, ...], tuple[bytes, dict[str, Any]]] = {}
+        self._parsed: dict[tuple[Any, ...], _Parts] = {}
         self._read: dict[Path, tuple[tuple[int, int], _Reads]] = {}
 
     def serving(self) -> Callable[..., Manifest]:
@@ -231,7 +238,8 @@ class _Manifests:
                 return parse(loader, config, **kwargs)
             key = self._key(config)
             if key not in self._parsed:
-                self._parsed[key] = _taken_apart(parse(loader, config, **kwargs))
+                parsed = partial(parse, loader, config, **kwargs)
+                self._parsed[key] = self._shared(key, lambda: _taken_apart(parsed()))
                 if len(self._parsed) > _KEPT:
                     del self._parsed[next(iter(self._parsed))]
             manifest = _put_together(*self._parsed[key])
@@ -242,6 +250,20 @@ class _Manifests:
             return manifest
 
         return served
+
+    def _shared(self, key: tuple[Any, ...], make: Callable[[], _Parts]) -> _Parts:
+        """What another process has put into the folder, else what `make` makes, put there."""
+        if self.folder is None:
+            return make()
+        path = self.folder / f"dbt-{sha256(repr(key).encode()).hexdigest()}.pickle"
+        with suppress(FileNotFoundError):
+            found: _Parts = pickle.loads(path.read_bytes())
+            return found
+        made = make()
+        part = path.with_suffix(f".{os.getpid()}")  # whoever looks finds all of it, or nothing
+        part.write_bytes(pickle.dumps(made))
+        part.replace(path)
+        return made
 
     def _key(self, config: RuntimeConfig) -> tuple[Any, ...]:
         """All that parsing depends on: files, the environment that they name, target and vars."""
@@ -286,7 +308,12 @@ class _Reads:
 _manifests = _Manifests()
 
 
-def _taken_apart(manifest: Manifest) -> tuple[bytes, dict[str, Any]]:
+def share_manifests(folder: Path) -> None:
+    """Share parsed projects with the other processes that do so, in `folder`, theirs alone."""
+    _manifests.folder = folder
+
+
+def _taken_apart(manifest: Manifest) -> _Parts:
     """The nodes, pickled, and the rest. Pickling a whole manifest loses some of its fields."""
     fields = {field.name for field in dataclasses.fields(manifest) if field.name[0] != "_"}
     parts = {name: getattr(manifest, name) for name in fields}

@@ -60,6 +60,9 @@ def main(order: Order, parent: Connection) -> None:
     threading.Thread(target=told.watch, daemon=True).start()
     try:
         told.tell("started")
+        from simulator import patches_dbt  # with all of dbt, which the parent does not need
+
+        patches_dbt.share_manifests(order.folder)
         [scenario] = select_scenarios(load_file(order.file), [order.scenario])
         result = run_variant(scenario, order.variant, order.seed, order.days, opened=told.look_at)
         told.look_at(None)

@@ -428,6 +428,33 @@ def test_a_project_is_parsed_again_when_its_environment_changes(
     assert len(parses) == 2
 
 
+def test_processes_share_what_one_of_them_has_parsed(
+    clock: Clock,
+    own_project: Project,
+    parses: list[None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def in_a_new_process() -> None:
+        monkeypatch.setattr(patches_dbt, "_manifests", patches_dbt._Manifests())
+        patches_dbt.share_manifests(shared)
+        with installed(clock, scratch):
+            own_project.ok("run", "-s", "one", "two")
+            own_project.ok("run", "-s", "one", "two")
+
+    shared, scratch = tmp_path / "shared", tmp_path / "scratch"
+    shared.mkdir()
+    in_a_new_process()
+    in_a_new_process()
+    assert len(parses) == 1
+    own_project.write("models/one.sql", "select 10 as i, now() as built_at")
+    in_a_new_process()
+    in_a_new_process()
+    assert len(parses) == 2
+    assert Warehouse(own_project.database).query("select i from one") == [(10,)]
+    assert [file.suffix for file in shared.iterdir()] == [".pickle"] * 2
+
+
 def test_a_model_on_an_ephemeral_one_runs_again(virtual: Clock, project: Project) -> None:
     for _ in range(3):
         project.ok("run", "-s", "two")
