@@ -315,6 +315,16 @@ def test_every_read_belongs_to_the_instant_at_which_it_was_made(clock):
     assert reads[6] - instants[6] == pytest.approx(450_000, abs=10)
 
 
+def test_what_is_due_before_the_end_happens_though_reads_show_more(clock):
+    for _ in range(500_000):
+        clock.read()
+    fired = []
+    clock.call_later(1, lambda: fired.append(clock.instant))
+    clock.drive(START + 1.25 * SECOND)
+    assert fired == [to_micros(START + SECOND)]
+    assert clock.instant == to_micros(START + 1.25 * SECOND)
+
+
 def test_what_was_never_read_is_no_instant_of_the_past(clock):
     for _ in range(10):
         clock.read()

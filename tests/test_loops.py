@@ -97,10 +97,13 @@ def test_timers_of_one_loop_fire_in_order_each_to_its_rest(clock, run):
 
 
 def test_a_cancelled_timer_does_not_fire_and_is_nobodys_reason_to_wait(clock, run):
+    wrong = []
+
     async def main():
         loop = asyncio.get_running_loop()
-        handles = [loop.call_later(delay, pytest.fail, "cancelled") for delay in (0, 1, 3600)]
-        handles.append(loop.call_at(loop.time() - 1, pytest.fail, "cancelled"))
+        loop.set_exception_handler(lambda loop, context: wrong.append(context))
+        handles = [loop.call_later(delay, wrong.append, "cancelled") for delay in (0, 1, 3600)]
+        handles.append(loop.call_at(loop.time() - 1, wrong.append, "cancelled"))
         for handle in handles:
             handle.cancel()
         kept = loop.call_later(2, lambda: None)
@@ -108,6 +111,7 @@ def test_a_cancelled_timer_does_not_fire_and_is_nobodys_reason_to_wait(clock, ru
         await asyncio.sleep(5)
 
     run(main())
+    assert wrong == []
     with pytest.raises(NothingToRun):
         clock.drive(None, done=lambda: False)
     assert at(clock) == 5
