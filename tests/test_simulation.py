@@ -308,6 +308,19 @@ def test_records_are_exact_however_often_a_flow_sleeps_and_reads_the_time(sim):
     assert [state.timestamp for state in run.states[-1:]] == [sim.now] == [run.end]
 
 
+def test_a_fault_strikes_between_instants_however_often_the_time_was_read(sim):
+    @flow(name="reads")
+    def reads():
+        for _ in range(10_000):
+            time.time()
+        child()
+
+    sim.fail("child", between=(START, START + timedelta(milliseconds=5)))
+    assert sim.run(reads).state == "Failed"
+    sim.advance(seconds=0.005)
+    assert sim.run(reads).state == "Completed"
+
+
 def test_a_run_ordered_for_now_is_never_late_for_it(sim, monkeypatch):
     """On a live engine time goes on while a run is being ordered: every look at it is a later one."""
     sim.deploy(child, name="dev")
