@@ -17,6 +17,7 @@ import pytest
 
 from simulator.server import cache_folder
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 PROFILES = """\
 active = "mine"
 
@@ -69,8 +70,8 @@ def home(tmp_path):
     return tmp_path
 
 
-def run(home: Path, script: str, **environment: str) -> dict:
-    """Run a script in `home`; it prints one line of JSON as its last one."""
+def run(home: Path, script: str, cwd: Path | None = None, **environment: str) -> dict:
+    """Run a script in `home`, or in `cwd`; it prints one line of JSON as its last one."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -89,7 +90,7 @@ def run(home: Path, script: str, **environment: str) -> dict:
     file.write_text(FLOWS + SIMULATION + textwrap.dedent(script))
     done = subprocess.run(
         [sys.executable, str(file)],
-        cwd=home / "work",
+        cwd=cwd or home / "work",
         env=env,
         capture_output=True,
         text=True,
@@ -217,3 +218,36 @@ def test_a_user_who_has_called_flows_before_goes_on_with_their_own_server(home):
     with sqlite3.connect(home / "prefect" / "prefect.db") as database:
         flows = [name for (name,) in database.execute("select name from flow")]
     assert flows == ["mine"]
+
+
+def test_a_profile_has_no_say_in_what_the_projects_own_flows_do(home):
+    """`pyproject.toml` says what scenarios and tests rely on; in another folder the profile holds."""
+    (home / "prefect" / "profiles.toml").write_text(
+        PROFILES
+        + "PREFECT_FLOWS_DEFAULT_RETRIES = 2\nPREFECT_FLOWS_DEFAULT_RETRY_DELAY_SECONDS = 5\n"
+        + "PREFECT_TASKS_DEFAULT_RETRIES = 3\nPREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS = 7\n"
+        + "PREFECT_TASKS_DEFAULT_PERSIST_RESULT = true\nPREFECT_RESULTS_PERSIST_BY_DEFAULT = true\n"
+        + "PREFECT_TASKS_REFRESH_CACHE = true\nPREFECT_TASKS_DEFAULT_NO_CACHE = true\n"
+        + "PREFECT_TASKS_DISABLE_CACHING = true\n"
+    )
+    script = """
+        import json, os
+        from prefect.settings import get_current_settings
+        from simulator import Simulation
+
+        def rules():
+            with Simulation(start="2026-01-05T00:00:00Z"):
+                settings = get_current_settings()
+                return {
+                    f"{group}.{name}": value
+                    for group in ("flows", "tasks", "results")
+                    for name, value in getattr(settings, group)
+                    if name != "heartbeat_frequency" and isinstance(value, (bool, int))
+                }
+        print(json.dumps(rules()))
+        """
+    theirs = run(home, script)
+    assert 0 not in theirs.values()
+    assert len(theirs) == 9
+    ours = run(home, script, cwd=REPOSITORY)
+    assert ours == dict.fromkeys(theirs, 0)
