@@ -40,7 +40,8 @@ def run(clock):
 
         thread = threading.Thread(target=target, daemon=True)
         runnable.start_counted(thread, clock)
-        clock.drive(None, done=lambda: not thread.is_alive())
+        clock.drive(None, done=lambda: bool(result))
+        thread.join()
         (ended,) = result
         if isinstance(ended, Exception):
             raise ended
