@@ -7,6 +7,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
 
+# Prefect and dbt report to nobody.
+export DO_NOT_TRACK := 1
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What ruff looks at. Not all of them need exist.

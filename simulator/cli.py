@@ -6,6 +6,7 @@ carried out (said in one line on standard error); 130 after Ctrl-C, 143 after SI
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tempfile
@@ -46,6 +47,8 @@ class Terminated(KeyboardInterrupt):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script."""
+    # Prefect reports a new user's first import to its makers, from a terminal. Simulated use is no use.
+    os.environ["DO_NOT_TRACK"] = "1"
     sys.exit(call(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -564,6 +564,40 @@ def test_a_terminal_shows_progress(project: Path) -> None:
     assert "3 of 3 variants hold." in text
 
 
+@pytest.mark.parametrize("reports", [False, True])
+def test_prefect_hears_of_nothing_from_a_terminal(
+    project: Path, tmp_path: Path, reports: bool
+) -> None:
+    """Prefect notes in its home what it has reported; of an existing user, what it would have."""
+    home = tmp_path / "home"
+    (home / ".prefect").mkdir(parents=True)
+    (home / ".prefect" / "profiles.toml").write_text('active = "mine"\n[profiles.mine]\n')
+    define(project, daily="import prefect\n" + DAILY)
+    command = "import prefect" if reports else "from simulator.cli import main; main(['list'])"
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", command],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        # Not those by which Prefect knows that nobody sits there, nor this project's own.
+        env={
+            "HOME": str(home),
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
+    )
+    os.close(theirs)
+    try:
+        while os.read(ours, 65536):
+            pass
+    except OSError:  # the end, on Linux
+        pass
+    os.close(ours)
+    assert process.wait(30) == 0
+    assert (home / ".prefect" / ".sdk_telemetry").exists() == reports
+
+
 @pytest.mark.parametrize(
     ("measure", "text"),
     [
