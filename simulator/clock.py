@@ -101,8 +101,8 @@ class Wait:
         self._gate.acquire()
 
 
-def _tied(when: int) -> int:
-    """The instant `when`: who computes one from reads is off by their number, not by half a tie."""
+def tied(when: int) -> int:
+    """`when`, in microseconds, to the tie: who computes it from reads is off by their number."""
     return (when + TIE // 2) // TIE * TIE
 
 
@@ -305,7 +305,7 @@ class VirtualClock:
         return self._set(when, shown, action)
 
     def _set(self, when: int, shown: int, action: Callable[[], None]) -> Timer:
-        timer = Timer(_tied(when), next(self._sequence), action, shown)
+        timer = Timer(tied(when), next(self._sequence), action, shown)
         heapq.heappush(self._timers, timer)
         return timer
 
@@ -314,7 +314,7 @@ class VirtualClock:
         # An hour-long sleep of `inf` or of centuries must not overflow a datetime.
         micros = int(min(max(seconds, 0.0), 3e10) * 1_000_000 + 0.5)
         # The shortest sleep is one to the next instant, or a loop of them would never get there.
-        when = max(_tied(self._instant + micros), self._instant + (TIE if micros else 0))
+        when = max(tied(self._instant + micros), self._instant + (TIE if micros else 0))
         return when, self._micros + micros
 
     def add_source(self, source: Source) -> None:

@@ -46,17 +46,17 @@ class Timeline:
         self._last = array("q", [start])
 
     def read_up_to(self, shown: int) -> None:
-        """Reads of the last instant have shown less than `shown`."""
+        """The last instant has shown up to `shown`."""
         self._last[-1] = shown
 
     def jump(self, before: int, instant: int, shown: int) -> None:
-        """Reads showed less than `before` up to now. At `instant`, they show `shown` and more."""
+        """The last instant has shown up to `before`. `instant` shows `shown` and more."""
         self._last[-1] = before
         self._instants.append(instant)
         self._first.append(shown)
         self._last.append(shown)
 
     def instant_of(self, shown: int) -> int:
-        """The instant of the read that showed `shown`; `shown` itself if none did."""
+        """The instant that has shown `shown`; `shown` itself if none has."""
         place = bisect_right(self._first, shown) - 1
         return self._instants[place] if place >= 0 and shown <= self._last[place] else shown

@@ -30,7 +30,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -238,8 +237,9 @@ class _Manifests:
                 return parse(loader, config, **kwargs)
             key = self._key(config)
             if key not in self._parsed:
-                parsed = partial(parse, loader, config, **kwargs)
-                self._parsed[key] = self._shared(key, lambda: _taken_apart(parsed()))
+                self._parsed[key] = self._shared(
+                    key, lambda: _taken_apart(parse(loader, config, **kwargs))
+                )
                 if len(self._parsed) > _KEPT:
                     del self._parsed[next(iter(self._parsed))]
             manifest = _put_together(*self._parsed[key])

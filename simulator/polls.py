@@ -19,7 +19,7 @@ from types import FrameType
 import anyio
 
 from simulator import patches
-from simulator.clock import TIE, VirtualClock, Wait
+from simulator.clock import VirtualClock, Wait, tied
 from simulator.instants import to_micros
 from simulator.runnable import counted
 
@@ -113,7 +113,7 @@ class DeploymentPolls:
     def _instant(self, monotonic: float) -> int:
         """The instant at which `time.monotonic()` will show that, give or take its reads."""
         micros = round((monotonic - time.monotonic()) * 1e6)
-        return self._clock.instant + (micros + TIE // 2) // TIE * TIE
+        return self._clock.instant + tied(micros)
 
     def _drop(self, sleeper: _Sleeper) -> None:
         if sleeper in self._sleepers:

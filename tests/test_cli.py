@@ -273,6 +273,19 @@ class TestRun:
         define(project, a=meeting.format(name="one"), b=meeting.format(name="two"))
         assert call(["run", "--jobs", "2"]) == 0
 
+    def test_processes_share_the_dbt_projects_that_they_parse(self, project: Path) -> None:
+        define(
+            project,
+            a="""
+            from simulator import patches_dbt
+
+            @scenario(name="sharing", question="Where?", variants={"a": 0, "b": 1})
+            def act(sim, days):
+                assert str(patches_dbt._manifests.folder) == os.environ["TMPDIR"]
+            """,
+        )
+        assert call(["run"]) == 0
+
     def test_what_a_process_leaves_behind_holds_nobody_up(self, project: Path) -> None:
         """A child that outlives its process holds the pipe open: nobody waits for it."""
         define(

@@ -180,6 +180,14 @@ class TestMake:
             (checkout / "venv" / stamp).touch()
         return checkout
 
+    def test_prefect_and_dbt_are_told_to_report_nothing(self, complete: Path) -> None:
+        (complete / "venv" / "bin").mkdir()
+        asked = complete / "venv" / "bin" / "simulate"
+        asked.write_text("#!/bin/sh\necho $DO_NOT_TRACK\n")
+        asked.chmod(0o755)
+        made = run("make", "simulate", "VENV=venv", cwd=complete)
+        assert made.stdout.split() == ["1"], made
+
     def test_a_second_call_installs_nothing(self, complete: Path) -> None:
         made = run("make", "install", "PYTHON=/no/python", "VENV=venv", cwd=complete)
         assert made.returncode == 0, made.stderr
