@@ -11,9 +11,11 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
+from prefect.settings import Settings
 
 from simulator.server import cache_folder
 
@@ -226,7 +228,7 @@ def test_a_profile_has_no_say_in_what_the_projects_own_flows_do(home):
         PROFILES
         + "PREFECT_FLOWS_DEFAULT_RETRIES = 2\nPREFECT_FLOWS_DEFAULT_RETRY_DELAY_SECONDS = 5\n"
         + "PREFECT_TASKS_DEFAULT_RETRIES = 3\nPREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS = 7\n"
-        + "PREFECT_TASKS_DEFAULT_PERSIST_RESULT = true\nPREFECT_RESULTS_PERSIST_BY_DEFAULT = true\n"
+        + "PREFECT_RESULTS_PERSIST_BY_DEFAULT = true\n"
         + "PREFECT_TASKS_REFRESH_CACHE = true\nPREFECT_TASKS_DEFAULT_NO_CACHE = true\n"
         + "PREFECT_TASKS_DISABLE_CACHING = true\n"
     )
@@ -248,6 +250,19 @@ def test_a_profile_has_no_say_in_what_the_projects_own_flows_do(home):
         """
     theirs = run(home, script)
     assert 0 not in theirs.values()
-    assert len(theirs) == 9
+    assert len(theirs) == 8
     ours = run(home, script, cwd=REPOSITORY)
     assert ours == dict.fromkeys(theirs, 0)
+
+
+def test_what_the_project_pins_is_what_prefect_does_by_default():
+    """A value that is no default would change what the scenarios show, here and nowhere else."""
+    pinned = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["prefect"]
+    defaults = {
+        group: {
+            name: Settings.model_fields[group].annotation.model_fields[name].default
+            for name in values
+        }
+        for group, values in pinned.items()
+    }
+    assert pinned == defaults
