@@ -48,15 +48,20 @@ class VirtualSelector(selectors.DefaultSelector):
         try:
             return super().select(None if wait.parked else 0)
         finally:
-            with self._mutex:
-                self._wait = None
-                self._woken = False
             if self.hold.dead and not wait.woken:  # something came in for it: it does not hear
                 wait.block()
-            self._clock.unpark(wait)
+            try:
+                self._clock.unpark(wait)
+            finally:
+                with self._mutex:  # not before the hold is back: `wake` would find nobody to wake
+                    self._wait = None
+                    self._woken = False
 
     def wake(self) -> None:
-        """Take the hold on behalf of the loop, before something is put into it."""
+        """Take the hold on behalf of the loop, after something has been put into it.
+
+        Before, it would not do: the loop could awake, find nothing, and wait again.
+        """
         with self._mutex:
             wait = self._wait
             if wait is None:
@@ -152,8 +157,9 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
     def call_soon_threadsafe(  # type: ignore[override]  # its arguments are bound by type variables
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
+        handle = super().call_soon_threadsafe(callback, *args, context=context)
         self._virtual_selector.wake()
-        return super().call_soon_threadsafe(callback, *args, context=context)
+        return handle
 
     def poke(self) -> None:
         """Make a blocked selector return, without counting anything."""

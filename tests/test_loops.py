@@ -15,7 +15,7 @@ import pytest
 from simulator import runnable
 from simulator.clock import VirtualClock
 from simulator.errors import NothingToRun
-from simulator.instants import to_micros
+from simulator.instants import Real, to_micros
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -180,3 +180,40 @@ def test_the_shortest_sleep_moves_time_to_the_next_millisecond(clock, run, secon
         return at(clock)
 
     assert run(main()) == 0.001
+
+
+@pytest.mark.parametrize("before", [0, 0.2])
+@pytest.mark.parametrize("after", [0, 0.02])
+def test_what_another_thread_puts_into_a_loop_is_run_at_that_instant(
+    clock, run, monkeypatch, before, after
+):
+    """Whoever is slow: the one that puts it in, the loop that awakes, or neither."""
+    put, unpark = asyncio.BaseEventLoop.call_soon_threadsafe, clock.unpark
+
+    def slowly_put(loop, callback, *args, context=None):
+        Real.sleep(before if callback is note else 0)
+        handle = put(loop, callback, *args, context=context)
+        Real.sleep(after if callback is note else 0)
+        return handle
+
+    def slowly_unpark(wait):
+        Real.sleep(0.05)
+        return unpark(wait)
+
+    def note(noted):
+        noted.set_result(at(clock))
+
+    async def main():
+        noted = asyncio.get_running_loop().create_future()
+
+        def another():
+            Real.sleep(0.2)  # until the loop waits
+            noted.get_loop().call_soon_threadsafe(note, noted)
+
+        threading.Thread(target=another).start()
+        return await noted
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "call_soon_threadsafe", slowly_put)
+    monkeypatch.setattr(clock, "unpark", slowly_unpark)
+    clock.call_later(10, lambda: None)
+    assert run(main()) == 0
