@@ -49,6 +49,7 @@ BAD_DATE = 1  # the second date
     },
 )
 def backfill(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     sim.takes("extract", timedelta(minutes=5))
     sim.takes("transform-load", timedelta(minutes=10))

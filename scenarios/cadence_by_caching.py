@@ -51,6 +51,7 @@ OUTAGE = range(48, 52)  # the hours in which no forecast succeeds: the third nig
     },
 )
 def cadence_by_caching(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path, LANDING_DIR=sim.folder / "landing")
     sim.takes("load-orders", timedelta(minutes=3))
     sim.takes("daily-forecast", timedelta(minutes=20))

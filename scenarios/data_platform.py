@@ -47,6 +47,7 @@ FAILING = 1  # the day on which dbt-shop fails
     },
 )
 def data_platform(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path, LANDING_DIR=sim.folder / "landing")
     for target, orders in ORDERS.items():
         sim.deploy(pipeline.raw_shop, name=target, parameters={"orders": orders})

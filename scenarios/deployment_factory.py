@@ -57,6 +57,7 @@ ELSEWHERE = {"work_queue_name": None}
     },
 )
 def deployment_factory(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     sim.takes("load-source", CALL)
     sim.work_pool(factory.POOL, concurrency_limit=variant.pool_limit)

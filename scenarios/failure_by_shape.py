@@ -44,6 +44,7 @@ MIDNIGHT = datetime(2026, 1, 6, tzinfo=UTC)
     },
 )
 def failure_by_shape(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     graph = SHAPES[variant.shape]()
     for flow, options in deployments(graph, "parent"):

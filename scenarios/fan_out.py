@@ -54,6 +54,7 @@ POLL = timedelta(seconds=15)  # at most: the worker's ten seconds and run_deploy
     },
 )
 def fan_out(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     sim.deploy(pipeline.import_source, name="dev")
     parameters = {} if variant.as_subflow is None else {"as_subflow": variant.as_subflow}

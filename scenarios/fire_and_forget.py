@@ -41,6 +41,7 @@ CYCLES_A_DAY = 4
     },
 )
 def fire_and_forget(sim: Simulation, variant: Flow, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     sim.deploy(pipeline.transform_load, name="dev")
     sim.deploy(variant, name="dev", cron=f"30 */{24 // CYCLES_A_DAY} * * *")

@@ -42,6 +42,7 @@ FAILING = 1  # the second source, in the second cycle of a day
     },
 )
 def gathering(sim: Simulation, variant: Flow, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     sim.deploy(pipeline.load_source, name="dev")
     sim.deploy(variant, name="dev", cron="30 */12 * * *")  # a good cycle and a bad one a day

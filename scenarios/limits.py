@@ -89,6 +89,7 @@ POLL = timedelta(seconds=10)
     },
 )
 def limits(sim: Simulation, variant: Variant) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     variant.limit(sim)
     sim.deploy(variant.parent, name="dev", work_pool=variant.work_pool)

@@ -45,6 +45,7 @@ LAUNCH = MIDNIGHT - timedelta(hours=2, minutes=10)
     variants={PARENT: "parent", TRIGGERS: "triggers", WAITING: "waiting"},
 )
 def many_to_many(sim: Simulation, variant: str, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     deployed = options_by_name(variant, added=False)
     for number, declared in enumerate(GRAPH.flows):

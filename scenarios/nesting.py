@@ -58,6 +58,7 @@ ITSELF = "a pool inside itself"
     },
 )
 def nesting(sim: Simulation, variant: Variant) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     with get_client(sync_client=True) as client:
         client.create_global_concurrency_limit(

@@ -47,6 +47,7 @@ HOURS = 5  # from the hour before midnight; more with more days
     },
 )
 def inputs_at_the_same_time(sim: Simulation, variant: Flow, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     for flow in (cadence.load_orders, cadence.daily_forecast, cadence.refresh_dashboard):
         sim.takes(flow.name, TAKES[flow.name])

@@ -39,6 +39,7 @@ class Variant:
     },
 )
 def random_child_failure(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path, LANDING_DIR=sim.folder / "landing")
     if variant.deployed:
         for child in (

@@ -53,6 +53,7 @@ POLL = timedelta(seconds=10)
     },
 )
 def reactions(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     with pipeline.connect() as con:
         con.execute(pipeline.MARTS)

@@ -48,6 +48,7 @@ RETRY = timedelta(seconds=10)  # how long a slot may stay free until one who wai
     },
 )
 def shared_file(sim: Simulation, variant: Flow) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path, LANDING_DIR=sim.folder / "landing")
     with pipeline.connect() as con:
         con.execute(pipeline.ACCESSES)

@@ -62,6 +62,7 @@ POLLS = timedelta(seconds=15)  # at most: the worker's ten seconds and run_deplo
     },
 )
 def subflow_or_deployment(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path, SHOP_RELEASE="2")
     if variant.parent is pipeline.chain_of_deployments:
         for child in (pipeline.extract, pipeline.transform_load, pipeline.cleanup):

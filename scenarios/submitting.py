@@ -41,6 +41,7 @@ ANNOUNCING = timedelta(minutes=1)
     },
 )
 def submitting(sim: Simulation, variant: Flow, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     with pipeline.connect() as con:
         con.execute(pipeline.ARRIVALS)

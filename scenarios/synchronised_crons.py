@@ -48,6 +48,7 @@ SLOW, FAILED, AWAY = 1, 2, 3  # nights: a slow load, a failed load, a worker tha
     },
 )
 def two_crons(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     sim.takes("fetch-sales", [USUAL, USUAL, SLOW_ONE, USUAL])
     sim.takes(variant.report.name, timedelta(minutes=5))

@@ -55,6 +55,7 @@ HOURS = 5  # of the first day
     },
 )
 def waiting_downstream(sim: Simulation, variant: Variant, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     sim.takes("fetch-orders", ORDERS)
     sim.takes("fetch-rates", RATES)

@@ -37,6 +37,7 @@ CYCLES_A_DAY = 4
     },
 )
 def waiting_for_a_child(sim: Simulation, variant: Flow, days: int) -> None:
+    sim.warehouse.keep_open()
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path)
     sim.deploy(pipeline.land_parts, name="dev")
     sim.deploy(variant, name="dev", cron=f"30 */{24 // CYCLES_A_DAY} * * *")

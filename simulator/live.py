@@ -47,6 +47,13 @@ SCRIPT_SECONDS = 300.0
 _numbers = itertools.count(1)
 
 
+class LiveWarehouse(Warehouse):
+    """The file of flows that run in processes of their own."""
+
+    def keep_open(self) -> None:
+        """Nothing: those processes would find it locked."""
+
+
 class LiveWorld:
     """One simulation's share of a live server: the scripts it runs, the deployments it makes, and
     all that these call.
@@ -183,5 +190,5 @@ class LiveWorld:
     @property
     def warehouse(self) -> Warehouse:
         if self._warehouse is None:
-            self._warehouse = Warehouse(self.folder / "warehouse.duckdb")
+            self._warehouse = LiveWarehouse(self.folder / "warehouse.duckdb")
         return self._warehouse

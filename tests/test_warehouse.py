@@ -26,6 +26,7 @@ from prefect.futures import wait
 
 from simulator import Simulation, patches_dbt
 from simulator.errors import SimulationError
+from simulator.live import LiveWorld
 from simulator.warehouse import Warehouse, installed
 
 START = datetime(2024, 5, 1, 6, 30, tzinfo=UTC)
@@ -136,6 +137,26 @@ def test_a_warehouse_reads_and_writes_and_keeps_nothing_open(
     assert elsewhere(warehouse.path) == "opened"
     with pytest.raises(duckdb.CatalogException, match="nope"):
         warehouse.query("from nope")
+
+
+def test_a_warehouse_is_kept_open_until_the_end_if_one_asks(virtual: Clock, tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    warehouse.keep_open()
+    warehouse.keep_open()
+    with duckdb.connect(warehouse.path) as con:
+        con.execute("create table t as select now() as ts")
+    assert "lock" in elsewhere(warehouse.path)
+    assert warehouse.query("from t") == [(START,)]
+    warehouse.close()
+    assert elsewhere(warehouse.path) == "opened"
+    assert warehouse.query("from t") == [(START,)]
+
+
+def test_on_the_live_engine_the_file_is_left_to_the_processes_of_its_flows(tmp_path: Path) -> None:
+    world = LiveWorld.__new__(LiveWorld)
+    world.folder, world._warehouse = tmp_path, None
+    world.warehouse.keep_open()
+    assert elsewhere(world.warehouse.path) == "opened"
 
 
 def test_a_file_locked_by_another_process_is_one_clear_line(tmp_path: Path) -> None:
