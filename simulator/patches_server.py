@@ -78,6 +78,9 @@ def fresh(application: Callable[[], Any]) -> Iterator[None]:
         (prefect_event_models, "_flow_run_resource_data_cache", _cache(1000, 300)),
         # The client's side: those who send events for the user's own server.
         (prefect_queues._QueueServiceBase, "_instances", {}),
+        # They are drained when their loop ends, and would be once more when the process does. A
+        # process that is forked from this one cannot: it would end with an AssertionError.
+        (prefect_queues._QueueServiceBase, "_at_exit", staticmethod(_nothing)),
         # Three times for each flow run, a pool's and a deployment's schema is held against the schema
         # of schemas: a sixteenth of the server's time.
         (prefect_validation._VALIDATOR, "check_schema", staticmethod(_checked_once)),
@@ -174,6 +177,10 @@ def join_workers(loop: asyncio.AbstractEventLoop) -> None:
     for thread in threading.enumerate():
         if isinstance(thread, WorkerThread) and thread.loop is loop:
             thread.join()
+
+
+def _nothing() -> None:
+    """Do nothing, in place of what has been done."""
 
 
 def _running(application: Callable[[], Any]) -> Callable[..., Any]:

@@ -3,8 +3,8 @@
 See `simulator.runner`. Only what starts no thread and opens no file that stays open is done here.
 """
 
-import asyncio
 import atexit
+import contextlib
 import gc
 import importlib
 import signal
@@ -18,26 +18,10 @@ for name in (
 ):  # fmt: skip
     importlib.import_module(name)
 
-import freezegun  # noqa: E402
-import httpx  # noqa: E402
-import sqlalchemy.orm  # noqa: E402
+from simulator.rehearsal import rehearse  # noqa: E402
 
-from simulator import server  # noqa: E402
-
-
-async def _look_for_nothing() -> None:
-    """Ask for what is not there: on the way the application puts all of its routes together."""
-    transport = httpx.ASGITransport(app=server.application())
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://simulation.invalid"
-    ) as client:
-        await client.get("/api/nothing")
-
-
-asyncio.run(_look_for_nothing())
-sqlalchemy.orm.configure_mappers()
-with freezegun.freeze_time():
-    pass  # it has looked through all modules now
+with contextlib.suppress(Exception):  # those who come after it meet it as well, and say so
+    rehearse()
 
 # What is here stays: the collector need not look at it again, in any of the processes to come.
 gc.collect()

@@ -20,6 +20,7 @@ from simulator.cli import Kept, call
 from simulator.display import duration, figure
 from simulator.errors import SimulationError
 from simulator.measures import Measure, share
+from simulator.rehearsal import rehearse
 from simulator.results import Results
 from simulator.runner import default_jobs
 from simulator.verdict import VariantResult
@@ -708,13 +709,37 @@ def test_what_is_preloaded_leaves_nothing_that_a_fork_would_lose() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_rehearsal_is_a_simulation_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    history = rehearse()
+    assert [(run.flow, run.state) for run in history.runs()] == [
+        ("rehearsed-parent", "Failed"),
+        ("rehearsed-child", "Completed"),
+        ("rehearsed-child", "Completed"),
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_rehearsal_that_fails_is_left_to_those_who_come_after_it(tmp_path: Path) -> None:
+    cache = tmp_path / "a file"
+    cache.touch()
+    said = subprocess.run(
+        [sys.executable, "-c", "import simulator.preloaded"],
+        env={**os.environ, "PREFECT_SIMULATOR_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (said.stdout, said.stderr) == ("", "")
+
+
 @pytest.mark.slow
 class TestRealSimulations:
     def test_the_same_hours_fail_in_every_variant(self, project: Path, start: Start) -> None:
         (project / "scenarios" / "real.py").write_text(REAL)
-        process = start("run", "--days", "2", "--seed", "3")
+        process = start("run", "--days", "2", "--seed", "3", "--jobs", "1")  # forked, all prepared
         out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, out + err
+        assert "warning" not in out
         rows = query(
             project,
             "select variant, list(hour(scheduled_at) order by scheduled_at) from flow_runs "

@@ -287,6 +287,34 @@ def test_connections_have_no_threads(tmp_path):
         assert asyncio.run(count()) == 0
 
 
+def test_each_engine_would_compile_its_statements_anew():
+    one, two = sa.create_engine("sqlite://"), sa.create_engine("sqlite://")
+    assert one.dialect is not two.dialect
+    assert "compiled_cache" not in one.get_execution_options()
+
+
+def test_a_statement_is_compiled_once_for_all_engines(tmp_path, monkeypatch):
+    compiled = []
+    compiler = sqlite.dialect.statement_compiler
+    statement = sa.select(sa.literal_column(f"'{tmp_path.name}'"))
+
+    class Noting(compiler):
+        def __init__(self, dialect, what, *args, **options):
+            compiled.append(what)
+            super().__init__(dialect, what, *args, **options)
+
+    async def ask():
+        async with provide_database_interface().session_context() as session:
+            return await session.scalar(statement)
+
+    monkeypatch.setattr(sqlite.dialect, "statement_compiler", Noting)
+    monkeypatch.setattr(patches.VirtualSqlite, "dialect", None)
+    for name in ("a", "b"):
+        with patches.database(f"sqlite+aiosqlite:///{tmp_path / name}.db", now=lambda: START):
+            assert asyncio.run(ask()) == tmp_path.name
+    assert len(compiled) == 1
+
+
 # -- time ------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
@@ -110,6 +112,19 @@ def told():
 
 def written(sim):
     return sim._world.database.execute("select count(*) from events").fetchone()[0]
+
+
+def test_a_process_that_is_forked_after_a_simulation_ends_well():
+    code = (
+        "import multiprocessing\n"
+        "from simulator.rehearsal import rehearse\n"
+        "rehearse()\n"
+        "process = multiprocessing.get_context('fork').Process(target=print)\n"
+        "process.start()\n"
+        "process.join()\n"
+        "raise SystemExit(process.exitcode)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_event_persister_would_write_in_real_time():
