@@ -6,7 +6,6 @@ its validators, and freezegun looks through all modules: a fifth of the time of 
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from prefect import flow, task
@@ -38,13 +37,9 @@ def parent() -> None:
 
 
 def rehearse() -> History:
-    """Run it, without a word, and return what happened."""
-    logging.disable()
-    try:
-        with Simulation(start="2026-01-05T00:00:00Z") as sim:
-            sim.deploy(child, name="rehearsal")
-            sim.deploy(parent, name="rehearsal", cron="0 * * * *")
-            sim.advance(hours=1, minutes=30)
-            return sim.history()
-    finally:
-        logging.disable(logging.NOTSET)
+    """Run it, and return what happened."""
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        sim.deploy(child, name="rehearsal")
+        sim.deploy(parent, name="rehearsal", cron="0 * * * *")
+        sim.advance(hours=1, minutes=30)
+        return sim.history()
