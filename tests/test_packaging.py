@@ -180,7 +180,11 @@ class TestMake:
             (checkout / "venv" / stamp).touch()
         return checkout
 
-    def test_prefect_and_dbt_are_told_to_report_nothing(self, complete: Path) -> None:
+    def test_prefect_and_dbt_are_told_to_report_nothing(
+        self, complete: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("DO_NOT_TRACK", "MAKEFLAGS", "MAKELEVEL"):  # of the `make` that runs this
+            monkeypatch.delenv(name, raising=False)
         (complete / "venv" / "bin").mkdir()
         asked = complete / "venv" / "bin" / "simulate"
         asked.write_text("#!/bin/sh\necho $DO_NOT_TRACK\n")
