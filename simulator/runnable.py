@@ -36,6 +36,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, SupportsFloat, SupportsIndex
+from weakref import WeakKeyDictionary
 
 from simulator.clock import VirtualClock, Wait
 from simulator.errors import NothingToRun, UnsupportedOperation
@@ -317,30 +318,57 @@ def _drive_until_woken(clock: VirtualClock, wait: Wait) -> bool:
 def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
     owner = threading.get_ident()
 
-    def sleep(seconds: float) -> None:
+    def virtual(seconds: float) -> None:
         hold = counted()
         given: object = seconds
         if not isinstance(given, SupportsFloat | SupportsIndex):
             Real.sleep(seconds)  # says what is wrong with it
         elif hold is not None and seconds > 0:
-            if poll is None or not poll(sys._getframe(1), seconds):
+            if poll is None or not poll(sys._getframe(2), seconds):
                 clock.park(Wait(clock, hold), seconds)
         elif hold is None and threading.get_ident() == owner and clock.driver != owner:
             clock.sleep(seconds)
         else:
             Real.sleep(seconds)
 
-    def bound() -> Iterator[tuple[Any, str, Any]]:
-        yield (time, "sleep", sleep)
-        for module in list(sys.modules.values()):
-            if getattr(module, "__name__", "") == "_pytest.timing":
-                continue
-            for name, value in list(getattr(module, "__dict__", {}).items()):
-                if value is Real.sleep:
-                    yield (module, name, sleep)
-
-    with replacing(list(bound())):
+    bound: list[tuple[Any, str, Any]] = [
+        (module, name, sleep)
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "") != "_pytest.timing"
+        for name in _names_of_sleep(module)
+    ]
+    with replacing([*bound, (_sleeping, "sleep", virtual)]):
         yield
+
+
+_sleeping = types.SimpleNamespace(sleep=Real.sleep)
+
+
+def sleep(seconds: float) -> None:
+    """What `time.sleep` is in a simulation. Whoever imports it there by name keeps it: afterwards it
+    is the real one, and in the next simulation the next one's.
+    """
+    _sleeping.sleep(seconds)
+
+
+_looked_at: WeakKeyDictionary[types.ModuleType, tuple[int, list[str]]] = WeakKeyDictionary()
+"""How many names a module had when all were looked at, and which of them were `time.sleep`."""
+
+
+def _names_of_sleep(module: Any) -> list[str]:
+    """The names by which a module holds `time.sleep`.
+
+    Its other names are looked at again only if there are more or fewer than the last time: to look
+    at every thing in every module makes a forked process copy a seventh of its memory.
+    """
+    held = getattr(module, "__dict__", {})
+    known = issubclass(type(module), types.ModuleType)  # some only say that they are one
+    size, names = _looked_at.get(module, (-1, [])) if known else (-1, [])
+    if size != len(held):
+        names = [name for name, value in list(held.items()) if value is Real.sleep]
+        if known:
+            _looked_at[module] = len(held), names
+    return [name for name in {*names, "sleep"} if held.get(name) is Real.sleep]
 
 
 # -- what stays real -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import asyncio
 import calendar
 import contextlib
 import datetime as dt
+import importlib
 import logging
 import os
 import queue
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -631,6 +633,49 @@ def test_the_next_simulation_starts_clean():
             run = sim.run(sleeps, seconds=60)
             assert about(run, minutes=1)
             assert [one.id for one in sim.runs()] == [run.id]
+
+
+def test_a_module_first_imported_in_a_simulation_sleeps_as_it_should_ever_after(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "imported_within.py").write_text("from time import sleep\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    @flow
+    def naps():
+        importlib.import_module("imported_within").sleep(600)
+
+    try:
+        for _ in range(2):
+            with Simulation(start=START) as sim:
+                assert about(sim.run(naps), minutes=10)
+            began = Real.monotonic()
+            sys.modules["imported_within"].sleep(0.05)
+            assert Real.monotonic() - began >= 0.05
+    finally:
+        del sys.modules["imported_within"]
+
+
+def test_a_name_of_sleep_is_found_whenever_it_came(monkeypatch):
+    module = types.ModuleType("looked_at_again")
+    module.sleep = print
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def slept_by(name):
+        @flow
+        def naps():
+            getattr(module, name)(600)
+
+        with Simulation(start=START) as sim:
+            assert about(sim.run(naps), minutes=10)
+        assert getattr(module, name) is Real.sleep
+
+    with Simulation(start=START):
+        assert module.sleep is print
+    module.sleep = time.sleep  # in the place of another thing
+    slept_by("sleep")
+    module.nap = time.sleep  # a name more
+    slept_by("nap")
 
 
 def test_two_simulations_at_once_are_refused():
