@@ -128,19 +128,23 @@ def run(
 ) -> int:
     """Run scenarios, each variant in a process of its own, and say what holds."""
     from simulator.results import Results
-    from simulator.runner import default_jobs
+    from simulator.runner import default_jobs, prepare
     from simulator.scenario import check_days
-    from simulator.scenario_files import load, select
+    from simulator.scenario_files import load, scenario_files, select
 
     if days is not None:
         check_days(days)
     if jobs is not None and jobs < 1:
         raise SimulationError(f"jobs ({jobs}) must be at least 1")
+    jobs = jobs or default_jobs()
+    prepare(
+        len(set(names or scenario_files(scenarios))), jobs
+    )  # so many variants there are at least
     chosen = select(load(scenarios), names or ())
     _make_writable(out)
     kept = Kept(Results.open(out / RESULTS))
     with _termination_as_interrupt():
-        return _run(chosen, seed, days, jobs or default_jobs(), out, kept)
+        return _run(chosen, seed, days, jobs, out, kept)
 
 
 def _run(

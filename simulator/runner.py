@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,17 @@ def default_jobs() -> int:
     return os.cpu_count() or 1
 
 
+def prepare(variants: int, jobs: int) -> None:
+    """Have imported what `run_scenarios` needs for so many variants or more, beside other work.
+
+    With no more than one for each job nothing is done: the first processes would wait for the
+    imports as well.
+    """
+    if variants > jobs and _start_method() == "forkserver":
+        forkserver.set_forkserver_preload(["simulator.preloaded"])
+        forkserver.ensure_running()
+
+
 def run_scenarios(
     scenarios: Sequence[Scenario],
     *,
@@ -114,9 +126,8 @@ def run_scenarios(
     waiting = [(scenario, variant) for scenario in scenarios for variant in scenario.variants]
     waiting.sort(key=lambda job: -(days or job[0].days))
     jobs = jobs or default_jobs()
+    prepare(len(waiting), jobs)
     forks: Any = multiprocessing.get_context(_start_method())
-    # The first processes would wait for the imports as well: without a second round, no gain.
-    forks.set_forkserver_preload(["simulator.preloaded"] if len(waiting) > jobs else [])
     running: dict[int, _Process] = {}
     news: queue.Queue[tuple[int, tuple[str, Any]]] = queue.Queue()
     for scenario in scenarios:

@@ -36,7 +36,7 @@ def load(*paths: Path) -> list[Scenario]:
             has no scenario, or uses a name twice.
     """
     found: dict[str, Scenario] = {}
-    for file in _files(paths):
+    for file in scenario_files(*paths):
         for scenario in load_file(file):
             if scenario.name in found:
                 raise SimulationError(
@@ -45,6 +45,26 @@ def load(*paths: Path) -> list[Scenario]:
                 )
             found[scenario.name] = scenario
     return list(found.values())
+
+
+def scenario_files(*paths: Path) -> list[Path]:
+    """The scenario files that `load` imports. Raises SimulationError if there is none."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = [
+                file
+                for file in sorted(path.glob("*.py"))
+                if not file.name.startswith("_") and file.name != "conftest.py"
+            ]
+            if not inside:
+                raise SimulationError(f"{path} has no scenario files (*.py)")
+            files += inside
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise SimulationError(f"{path} does not exist: no scenarios there")
+    return files
 
 
 def load_file(file: Path) -> list[Scenario]:
@@ -79,25 +99,6 @@ def looks_like_scenarios(file: Path) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     return bool(SCENARIO_LINE.search(text) and IMPORT_LINE.search(text))
-
-
-def _files(paths: Iterable[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = [
-                file
-                for file in sorted(path.glob("*.py"))
-                if not file.name.startswith("_") and file.name != "conftest.py"
-            ]
-            if not inside:
-                raise SimulationError(f"{path} has no scenario files (*.py)")
-            files += inside
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise SimulationError(f"{path} does not exist: no scenarios there")
-    return files
 
 
 class RewritingLoader(importlib.machinery.SourceFileLoader):

@@ -697,11 +697,12 @@ def test_a_long_path_for_temporary_files_is_no_obstacle(
 
 def test_what_is_preloaded_has_been_rehearsed_and_leaves_nothing_that_a_fork_would_lose() -> None:
     code = (
-        "import os, threading, time\n"
+        "import gc, os, threading, time\n"
         "before = time.time, threading.Thread.start\n"
         "import simulator.preloaded\n"
         "from simulator.patches import VirtualSqlite\n"
         "assert len(VirtualSqlite.compiled) > 50\n"
+        "assert gc.isenabled() and gc.get_freeze_count() > 100_000\n"
         "files = {os.readlink(f'/proc/self/fd/{one}') for one in os.listdir('/proc/self/fd')"
         " if os.path.exists(f'/proc/self/fd/{one}')} if os.path.exists('/proc') else set()\n"
         "assert threading.enumerate() == [threading.main_thread()]\n"
@@ -710,6 +711,39 @@ def test_what_is_preloaded_has_been_rehearsed_and_leaves_nothing_that_a_fork_wou
     )
     said = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+
+
+def test_what_imports_for_others_ends_with_its_parent() -> None:
+    importing = (
+        "import importlib, time\n"
+        "importlib.import_module = lambda name: print('imports', flush=True) or time.sleep(600)\n"
+        "import simulator.preloaded\n"
+    )
+    parent = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)\n"
+        "print(child.stdout.readline(), flush=True)\n"
+    )
+    # Its standard error stays open for as long as the process lives that imports.
+    said = subprocess.run(
+        [sys.executable, "-c", parent, sys.executable, "-c", importing],
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
+    )  # fmt: skip
+    assert (said.returncode, said.stdout.strip(), said.stderr) == (0, repr(b"imports\n"), "")
+
+
+def test_what_is_needed_is_imported_beside_the_scenarios_if_there_are_variants_enough() -> None:
+    code = (
+        "import multiprocessing.forkserver as of_forks\n"
+        "started = []\n"
+        "of_forks.ensure_running = lambda: started.append(of_forks._forkserver._preload_modules)\n"
+        "from simulator.runner import prepare\n"
+        "prepare(2, jobs=2)\n"
+        "assert not started\n"
+        "prepare(3, jobs=2)\n"
+        "assert started == [['simulator.preloaded']], started\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_rehearsal_is_a_simulation() -> None:
