@@ -137,14 +137,16 @@ def run(
     if jobs is not None and jobs < 1:
         raise SimulationError(f"jobs ({jobs}) must be at least 1")
     jobs = jobs or default_jobs()
-    prepare(
-        len(set(names or scenario_files(scenarios))), jobs
-    )  # so many variants there are at least
-    chosen = select(load(scenarios), names or ())
-    _make_writable(out)
-    kept = Kept(Results.open(out / RESULTS))
-    with _termination_as_interrupt():
-        return _run(chosen, seed, days, jobs, out, kept)
+    try:
+        with _termination_as_interrupt():
+            # So many variants there are at least.
+            prepare(len(set(names or scenario_files(scenarios))), jobs)
+            chosen = select(load(scenarios), names or ())
+            _make_writable(out)
+            kept = Kept(Results.open(out / RESULTS))
+            return _run(chosen, seed, days, jobs, out, kept)
+    except Terminated:
+        return 143
 
 
 def _run(

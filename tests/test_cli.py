@@ -389,6 +389,22 @@ class TestStop:
         assert all(is_gone(int(pid)) for pid in pids.read_text().split())
         assert not list((project / "tmp").iterdir())
 
+    @pytest.mark.parametrize(
+        ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "TERM"]
+    )
+    def test_while_scenarios_are_loaded_leaves_nothing(
+        self, project: Path, start: Start, number: signal.Signals, code: int
+    ) -> None:
+        loading = project / "loading"
+        define(project, a=DAILY, b=f"open({str(loading)!r}, 'w').close(); time.sleep(600)")
+        process = start("run", "--jobs", "1")  # fewer than files: others are prepared beside it
+        wait_for(loading.exists, process)
+        assert list((project / "tmp").iterdir())
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, out, err) == (code, "", "")
+        assert not list((project / "tmp").iterdir())
+
     def test_what_does_not_stop_is_ended(self, project: Path, start: Start) -> None:
         stubborn = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
         define(project, a=HANGING.replace("CODE", stubborn))
