@@ -9,7 +9,8 @@ thread starts is counted. Any other blocking call keeps its hold: real work take
 
 What is patched, and why (Python 3.11 to 3.13):
 
-- `time.sleep`: freezegun leaves it alone. Also where it was imported by name.
+- `time.sleep`: freezegun leaves it alone. Also where it was imported by name, and one function for
+  all simulations: a module that is first imported in one of them keeps it.
 - `Condition.wait`, `Thread.start`, `Thread.join`: parked threads give up their hold.
 - `ThreadPoolExecutor.submit`: items start one after the other, in the order of submission.
 - `queue.SimpleQueue`: the C version waits on a lock of its own. The pure Python version that the

@@ -397,7 +397,7 @@ class TestStop:
     ) -> None:
         loading = project / "loading"
         define(project, a=DAILY, b=f"open({str(loading)!r}, 'w').close(); time.sleep(600)")
-        process = start("run", "--jobs", "1")  # fewer than files: others are prepared beside it
+        process = start("run", "--jobs", "1")  # fewer than files: what is needed is imported beside
         wait_for(loading.exists, process)
         assert list((project / "tmp").iterdir())
         process.send_signal(number)
@@ -406,14 +406,16 @@ class TestStop:
         assert not list((project / "tmp").iterdir())
 
     def test_what_does_not_stop_is_ended(self, project: Path, start: Start) -> None:
-        stubborn = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
+        stubborn = (
+            "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+            "open('stubborn', 'w').close(); time.sleep(600)"
+        )
         define(project, a=HANGING.replace("CODE", stubborn))
         process = start("run")
         pids = project / "pids"
-        wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2, process)
-        time.sleep(0.3)
+        wait_for((project / "stubborn").exists, process)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+        time.sleep(0.5)  # two signals at once would be one
         process.send_signal(signal.SIGINT)  # impatient: the grace ends at once
         began = time.monotonic()
         process.communicate(timeout=PATIENCE)
@@ -573,7 +575,7 @@ def test_without_a_command_it_says_what_there_is(capfd: pytest.CaptureFixture[st
 
 
 def test_a_terminal_shows_progress(project: Path) -> None:
-    define(project, a=HANGING.replace("CODE", "time.sleep(1.5)"))
+    define(project, a=HANGING.replace("CODE", "time.sleep(1.5)"))  # there has to be some to show
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "simulator.cli", "run", "--jobs", "1"],
@@ -807,7 +809,7 @@ class TestRealSimulations:
         (project / "scenarios" / "real.py").write_text(text)
         process = start("run", "--days", "3000")
         wait_for((project / "begun").exists, process)
-        time.sleep(1)
+        time.sleep(1)  # somewhere in the 3000 days
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 130
