@@ -28,10 +28,10 @@ from prefect.server.api import server as prefect_api
 from prefect.server.concurrency.lease_storage import memory as prefect_leases
 from prefect.server.database import orm_models as prefect_orm
 from prefect.server.database import query_components as prefect_queries
-from prefect.server.database.dependencies import provide_database_interface
 from prefect.server.events import triggers as prefect_triggers
 from prefect.server.events.ordering import memory as prefect_ordering
 from prefect.server.events.services import event_persister as prefect_persister
+from prefect.server.models import deployments as prefect_deployments
 from prefect.server.models import events as prefect_event_models
 from prefect.server.models import flow_runs as prefect_flow_runs
 from prefect.server.services import cancellation_cleanup as prefect_cancellation
@@ -39,6 +39,7 @@ from prefect.server.services import cleanup_reconciler as prefect_reconciler
 from prefect.server.utilities.messaging import MessageHandler
 from prefect.server.worker_communication.cleanup_queue import memory as prefect_cleanups
 from prefect.utilities.schema_tools import validation as prefect_validation
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import configure_mappers, joinedload
 
 from simulator.replacing import replacing
@@ -92,7 +93,8 @@ def fresh(application: Callable[[], Any]) -> Iterator[None]:
         # deployments, and a worker takes those of one instant as they were written: who gets the last
         # slot of a pool would be a matter of chance. Ids of version 7 ascend (`patches`).
         *((column.default, "arg", _ascending_id) for column in _random_ids()),
-        # A thread for each request, to look where the database is.
+        # A thread for each request, to look where the database is; another to see how many rows an
+        # answer may have, or who asks. Nothing of that waits.
         (fastapi_dependencies, "run_in_threadpool", _at_once),
         # A new home looks like a new user, whose first flow run is reported to Prefect's makers.
         (prefect_milestones, "_is_interactive_terminal", lambda: False),
@@ -116,7 +118,11 @@ def joined() -> Iterator[None]:
     try:
         for one in _RELATIONSHIPS:
             one.lazy, one.strategy_key, one.strategy = "joined", key, one._get_strategy(key)
-        with replacing([(prefect_flow_runs, "selectinload", _Joined)]):
+        replaced: list[tuple[Any, str, Any]] = [
+            (prefect_flow_runs, "selectinload", _Joined),
+            (prefect_deployments, "read_deployment", _read_deployment),
+        ]
+        with replacing(replaced):
             yield
     finally:
         for one, lazy, strategy_key, strategy in before:
@@ -131,6 +137,11 @@ class _Joined:
 
     def selectinload(self, pool: Any) -> Any:
         return joinedload(self._queue).joinedload(pool)
+
+
+async def _read_deployment(session: AsyncSession, deployment_id: UUID) -> Any:
+    schedules = joinedload(prefect_orm.Deployment.schedules)
+    return await session.get(prefect_orm.Deployment, deployment_id, options=[schedules])
 
 
 _RELATIONSHIPS: list[Any] = [
@@ -193,7 +204,7 @@ def _running(application: Callable[[], Any]) -> Callable[..., Any]:
 
 
 async def _at_once(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    if function is provide_database_interface:
+    if function.__module__.startswith("prefect."):
         return function(*args, **options)
     return await run_in_threadpool(function, *args, **options)
 

@@ -255,11 +255,8 @@ class Server:
         await finished
         return outcome.result()
 
-    async def handle(self, request: httpx.Request, body: bytes) -> httpx.Response:
-        """Answer one request, on the server's loop."""
-        request = httpx.Request(
-            request.method, request.url, headers=request.headers.raw, content=body
-        )
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request, whose body has been read, on the server's loop."""
         async with self.turn():
             if request.url.path == "/api/logs/filter":
                 await self.write_logs()

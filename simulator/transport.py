@@ -18,9 +18,9 @@ class Transport(httpx.BaseTransport):
         process = processes.current()
         if process is not None and process.dead:
             process.stay_dead()
-        body = request.read()
+        request.read()
         return self._server.call(
-            f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)
+            f"{request.method} {request.url.path}", lambda: self._server.handle(request)
         )
 
 
@@ -34,7 +34,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         process = processes.current()
         if process is not None and process.dead:
             await process.stay_unanswered()
-        body = await request.aread()
+        await request.aread()
         return await self._server.acall(
-            f"{request.method} {request.url.path}", lambda: self._server.handle(request, body)
+            f"{request.method} {request.url.path}", lambda: self._server.handle(request)
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import subprocess
 import sys
 import threading
 from datetime import timedelta
+from uuid import uuid4
 
 import fastapi.dependencies.utils
 import httpx
@@ -17,11 +19,14 @@ from anyio._backends._asyncio import WorkerThread
 from prefect import flow, get_client
 from prefect.events import emit_event
 from prefect.events.filters import EventFilter, EventNameFilter
+from prefect.exceptions import ObjectNotFound
+from prefect.schedules import Cron
+from prefect.server.api import dependencies as api_dependencies
 from prefect.server.api import server as prefect_api
 from prefect.server.api.clients import OrchestrationClient
 from prefect.server.database import dependencies, orm_models
 from prefect.server.events.services import event_persister
-from prefect.server.models import flow_runs
+from prefect.server.models import deployments, flow_runs
 from prefect.settings import get_current_settings
 from prefect.utilities.schema_tools import validation
 from sqlalchemy import Engine, event
@@ -202,7 +207,26 @@ def test_a_request_finds_its_database_at_once(sim, monkeypatch):
     assert after.hits > before.hits
 
 
-def test_other_dependencies_are_called_in_a_thread(sim):
+def test_prefect_looks_at_a_request_without_waiting():
+    """What its requests depend on beside the database: all of it can be called on the loop."""
+    functions = [one for _, one in inspect.getmembers(api_dependencies, inspect.isfunction)]
+    own = [one for one in functions if one.__module__ == api_dependencies.__name__]
+    assert api_dependencies.LimitBody in own
+    assert api_dependencies.docket in own
+    for one in own:
+        assert not re.search(r"\b(open|sleep|wait|acquire|result|join)\(", inspect.getsource(one))
+
+
+def test_a_request_with_a_limit_is_answered_without_a_thread(sim, monkeypatch):
+    started = []
+    run = WorkerThread.start
+    monkeypatch.setattr(WorkerThread, "start", lambda self: (started.append(self), run(self))[1])
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_runs(limit=3) == []
+    assert started == []
+
+
+def test_dependencies_of_others_are_called_in_a_thread(sim):
     def thread():
         return threading.current_thread()
 
@@ -231,16 +255,16 @@ def test_nothing_is_compressed_and_nothing_left_to_complete(sim, monkeypatch):
     requests = []
     handle = Server.handle
 
-    def noted(self, request, body):
-        requests.append((request, body))
-        return handle(self, request, body)
+    def noted(self, request):
+        requests.append(request)
+        return handle(self, request)
 
     monkeypatch.setattr(Server, "handle", noted)
     sim.deploy(telling, name="dev")
     sim.trigger("telling/dev")
     sim.advance(minutes=1)
     assert sim.runs("telling")[0].state == "Completed"
-    kinds = {request.headers.get("content-type") for request, body in requests if body}
+    kinds = {request.headers.get("content-type") for request in requests if request.content}
     assert kinds == {"application/json"}
     large = [one for one in answers if isinstance(one, httpx.Response) and len(one.content) > 1000]
     assert large
@@ -274,26 +298,53 @@ def test_a_run_would_be_read_in_four_statements():
     assert loading() == ({"selectin"}, {"SelectInLoader"}, "selectinload")
 
 
-def test_a_run_is_read_in_one_statement():
-    @event.listens_for(Engine, "before_cursor_execute")
-    def note(connection, cursor, statement, *_):
-        statements.append(statement)
+@pytest.fixture
+def statements():
+    """The first words of all statements, as they come."""
 
-    statements: list[str] = []
-    try:
-        with (
-            Simulation(start="2026-01-05T00:00:00Z") as sim,
-            get_client(sync_client=True) as client,
-        ):
-            sim.deploy(nothing, name="dev")
-            sim.trigger("nothing/dev")
-            sim.advance(minutes=1)
-            (run,) = sim.runs("nothing")
-            statements.clear()
-            found = client.read_flow_run(run.id)
-            assert [one.split()[0] for one in statements] == ["SELECT"]
-            assert (found.state.name, found.work_pool_name) == ("Completed", "default")
-            assert found.work_queue_name == "default"
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+    def note(connection, cursor, statement, *_):
+        noted.append(statement.split()[0])
+
+    noted: list[str] = []
+    event.listen(Engine, "before_cursor_execute", note)
+    yield noted
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+def test_a_run_is_read_in_one_statement(statements):
+    with Simulation(start="2026-01-05T00:00:00Z") as sim, get_client(sync_client=True) as client:
+        sim.deploy(nothing, name="dev")
+        sim.trigger("nothing/dev")
+        sim.advance(minutes=1)
+        (run,) = sim.runs("nothing")
+        statements.clear()
+        found = client.read_flow_run(run.id)
+        assert statements == ["SELECT"]
+        assert (found.state.name, found.work_pool_name) == ("Completed", "default")
+        assert found.work_queue_name == "default"
     assert loading() == ({"selectin"}, {"SelectInLoader"}, "selectinload")
+
+
+def test_a_deployment_would_be_read_in_two_statements():
+    assert orm_models.Deployment.schedules.property.lazy == "selectin"
+    source = inspect.getsource(deployments.read_deployment)
+    assert source.rstrip().endswith("return await session.get(db.Deployment, deployment_id)")
+
+
+def test_a_deployment_is_read_in_one_statement(statements):
+    read = deployments.read_deployment
+    hours = [Cron(f"0 {hour} * * *", timezone="UTC") for hour in (1, 2, 3)]
+    with Simulation(start="2026-01-05T00:00:00Z") as sim, get_client(sync_client=True) as client:
+        sim.deploy(nothing, name="dev", schedules=hours)
+        listed = client.read_deployments()
+        statements.clear()
+        found = client.read_deployment(listed[0].id)
+        assert statements == ["SELECT"]
+        assert found == listed[0]
+        assert [one.schedule.cron for one in found.schedules] == [
+            one.schedule.cron for one in listed[0].schedules
+        ]
+        assert len(found.schedules) == 3
+        with pytest.raises(ObjectNotFound):
+            client.read_deployment(uuid4())
+    assert deployments.read_deployment is read
