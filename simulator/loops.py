@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import selectors
 import threading
-import time
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any
@@ -112,7 +111,8 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         return self
 
     def time(self) -> float:
-        return time.monotonic()
+        seconds, micros = divmod(self._clock.read(), 1_000_000)
+        return seconds + micros / 1e6
 
     def call_at(  # type: ignore[override]  # its arguments are bound by type variables
         self,

@@ -24,7 +24,6 @@ from typing import Any, ClassVar
 
 import aiosqlite.core
 import anyio
-import cachetools
 import httpx
 import prefect.deployments.flow_runs as prefect_flow_runs
 import prefect.flow_engine as prefect_flow_engine
@@ -33,6 +32,7 @@ from prefect._internal import uuid7 as prefect_uuid7
 from prefect._internal.concurrency import cancellation as prefect_cancellation
 from prefect._internal.concurrency import threads as prefect_threads
 from prefect.client import base as prefect_client
+from prefect.client import orchestration as prefect_orchestration
 from prefect.events import Event
 from prefect.events.clients import EventsClient, PrefectEventsClient, PrefectEventSubscriber
 from prefect.events.filters import EventFilter, EventOccurredFilter
@@ -45,6 +45,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import LRUCache
 
 from simulator import patches_steps
 from simulator.clock import VirtualClock
@@ -68,7 +69,7 @@ class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
     plain: sqlite3.Connection
     """Whom to ask for what a function makes of an instant."""
     dialect: ClassVar[Dialect | None] = None
-    compiled: ClassVar[cachetools.LRUCache[Any, Any]] = cachetools.LRUCache(1000)
+    compiled: ClassVar[LRUCache[Any, Any]] = LRUCache(1000)
 
     async def engine(self) -> AsyncEngine:
         engine = await super().engine()
@@ -200,9 +201,9 @@ def installed(
         (PrefectEventSubscriber, "__aexit__", _unsubscribe),
         (PrefectEventSubscriber, "__anext__", _next_event),
         # Every client makes an SSL context of its own, 18 ms, for a server in this process.
-        (ssl, "create_default_context", functools.lru_cache(ssl.create_default_context)),
+        (prefect_orchestration, "ssl", _Ssl()),
         # Every schedule with a time zone that is loaded reads the names of all zones from the disk.
-        (prefect_datetime, "available_timezones", functools.cache(zoneinfo.available_timezones)),
+        (prefect_datetime, "available_timezones", _available_timezones),
         # Prefect interrupts a sleeping sync flow at its deadline by a signal to the main thread of
         # the flow's process. Here that main thread is a thread of this process.
         (prefect_cancellation, "_send_exception_to_thread", _interrupting(clock)),
@@ -356,6 +357,18 @@ def _ascending() -> Callable[[int], bytes]:
 
 async def _never(*args: Any) -> None:
     """Do nothing, in place of a loop."""
+
+
+class _Ssl:
+    """`ssl` for Prefect's clients, with one context for all of them."""
+
+    create_default_context = staticmethod(functools.lru_cache(ssl.create_default_context))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(ssl, name)
+
+
+_available_timezones = functools.cache(zoneinfo.available_timezones)
 
 
 class _Anyio:

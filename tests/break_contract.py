@@ -236,8 +236,8 @@ BREAKS = [
         "time-outs: the loop's time is `time.monotonic()`",
         "test_flow_timeout_interrupts_a_sleeping_async_flow",
         "loops.py",
-        "        return time.monotonic()\n",
-        "        return time.monotonic() - 1e6\n",
+        "        return seconds + micros / 1e6\n",
+        "        return seconds + micros / 1e6 - 1e6\n",
     ),
 ]
 

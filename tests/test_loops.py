@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import anyio
 import pytest
@@ -75,6 +76,15 @@ def test_a_deadline_is_met_at_its_instant_however_often_the_loop_wakes(clock, ru
     cancelled, instant, end = run(main())
     assert (cancelled, instant) == (True, 120)
     assert end - begin >= 120
+
+
+def test_the_time_of_a_loop_is_the_monotonic_clock(run):
+    async def main():
+        read = asyncio.get_running_loop().time
+        return [clock() for clock in (time.monotonic, read, time.monotonic, read)]
+
+    reads = run(main())
+    assert [round((after - before) * 1e6) for before, after in pairwise(reads)] == [1, 1, 1]
 
 
 def test_timers_of_one_loop_fire_in_order_each_to_its_rest(clock, run):
