@@ -6,6 +6,7 @@ traceback of a crash, go to the log.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import select
@@ -34,7 +35,9 @@ GRACE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Order:
-    """What to run, and where its traces go: a folder for temporary files, and the log."""
+    """What to run, where its traces go (a folder for temporary files, and the log), and on which core,
+    if on one alone.
+    """
 
     file: Path
     scenario: str
@@ -43,6 +46,7 @@ class Order:
     days: int | None
     folder: Path
     log: Path
+    core: int | None
 
 
 def main(order: Order, parent: Connection) -> None:
@@ -52,6 +56,9 @@ def main(order: Order, parent: Connection) -> None:
     """
     os.setsid()  # Ctrl-C reaches the parent alone, which stops this one and whatever it has started
     _redirect(order.log)
+    if order.core is not None:
+        with contextlib.suppress(OSError):  # taken from us meanwhile: any other will do
+            os.sched_setaffinity(0, {order.core})
     os.environ["TMPDIR"] = tempfile.tempdir = str(order.folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below some shells
     told = _Teller(parent)

@@ -75,6 +75,7 @@ class _Process:
     process: Any  # multiprocessing's, of the forkserver
     talk: Connection
     log: Path
+    core: int | None
     began: float = field(default_factory=time.monotonic)
     finished: bool = False
     listener: threading.Thread | None = None
@@ -84,9 +85,23 @@ class _Process:
 
 def default_jobs() -> int:
     """One job for each core that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(_cores()) or os.cpu_count() or 1
+
+
+def _cores() -> list[int]:
+    """The cores that this process may use; none where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def _places(variants: int, jobs: int) -> list[int | None]:
+    """For each job the core that its processes keep to, or None.
+
+    The threads of a simulation take turns. On one core they hand over to one another without moving
+    what is in its caches: an eighth of the CPU time of `cadence-by-caching` (two cores).
+    Not where cores would be left over: somebody else may have chosen the same ones.
+    """
+    cores = _cores()
+    return [*cores] if variants >= jobs == len(cores) else [None] * jobs
 
 
 def prepare(variants: int, jobs: int) -> None:
@@ -128,6 +143,7 @@ def run_scenarios(
     jobs = jobs or default_jobs()
     prepare(len(waiting), jobs)
     forks: Any = multiprocessing.get_context(_start_method())
+    places = _places(len(waiting), jobs)
     running: dict[int, _Process] = {}
     news: queue.Queue[tuple[int, tuple[str, Any]]] = queue.Queue()
     for scenario in scenarios:
@@ -135,12 +151,13 @@ def run_scenarios(
     with tempfile.TemporaryDirectory(prefix="simulate-", ignore_cleanup_errors=True) as work:
         try:
             while waiting or running:
-                while waiting and len(running) < jobs:
+                while waiting and places:
                     scenario, variant = waiting.pop(0)
                     log = _log_of(scenario, logs)
                     order = Order(
-                        scenario.file, scenario.name, variant, seed, days, Path(work), log
-                    )
+                        scenario.file, scenario.name, variant, seed, days, Path(work), log,
+                        places.pop(0),
+                    )  # fmt: skip
                     process = _start(forks, scenario, order)
                     running[process.process.pid] = process
                     process.listener = threading.Thread(
@@ -151,6 +168,7 @@ def run_scenarios(
                 process = running[pid]
                 if what == "ended":
                     del running[pid]
+                    places.append(process.core)
                     yield from _ended(process, seed, days)
                 else:
                     yield from _told(process, what, value, days)
@@ -175,7 +193,7 @@ def _start(forks: Any, scenario: Scenario, order: Order) -> _Process:
     process = forks.Process(target=main, args=(order, there), name=order.variant)
     process.start()
     there.close()
-    return _Process(scenario, order.variant, process, here, order.log)
+    return _Process(scenario, order.variant, process, here, order.log, order.core)
 
 
 def _listen(process: _Process, news: queue.Queue[tuple[int, tuple[str, Any]]]) -> None:

@@ -274,6 +274,30 @@ class TestRun:
         define(project, a=meeting.format(name="one"), b=meeting.format(name="two"))
         assert call(["run", "--jobs", "2"]) == 0
 
+    @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores cannot be chosen here")
+    def test_a_job_for_each_core_keeps_to_its_own(self, project: Path) -> None:
+        cores = os.sched_getaffinity(0)
+        twice = 2 * len(cores)
+        telling = f"""
+        @scenario(name="telling", question="Where?", variants={{str(n): n for n in range({twice})}})
+        def act(sim, variant):
+            open(f"where-{{variant}}", "w").write(" ".join(map(str, os.sched_getaffinity(0))))
+        """
+        define(project, a=telling)
+
+        def told() -> list[set[int]]:
+            return [{int(n) for n in p.read_text().split()} for p in project.glob("where-*")]
+
+        assert call(["run"]) == 0
+        assert len(told()) == twice
+        assert {len(where) for where in told()} == {1}
+        assert set().union(*told()) == cores
+        assert os.sched_getaffinity(0) == cores
+        # With fewer jobs, or more, somebody has to share: the system sees best who.
+        for jobs in {max(1, len(cores) - 1), len(cores) + 1} - {len(cores)}:
+            assert call(["run", "--jobs", str(jobs)]) == 0
+            assert told() == [cores] * twice
+
     def test_processes_share_the_dbt_projects_that_they_parse(self, project: Path) -> None:
         define(
             project,
