@@ -1,8 +1,10 @@
 """Declared graphs of flows: what is refused and in which words, and the shapes that have names."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,8 +19,9 @@ from pipelines.graph import (
     problems,
     read_graph,
 )
-from pipelines.many_to_many import after_all_of, deployments
+from pipelines.many_to_many import BUILDS, after_all_of, deployments
 from pipelines.shapes import PLATFORM, SHAPES, many_to_many
+from scenarios.many_to_many import LAUNCH, as_old_as_its_oldest_input
 
 
 def flow(name: str, *upstream: str, cadence: str = "hourly") -> DeclaredFlow:
@@ -176,3 +179,26 @@ def test_an_hourly_flow_is_triggered_by_its_hourly_upstream_alone() -> None:
     )
     assert dashboard.name == "dashboard after orders"
     assert forecast.name == "forecast after orders, clicks"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_build_is_as_old_as_its_oldest_input_in_whatever_order_they_are_written(order) -> None:
+    """Two rows of one build stand in the table as the flow's threads have written them."""
+
+    class Simulated:
+        warehouse = SimpleNamespace(query=lambda sql, given: con.execute(sql, given).fetchall())
+
+    hour = LAUNCH + timedelta(hours=3)
+    rows = [
+        ("sales", hour, hour, upstream, hour, hour - timedelta(hours=age))
+        for upstream, age in [("shop", 1), ("rates", 2)]
+    ]
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.execute(BUILDS)
+        con.execute(
+            "insert into marts.builds values (?, ?, ?, null, null, ?)", ["rates", *[hour] * 3]
+        )
+        con.executemany("insert into marts.builds values (?, ?, ?, ?, ?, ?)", rows[::order])
+        (build,) = as_old_as_its_oldest_input(Simulated)
+    assert build.built_at - build.newest_loaded_at == timedelta(hours=2)
