@@ -110,7 +110,8 @@ def joined() -> Iterator[None]:
 
     Prefect lets SQLAlchemy read a run's state, its queue and the queue's pool in a statement each
     (`lazy="selectin"`), whenever it reads a run: a third of all statements of a day, and a twentieth
-    of its CPU time (a day of `random-child-failure`, and a quarter of one, with and without).
+    of its CPU time (a day of `random-child-failure`, and a quarter of one, with and without). It reads
+    a deployment several times for each run of one, its schedules in a statement of their own.
     """
     configure_mappers()
     key = (("lazy", "joined"),)
