@@ -293,7 +293,7 @@ class TestRun:
         assert {len(where) for where in told()} == {1}
         assert set().union(*told()) == cores
         assert os.sched_getaffinity(0) == cores
-        # With fewer jobs, or more, somebody has to share: the system sees best who.
+        # With fewer jobs cores are left over, with more some are shared: the system sees best which.
         for jobs in {max(1, len(cores) - 1), len(cores) + 1} - {len(cores)}:
             assert call(["run", "--jobs", str(jobs)]) == 0
             assert told() == [cores] * twice

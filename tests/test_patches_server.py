@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 import subprocess
 import sys
 import threading
@@ -21,7 +20,6 @@ from prefect.events import emit_event
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron
-from prefect.server.api import dependencies as api_dependencies
 from prefect.server.api import server as prefect_api
 from prefect.server.api.clients import OrchestrationClient
 from prefect.server.database import dependencies, orm_models
@@ -195,10 +193,16 @@ def test_an_application_would_look_for_its_database_in_a_thread_and_parse_its_ur
     assert fastapi.dependencies.utils.run_in_threadpool is starlette.concurrency.run_in_threadpool
 
 
-def test_a_request_finds_its_database_at_once(sim, monkeypatch):
-    started = []
+@pytest.fixture
+def started(monkeypatch):
+    """The threads that serve requests, as they are started."""
+    threads = []
     run = WorkerThread.start
-    monkeypatch.setattr(WorkerThread, "start", lambda self: (started.append(self), run(self))[1])
+    monkeypatch.setattr(WorkerThread, "start", lambda self: (threads.append(self), run(self))[1])
+    return threads
+
+
+def test_a_request_finds_its_database_at_once(sim, started):
     told()
     before = dependencies.get_dialect.cache_info()
     told()
@@ -207,20 +211,7 @@ def test_a_request_finds_its_database_at_once(sim, monkeypatch):
     assert after.hits > before.hits
 
 
-def test_prefect_looks_at_a_request_without_waiting():
-    """What its requests depend on beside the database: all of it can be called on the loop."""
-    functions = [one for _, one in inspect.getmembers(api_dependencies, inspect.isfunction)]
-    own = [one for one in functions if one.__module__ == api_dependencies.__name__]
-    assert api_dependencies.LimitBody in own
-    assert api_dependencies.docket in own
-    for one in own:
-        assert not re.search(r"\b(open|sleep|wait|acquire|result|join)\(", inspect.getsource(one))
-
-
-def test_a_request_with_a_limit_is_answered_without_a_thread(sim, monkeypatch):
-    started = []
-    run = WorkerThread.start
-    monkeypatch.setattr(WorkerThread, "start", lambda self: (started.append(self), run(self))[1])
+def test_a_request_with_a_limit_is_answered_without_a_thread(sim, started):
     with get_client(sync_client=True) as client:
         assert client.read_flow_runs(limit=3) == []
     assert started == []
