@@ -40,6 +40,7 @@ check: install
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 format: install
 	@$(BIN)/ruff format $(SOURCES)

@@ -1,12 +1,12 @@
 """A testable local simulator for flows of flows on Prefect."""
 
-from simulator.durations import lognormal
 from simulator.errors import (
     ClockStalled,
     NothingToRun,
     SimulationError,
     UnsupportedOperation,
 )
+from simulator.faults import lognormal
 from simulator.simulation import Simulation
 
 __all__ = [

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.workers.base import BaseWorker
 
-    from simulator.durations import Duration
-    from simulator.faults import Fault
+    from simulator.faults import Duration, Fault
     from simulator.history import History
     from simulator.warehouse import Warehouse
 

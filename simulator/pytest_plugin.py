@@ -26,9 +26,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from simulator.scenario import Scenario
+    from simulator.scenarios import Scenario, VariantResult
     from simulator.simulation import Simulation
-    from simulator.verdict import VariantResult
 
 CAPTURED_LINES = 40
 """How much of the captured output a failing scenario shows."""
@@ -182,7 +181,7 @@ def pytest_collect_file(
     patterns: list[str] = parent.config.getini("python_files")
     if file_path.suffix != ".py" or any(file_path.match(pattern) for pattern in patterns):
         return collectors
-    from simulator.scenario_files import looks_like_scenarios
+    from simulator.scenarios import looks_like_scenarios
 
     if not looks_like_scenarios(file_path):
         return collectors
@@ -196,7 +195,7 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterable[ScenarioItem]:
         """An item per scenario and variant."""
         from simulator.errors import SimulationError
-        from simulator.scenario_files import load
+        from simulator.scenarios import load
 
         try:
             scenarios = load(self.path)
@@ -221,7 +220,7 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the variant in a fresh simulation."""
-        from simulator.scenario import run_variant
+        from simulator.scenarios import run_variant
 
         option = self.config.option
         result = run_variant(

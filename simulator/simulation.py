@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
 
-    from simulator.durations import Duration
     from simulator.engine import Engine, WorkerOfPool
-    from simulator.history import History
+    from simulator.faults import Duration
+    from simulator.history import History, RunRecord
     from simulator.live import LiveServer
-    from simulator.records import RunRecord
     from simulator.warehouse import Warehouse
 
 
@@ -281,7 +280,7 @@ class Simulation:
         `duration`: a timedelta, `lognormal(...)`, or a list (run by run, the last one stays).
         Raises SimulationError for an unknown name, a step that yields, or a negative duration.
         """
-        from simulator.durations import checked
+        from simulator.faults import checked
 
         self._opened()
         self._world.steps.take(self._step_name(name), checked(duration))

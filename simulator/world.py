@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
     from simulator.history import History
-    from simulator.processes import Process
+    from simulator.process import Process
     from simulator.warehouse import Warehouse
     from simulator.worker import Pool
 
@@ -56,20 +56,24 @@ class World:
         from prefect.logging.handlers import set_api_log_sink
         from prefect.settings import temporary_settings
 
-        from simulator import (
-            patches,
-            patches_process,
-            patches_server,
-            runnable,
+        from simulator.clock import starting_background
+        from simulator.faults import Steps
+        from simulator.patches import stdlib
+        from simulator.patches.prefect import client, processes
+        from simulator.patches.prefect import server as prefect_server
+        from simulator.server import (
+            AsyncTransport,
+            Cancellations,
+            DeploymentPolls,
+            Server,
+            Suspensions,
+            Transport,
+            application,
+            background_services,
+            database_template,
             settings,
-            warehouse,
         )
-        from simulator.observers import Cancellations, Suspensions
-        from simulator.polls import DeploymentPolls
-        from simulator.server import Server, application, database_template
-        from simulator.services import services
-        from simulator.steps import Steps
-        from simulator.transport import AsyncTransport, Transport
+        from simulator.warehouse import warehouse_installed
         from simulator.worker import SimulatedWorker
 
         self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
@@ -79,8 +83,8 @@ class World:
 
         of_this = settings.of_a_simulation(self.folder) | settings.named(changed)
         stack.enter_context(temporary_settings(of_this))
-        stack.enter_context(patches_server.fresh(application))
-        stack.enter_context(patches_server.joined())
+        stack.enter_context(prefect_server.fresh(application))
+        stack.enter_context(prefect_server.joined())
         self.context = contextvars.copy_context()
 
         self.clock = clock = VirtualClock(start, stall_limit)
@@ -103,10 +107,10 @@ class World:
         stack.callback(server.stop)
         stack.enter_context(settings.quiet_console())
         stack.enter_context(Seeded(seed))
-        stack.enter_context(warehouse.installed(lambda: clock.now, self.folder))
-        stack.enter_context(runnable.installed(clock, self.context, self.polls.sleep))
+        stack.enter_context(warehouse_installed(lambda: clock.now, self.folder))
+        stack.enter_context(stdlib.installed(clock, self.context, self.polls.sleep))
         stack.enter_context(
-            patches.installed(
+            client.installed(
                 clock,
                 lambda: Transport(server),
                 lambda: AsyncTransport(server),
@@ -118,31 +122,34 @@ class World:
                 self.suspensions.observe,
             )
         )
-        stack.enter_context(patches_process.installed())
+        stack.enter_context(processes.installed())
         set_api_log_sink(server.logs.append)
         stack.callback(set_api_log_sink, None)
-        self.services = services(server, clock, self.database, self.written)
+        self.services = background_services(server, clock, self.database, self.written)
         clock.add_source(self.services)
         clock.add_source(self.polls)
         clock.add_source(self.suspensions)
         clock.add_source(self.cancellations)
         self.client = stack.enter_context(get_client(sync_client=True))
-        with runnable.starting_background(self.context):
-            patches.start_background_loops()
+        with starting_background(self.context):
+            client.start_background_loops()
         stack.callback(self._end_threads)
 
     def _end_threads(self) -> None:
         """End every thread of the simulation: flows first, then workers, then what serves them."""
-        from simulator import patches, patches_dbt, processes, runnable
+        from simulator.clock import join_counted
+        from simulator.patches import dbt
+        from simulator.patches.prefect import client
+        from simulator.process import give_up
 
-        patches_dbt.stop_statement()
+        dbt.stop_statement()
         self.clock.close(SimulationEnded)
-        left = runnable.join_counted(background=False)
-        processes.give_up()
+        left = join_counted(background=False)
+        give_up()
         for pool in self.pools.values():
             pool.close()
-        patches.stop_background_loops()
-        left += runnable.join_counted(background=True)
+        client.stop_background_loops()
+        left += join_counted(background=True)
         if self._warehouse is not None:
             self._warehouse.close()
         if left:
@@ -205,7 +212,7 @@ class World:
             os.environ[name] = value
 
     def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> UUID:
-        from simulator.processes import Process
+        from simulator.process import Process
 
         outcome: list[Any] = []
 

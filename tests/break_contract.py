@@ -5,7 +5,7 @@
 
 Each break is a small change of the source, made in a copy of the repository. A break that no test
 notices is an error (exit code 1), and so is one whose text no longer occurs in the source (which
-`tests/test_contract.py` also looks at).
+`tests/clock/test_contract.py` also looks at).
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-TESTS = ("tests/test_frozen.py", "tests/test_contract.py")
-LOOKS_AT_BREAKS = "tests/test_contract.py::test_every_break_of_the_contract_still_breaks_something"
+TESTS = ("tests/patches/test_frozen.py", "tests/clock/test_contract.py")
+LOOKS_AT_BREAKS = (
+    "tests/clock/test_contract.py::test_every_break_of_the_contract_still_breaks_something"
+)
 SECONDS = 240
 """For one test, on a busy machine."""
 
@@ -51,7 +53,7 @@ BREAKS = [
         "sqlite-now",
         "1 SQL now() in Prefect's SQLite reads the clock",
         "test_sql_now_follows_in_prefects_database",
-        "patches.py",
+        "patches/prefect/database.py",
         'if len(arguments) == given or arguments[given] == "now":',
         "if False:",
     ),
@@ -67,7 +69,7 @@ BREAKS = [
         "python-now",
         "1 Python's clocks read the clock",
         "test_pythons_clocks_are_on_the_clock_and_every_read_is_new",
-        "frozen.py",
+        "patches/freezegun.py",
         "        api.freeze_factories[-1] = now  # type: ignore[call-overload]\n",
         "",
     ),
@@ -75,7 +77,7 @@ BREAKS = [
         "thread-counts",
         "2 a thread that runs flow code holds the clock from its start",
         "test_joining_a_thread_follows",
-        "runnable.py",
+        "clock/waiting.py",
         "    clock.hold(hold)\n    starter",
         "    starter",
     ),
@@ -83,7 +85,7 @@ BREAKS = [
         "request-counts",
         "2 a request in flight holds the clock",
         "test_ten_gathered_children_take_as_long_as_one",
-        "server.py",
+        "server/server.py",
         "settle = self.expect(name)",
         "settle = lambda: None",
     ),
@@ -91,7 +93,7 @@ BREAKS = [
         "message-counts",
         "2 an event on its way holds the clock",
         "test_an_event_is_handled_before_time_moves",
-        "broker.py",
+        "server/broker.py",
         "        if _ledger is not None:\n            self._pending",
         "        if False:\n            self._pending",
     ),
@@ -99,7 +101,7 @@ BREAKS = [
         "real-pipe-counts",
         "2 a loop that waits for a real file holds the clock",
         "test_a_loop_that_reads_from_a_real_pipe_takes_no_virtual_time",
-        "loops.py",
+        "clock/loops.py",
         "if len(self.get_map()) > 1:",
         "if False:",
     ),
@@ -107,7 +109,7 @@ BREAKS = [
         "real-subprocess",
         "2 a real subprocess takes real time",
         "test_a_real_subprocess_takes_no_virtual_time",
-        "runnable.py",
+        "patches/stdlib.py",
         '[(subprocess, "time", real), (subprocess, "_time", Real.monotonic)],',
         "[],",
     ),
@@ -115,7 +117,7 @@ BREAKS = [
         "jump",
         "3 time jumps to the earliest timer",
         "test_a_sleeping_flow_takes_its_virtual_time",
-        "clock.py",
+        "clock/virtual.py",
         "                self._move_to(when, shown)\n",
         "",
     ),
@@ -123,7 +125,7 @@ BREAKS = [
         "order",
         "4 timers of one instant fire in the order of their making",
         "test_timers_of_one_instant_fire_in_the_order_in_which_they_were_set",
-        "clock.py",
+        "clock/virtual.py",
         "return (self.when, self.sequence) < (other.when, other.sequence)",
         "return (self.when, -self.sequence) < (other.when, -other.sequence)",
     ),
@@ -131,7 +133,7 @@ BREAKS = [
         "quiescence",
         "4 each wake runs to quiescence before the next",
         "test_timers_of_one_instant_fire_in_the_order_in_which_they_were_set",
-        "clock.py",
+        "clock/virtual.py",
         "                self.settle()\n                if done is not None",
         "                if done is not None",
     ),
@@ -139,7 +141,7 @@ BREAKS = [
         "hand-over",
         "5 whoever wakes a thread takes the hold on its behalf",
         "test_an_event_set_by_another_thread_wakes_at_its_instant",
-        "clock.py",
+        "clock/virtual.py",
         "            self._holds.add(wait.hold)\n            self._progress += 1\n            wait.open()",
         "            wait.open()",
     ),
@@ -147,7 +149,7 @@ BREAKS = [
         "stall",
         "6 a stall raises an error",
         "test_a_stall_names_its_holder",
-        "clock.py",
+        "clock/virtual.py",
         "            if remaining <= 0:\n",
         "            if False:\n",
     ),
@@ -155,7 +157,7 @@ BREAKS = [
         "stall-names-holders",
         "6 the error names who holds the clock, and where",
         "test_a_stall_names_its_holder",
-        "holds.py",
+        "clock/holds.py",
         'return f"{self.name}{standing_at(self.ident)}"',
         "return self.name",
     ),
@@ -163,7 +165,7 @@ BREAKS = [
         "nothing-to-run",
         "6 waiting for what can never happen is said at once",
         "test_waiting_for_what_can_never_happen_is_said_at_once",
-        "clock.py",
+        "clock/virtual.py",
         "                    if end is None:\n                        raise",
         "                    if False:\n                        raise",
     ),
@@ -171,7 +173,7 @@ BREAKS = [
         "ticks",
         "7 the clock never shows the same instant twice",
         "test_no_two_reads_are_equal_across_threads",
-        "clock.py",
+        "clock/virtual.py",
         "            self._micros = micros + 1\n",
         "",
     ),
@@ -179,7 +181,7 @@ BREAKS = [
         "restores-functions",
         "8 leaving restores patched functions",
         "test_leaving_restores_everything",
-        "replacing.py",
+        "patches/replacing.py",
         "                setattr(owner, name, value)\n\n\n_ABSENT",
         "                pass\n\n\n_ABSENT",
     ),
@@ -187,7 +189,7 @@ BREAKS = [
         "restores-policy",
         "8 leaving restores the event loop policy",
         "test_leaving_restores_everything",
-        "runnable.py",
+        "patches/stdlib.py",
         "        stack.callback(asyncio.set_event_loop_policy, policy)\n",
         "",
     ),
@@ -219,7 +221,7 @@ BREAKS = [
         "interrupts",
         "time-outs: a sleeping flow is interrupted at its deadline",
         "test_flow_timeout_interrupts_a_sleeping_sync_flow",
-        "patches.py",
+        "patches/prefect/client.py",
         "and is_main(thread) and",
         "and False and",
     ),
@@ -227,7 +229,7 @@ BREAKS = [
         "interrupts-only-main",
         "time-outs: nothing interrupts a sleep in a pool's thread",
         "test_nothing_interrupts_a_sleep_in_a_pool_thread",
-        "patches.py",
+        "patches/prefect/client.py",
         "and is_main(thread) and",
         "and",
     ),
@@ -235,7 +237,7 @@ BREAKS = [
         "one-origin",
         "time-outs: the loop's time is `time.monotonic()`",
         "test_flow_timeout_interrupts_a_sleeping_async_flow",
-        "loops.py",
+        "clock/loops.py",
         "        return seconds + micros / 1e6\n",
         "        return seconds + micros / 1e6 - 1e6\n",
     ),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
-from simulator.history import History, RunRecord, StateRecord
+from simulator.history.history import History, RunRecord, StateRecord
 
 OPENED: list[dict[str, Any]] = []
 """The arguments of each one that was entered, oldest first."""

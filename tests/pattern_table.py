@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from simulator.scenario import Scenario
-from simulator.scenario_files import load
+from simulator.scenarios.files import load
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "patterns.md"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import Settings
 
-from simulator.server import cache_folder
+from simulator.server.template import cache_folder
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROFILES = """\
@@ -128,7 +128,7 @@ def test_nothing_of_the_user_is_read_written_or_called(home):
         import json, os, sys, threading
         from prefect.settings import get_current_settings
         # What modules ask of the machine while they are imported is theirs.
-        import simulator.server, simulator.services, simulator.warehouse, simulator.worker
+        import simulator.server, simulator.server.services, simulator.warehouse, simulator.worker
 
         called = []
         def note(event, arguments):

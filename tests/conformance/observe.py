@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from simulator import Simulation
-from simulator.normal import Scrub, made_up_names
+from simulator.history.normal import Scrub, made_up_names
 from simulator.records import RunRecord, StateRecord, TaskRecord
 from tests.conformance.case import Case
 

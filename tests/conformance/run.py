@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from simulator import Simulation
-from simulator.live import LiveServer
+from simulator.live.world import LiveServer
 from tests.conformance import lies, report
 from tests.conformance.case import SETTINGS, Case, all_cases
 from tests.conformance.compare import compare

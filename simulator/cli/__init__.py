@@ -1,0 +1,13 @@
+"""The command `simulate`: list scenarios, run them, print verdicts and measures, keep the results.
+
+Exit codes: 0 every expectation holds; 1 one does not, or a variant crashed; 2 the command cannot be
+carried out (said in one line on standard error); 130 after Ctrl-C, 143 after SIGTERM.
+
+One file a command; `app.py` is what they share. It may import everything, and imports late: the
+help must come at once.
+"""
+
+from simulator.cli import list, run  # noqa: A004, F401  their import adds the commands
+from simulator.cli.app import call, main
+
+__all__ = ["call", "main"]

@@ -1,0 +1,81 @@
+"""The command itself: its name, its version, and how a mistake is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.errors import SimulationError
+
+app = typer.Typer(
+    name="simulate",
+    help="Run scenarios of real Prefect flows on a virtual clock, variants side by side.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Folder = Annotated[
+    Path, typer.Option("--scenarios", help="Folder (or file) with the scenarios.", metavar="DIR")
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script."""
+    # Prefect reports a new user's first import to its makers, from a terminal. Simulated use is no use.
+    os.environ["DO_NOT_TRACK"] = "1"
+    sys.exit(call(sys.argv[1:] if arguments is None else arguments))
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Carry out a command line. Returns the exit code; a user's mistake is one line."""
+    try:
+        code = app(list(arguments), prog_name="simulate", standalone_mode=False)
+    except SimulationError as wrong:
+        return _refuse(str(wrong))
+    except KeyboardInterrupt:  # before anything had begun
+        return 130
+    except Exception as wrong:
+        # Typer's own errors; their class has no public name in every version of it.
+        if not hasattr(wrong, "format_message"):
+            raise
+        return _refuse(wrong.format_message())
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(reason: str) -> int:
+    print("simulate:", " ".join(reason.split()), file=sys.stderr)
+    return 2
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        engines = ", ".join(
+            f"{name} {metadata.version(package)}"
+            for name, package in (("Prefect", "prefect"), ("dbt", "dbt-core"), ("DuckDB", "duckdb"))
+        )
+        python = ".".join(map(str, sys.version_info[:3]))
+        print(
+            f"prefect-simulator {metadata.version('prefect-simulator')} "
+            f"({engines}, Python {python})"
+        )
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def simulate(
+    context: typer.Context,
+    _shown: Annotated[
+        bool,
+        typer.Option("--version", help="Show versions.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Run scenarios of real Prefect flows on a virtual clock, variants side by side."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())

@@ -1,0 +1,52 @@
+"""What has been written to the results file, and what waits to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.cli.signals import signals_later
+from simulator.errors import SimulationError
+
+if TYPE_CHECKING:
+    from simulator.history import Results
+    from simulator.scenarios import VariantResult
+
+
+class Kept:
+    """The results file, and what could not be written yet: somebody may be looking into the file,
+    which locks it, and that must not end the run.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self.unwritten: list[VariantResult] = []
+
+    def add(self, result: VariantResult) -> str:
+        """Write a result and those that wait. Returns what is in the way, else nothing."""
+        self.unwritten.append(result)
+        return self.write()
+
+    def write(self) -> str:
+        """Write what waits. Returns what is in the way, else nothing."""
+        try:
+            with signals_later():
+                self._write_all()
+        except SimulationError as wrong:
+            return str(wrong)
+        return ""
+
+    def _write_all(self) -> None:
+        while self.unwritten:
+            result = self.unwritten[0]
+            self._results.add(
+                result.scenario,
+                result.variant,
+                result.seed,
+                result.history,
+                result.measures,
+                result.verdicts,
+                error=result.error,
+                days=result.days,
+                real_seconds=result.real_seconds,
+            )
+            self.unwritten.pop(0)

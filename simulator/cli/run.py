@@ -1,0 +1,125 @@
+"""`simulate run`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.app import Folder, app
+from simulator.cli.kept import Kept
+from simulator.cli.signals import Terminated, termination_as_interrupt
+from simulator.errors import SimulationError
+
+if TYPE_CHECKING:
+    from simulator.scenarios import Scenario, VariantResult
+
+RESULTS = "results.duckdb"
+LOGS = "logs"
+
+
+@app.command()
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Scenarios (default: all).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random fault and duration.")] = 0,
+    days: Annotated[
+        int | None, typer.Option(help="Virtual days (default: each scenario's own number).")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Scenarios at once (default: one for each core).")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help=f"Folder for {RESULTS} and the logs.", metavar="DIR")
+    ] = Path("results"),
+    scenarios: Folder = Path("scenarios"),
+) -> int:
+    """Run scenarios, each variant in a process of its own, and say what holds."""
+    from simulator.history import Results
+    from simulator.scenarios import check_days, default_jobs, load, prepare, scenario_files, select
+
+    if days is not None:
+        check_days(days)
+    if jobs is not None and jobs < 1:
+        raise SimulationError(f"jobs ({jobs}) must be at least 1")
+    jobs = jobs or default_jobs()
+    try:
+        with termination_as_interrupt():
+            # So many variants there are at least.
+            prepare(len(set(names or scenario_files(scenarios))), jobs)
+            chosen = select(load(scenarios), names or ())
+            _make_writable(out)
+            kept = Kept(Results.open(out / RESULTS))
+            return _run(chosen, seed, days, jobs, out, kept)
+    except Terminated:
+        return 143
+
+
+def _run(
+    chosen: Sequence[Scenario],
+    seed: int,
+    days: int | None,
+    jobs: int,
+    out: Path,
+    kept: Kept,
+) -> int:
+    from simulator.report import Display, console, summary
+    from simulator.scenarios import Finished, Moved, Started, Warned, run_scenarios
+
+    screen = console()
+    results: list[VariantResult] = []
+    stopped: KeyboardInterrupt | None = None
+    variants = sum(len(scenario.variants) for scenario in chosen)
+    screen.print(
+        f"{_counted(len(chosen), 'scenario')}, {_counted(variants, 'variant')}, seed {seed}, "
+        f"{_counted(jobs, 'process', 'es')} at a time"
+    )
+    try:
+        events = run_scenarios(chosen, seed=seed, days=days, jobs=jobs, logs=out / LOGS)
+        with Display(screen, chosen) as display, closing(events):
+            for event in events:
+                match event:
+                    case Started(scenario, variant):
+                        display.started(scenario, variant)
+                    case Moved(scenario, variant, lived, of_days):
+                        display.moved(scenario, variant, lived, of_days)
+                    case Finished(result):
+                        results.append(result)
+                        display.finished(result)
+                        if problem := kept.add(result):
+                            display.warned(f"{problem} (tried again later)")
+                    case Warned(text):
+                        display.warned(text)
+    except KeyboardInterrupt as interrupt:
+        stopped = interrupt
+    summary(screen, chosen, results)
+    if problem := kept.write():
+        raise SimulationError(f"{problem}; {len(kept.unwritten)} of {variants} variants are lost")
+    place = out / RESULTS
+    if stopped is not None:
+        screen.print(
+            f"Stopped. {len(results)} of {variants} variants are in {place}", soft_wrap=True
+        )
+        return 143 if isinstance(stopped, Terminated) else 130
+    passed = sum(result.passed for result in results)
+    screen.print(f"{passed} of {variants} variants hold. Results: {place}", soft_wrap=True)
+    return 0 if passed == variants else 1
+
+
+def _counted(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{plural if number != 1 else ''}"
+
+
+def _make_writable(out: Path) -> None:
+    """Make the folder and that of its logs; SimulationError if nothing can be written there."""
+    try:
+        (out / LOGS).mkdir(parents=True, exist_ok=True)
+        for folder in (out, out / LOGS):
+            tempfile.TemporaryFile(dir=folder).close()
+    except OSError as wrong:
+        raise SimulationError(f"cannot write to {str(out)!r}: {wrong.strerror}") from wrong

@@ -1,0 +1,38 @@
+"""What time it is in a simulation, who keeps it from moving, and who waits for it to move.
+
+It knows nothing of Prefect and patches nothing: `simulator.patches.stdlib` teaches Python's own
+primitives to use it. It may import `instants` and `errors`. Open `virtual.py` first.
+"""
+
+from simulator.clock.grid import Candidate, GridLoop, GridLoops
+from simulator.clock.holds import Hold, Mortal
+from simulator.clock.loops import VirtualEventLoopPolicy
+from simulator.clock.standing import standing_at
+from simulator.clock.virtual import Source, Timer, VirtualClock, Wait, tied
+from simulator.clock.waiting import (
+    counted,
+    join_counted,
+    of_this_thread,
+    start_counted,
+    starting_background,
+)
+
+__all__ = [
+    "Candidate",
+    "GridLoop",
+    "GridLoops",
+    "Hold",
+    "Mortal",
+    "Source",
+    "Timer",
+    "VirtualClock",
+    "VirtualEventLoopPolicy",
+    "Wait",
+    "counted",
+    "join_counted",
+    "of_this_thread",
+    "standing_at",
+    "start_counted",
+    "starting_background",
+    "tied",
+]

@@ -1,0 +1,43 @@
+"""A reason why time may not move."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from simulator.clock.standing import standing_at
+
+
+class Mortal(Protocol):
+    """What may die with all its threads: a process that is simulated by some of them."""
+
+    dead: bool
+
+
+class Hold:
+    """One reason why time may not move now.
+
+    `ident` is the thread that stands behind it, if any. A `background` thread serves the others: it
+    is asked to end after them, and not interrupted. A thread of a dead `process` stays parked until
+    the clock is closed, whatever it waits for.
+    """
+
+    __slots__ = ("background", "ident", "name", "process")
+
+    def __init__(
+        self,
+        name: str,
+        ident: int | None = None,
+        background: bool = False,
+        process: Mortal | None = None,
+    ) -> None:
+        self.name = name
+        self.ident = ident
+        self.background = background
+        self.process = process
+
+    @property
+    def dead(self) -> bool:
+        return self.process is not None and self.process.dead
+
+    def __repr__(self) -> str:
+        return f"{self.name}{standing_at(self.ident)}"

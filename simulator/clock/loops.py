@@ -1,0 +1,188 @@
+"""An asyncio event loop whose time is virtual and whose waiting is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import threading
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from simulator.clock.holds import Hold
+from simulator.clock.virtual import Timer, VirtualClock, Wait
+from simulator.instants import to_micros
+
+
+class VirtualSelector(selectors.DefaultSelector):
+    """A selector that gives up the thread's hold while the loop has nothing to do but wait.
+
+    Only the loop's own wake-up pipe is registered then. With any other file registered the loop
+    waits for the real world (a socket, a pipe of a subprocess): it keeps its hold.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._wait: Wait | None = None
+        self._woken = False
+        self.loop: VirtualEventLoop | None = None
+        self.hold: Hold | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.hold is not None and self.hold.dead and self._clock.closing is None:
+            self._clock.park(Wait(self._clock, self.hold))
+        if self.hold is None or timeout == 0:
+            return super().select(timeout)
+        if len(self.get_map()) > 1:
+            return super().select(None)
+        wait = LoopWait(self._clock, self.hold, self._poke)
+        with self._mutex:
+            if self._woken:
+                self._woken = False
+                return super().select(0)
+            self._wait = wait
+        self._clock.park(wait, block=False)
+        try:
+            return super().select(None if wait.parked else 0)
+        finally:
+            if self.hold.dead and not wait.woken:  # something came in for it: it does not hear
+                wait.block()
+            try:
+                self._clock.unpark(wait)
+            finally:
+                with self._mutex:  # not before the hold is back: `wake` would find nobody to wake
+                    self._wait = None
+                    self._woken = False
+
+    def wake(self) -> None:
+        """Take the hold on behalf of the loop, after something has been put into it.
+
+        Before, it would not do: the loop could awake, find nothing, and wait again.
+        """
+        with self._mutex:
+            wait = self._wait
+            if wait is None:
+                self._woken = True
+        if wait is not None:
+            self._clock.wake(wait)
+
+    def _poke(self) -> None:
+        if self.loop is not None:
+            self.loop.poke()
+
+
+class LoopWait(Wait):
+    """The wait of a thread whose event loop blocks in its own selector."""
+
+    __slots__ = ("_poke",)
+
+    def __init__(self, clock: VirtualClock, hold: Hold, poke: Callable[[], None]) -> None:
+        super().__init__(clock, hold)
+        self._poke = poke
+
+    def open(self) -> None:
+        super().open()
+        self._poke()
+
+
+class VirtualEventLoop(asyncio.SelectorEventLoop):
+    """asyncio's own selector loop on the virtual clock.
+
+    `time()` is `time.monotonic()`, the same clock with the same origin: Prefect computes deadlines
+    with the one and hands them to AnyIO, which compares them with the other.
+
+    Its timers are the clock's own, so that each is due at the instant that it was set for, however
+    often the loop has woken, and the time was read, meanwhile.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._timers: dict[int, Timer] = {}
+        self._virtual_selector = VirtualSelector(clock)
+        super().__init__(self._virtual_selector)
+        self._virtual_selector.loop = self
+        self._hold_of: Callable[[], Hold | None] = lambda: None
+
+    def attach(self, hold_of: Callable[[], Hold | None]) -> VirtualEventLoop:
+        """Say how to find the hold of the thread that runs this loop."""
+        self._hold_of = hold_of
+        return self
+
+    def time(self) -> float:
+        seconds, micros = divmod(self._clock.read(), 1_000_000)
+        return seconds + micros / 1e6
+
+    def call_at(  # type: ignore[override]  # its arguments are bound by type variables
+        self,
+        when: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        seconds = when - to_micros(self._clock.now) / 1e6
+        if seconds <= 0:
+            self.call_soon(_run, handle)
+        else:
+            self._timers[id(handle)] = self._clock.call_later(seconds, lambda: self._due(handle))
+        return handle
+
+    def _due(self, handle: asyncio.TimerHandle) -> None:
+        self._timers.pop(id(handle), None)
+        self.call_soon_threadsafe(_run, handle)
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        timer = self._timers.pop(id(handle), None)
+        if timer is not None:
+            timer.cancel()
+
+    def close(self) -> None:
+        while self._timers:
+            self._timers.popitem()[1].cancel()
+        super().close()
+
+    def run_forever(self) -> None:
+        self._virtual_selector.hold = self._hold_of()
+        try:
+            super().run_forever()
+        except BaseException:
+            # The simulation has ended in the middle of it: what is pending says nothing.
+            self.set_exception_handler(lambda *_: None)
+            raise
+        finally:
+            self._virtual_selector.hold = None
+
+    def call_soon_threadsafe(  # type: ignore[override]  # its arguments are bound by type variables
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = super().call_soon_threadsafe(callback, *args, context=context)
+        self._virtual_selector.wake()
+        return handle
+
+    def poke(self) -> None:
+        """Make a blocked selector return, without counting anything."""
+        try:
+            super().call_soon_threadsafe(lambda: None)
+        except RuntimeError:
+            pass  # closed meanwhile: nobody is blocked in it
+
+
+def _run(handle: asyncio.TimerHandle) -> None:
+    if not handle.cancelled():
+        handle._run()  # noqa: SLF001  as asyncio's own loops do
+
+
+class VirtualEventLoopPolicy(asyncio.DefaultEventLoopPolicy):
+    """Gives counted threads a virtual loop, and every other thread what it had before."""
+
+    def __init__(self, clock: VirtualClock, counted: Callable[[], Hold | None]) -> None:
+        super().__init__()
+        self._clock = clock
+        self._counted = counted
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        if self._counted() is None:
+            return super().new_event_loop()
+        return VirtualEventLoop(self._clock).attach(self._counted)

@@ -1,0 +1,438 @@
+"""The virtual clock: what time it is, who can still run, and when to jump.
+
+Time is a count of whole microseconds since 1970-01-01T00:00:00Z. It stands still while anything
+holds it, and jumps straight to the earliest timer once nothing does. Each read shows one microsecond
+more; but timers count from the instant of the last jump, so that the number of reads, which is never
+quite the same, has no say in what comes first. Reading takes no time: each read belongs to an
+instant, and the clock keeps which. Nothing here is sampled: a
+thread, an event loop, a request or an event on its way *holds* the clock from the moment it can
+make progress until the moment it cannot, and whoever wakes it takes the hold on its behalf
+(Temporal's test server counts time-skipping locks the same way, see
+https://github.com/temporalio/sdk-java/tree/master/temporal-test-server).
+
+The clock itself knows nothing of Prefect, threads or asyncio. `simulator.clock.waiting` teaches Python's
+own waiting primitives to use it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from simulator.clock.holds import Hold
+from simulator.errors import ClockStalled, NothingToRun
+from simulator.instants import Real, Timeline, from_micros, to_micros
+
+TIE = 1000
+"""Timers due in the same millisecond are due at the same instant. In microseconds."""
+
+
+class Timer:
+    """An action due at an instant. Timers fire in the order `(when, sequence)`.
+
+    Once it fires, every read is at least `shown`: whoever sleeps for a second reads a second more.
+    """
+
+    __slots__ = ("action", "sequence", "shown", "when")
+
+    def __init__(self, when: int, sequence: int, action: Callable[[], None], shown: int) -> None:
+        self.when = when
+        self.sequence = sequence
+        self.action: Callable[[], None] | None = action
+        self.shown = shown
+
+    def cancel(self) -> None:
+        self.action = None
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.when, self.sequence) < (other.when, other.sequence)
+
+
+class Source(Protocol):
+    """Something whose next instant is worked out anew whenever the world is quiet.
+
+    A source due at the same instant as a timer goes first, in the order in which sources were
+    added: the server's loops before the worker's polls before anybody's sleep.
+    """
+
+    def next_instant(self) -> int | None:
+        """Microseconds since the epoch of the next instant at which there is something to do."""
+
+    def fire(self) -> None:
+        """Do it. Called with the clock at, or a few reads past, that instant."""
+
+
+class Wait:
+    """A counted thread's wait. Stands in for the lock that `threading.Condition` would wait on."""
+
+    __slots__ = ("_gate", "clock", "error", "hold", "parked", "timed_out", "timer", "woken")
+
+    def __init__(self, clock: VirtualClock, hold: Hold) -> None:
+        self.clock = clock
+        self.hold = hold
+        self._gate = _thread.allocate_lock()
+        self._gate.acquire()
+        self.parked = False
+        self.woken = False
+        self.timed_out = False
+        self.error: BaseException | type[BaseException] | None = None
+        self.timer: Timer | None = None
+
+    def release(self) -> None:
+        """Wake the thread, taking its hold on its behalf.
+
+        Raises RuntimeError if it was woken already, as an unlocked lock would: this is what makes
+        `Condition.notify` turn to the next waiter.
+        """
+        if not self.clock.wake(self):
+            raise RuntimeError("release unlocked lock")
+
+    def open(self) -> None:
+        self._gate.release()
+
+    def block(self) -> None:
+        self._gate.acquire()
+
+
+def tied(when: int) -> int:
+    """`when`, in microseconds, to the tie: who computes it from reads is off by their number."""
+    return (when + TIE // 2) // TIE * TIE
+
+
+class VirtualClock:
+    """The time of one simulation.
+
+    `stall_limit` is the number of real seconds that the clock may be held without anything being
+    woken, parked or finished before `drive` raises `ClockStalled`.
+    """
+
+    def __init__(self, start: datetime, stall_limit: float = 60.0) -> None:
+        self.stall_limit = stall_limit
+        self.closing: type[BaseException] | None = None
+        self.jumps = 0
+        self.driver: int | None = None
+        # Clocks of others to set: each is called with the time in microseconds and whether it has
+        # jumped, after every change of it.
+        self.followers: list[Callable[[int, bool], None]] = []
+        self._micros = self._instant = to_micros(start)
+        self._timeline = Timeline(self._instant)
+        # Reentrant: a finalizer may log, or wake somebody, in the middle of any of what follows.
+        self._mutex = threading.RLock()
+        self._timers: list[Timer] = []
+        self._sequence = itertools.count()
+        self._sources: list[Source] = []
+        self._holds: set[Hold] = set()
+        self._parked: set[Wait] = set()
+        self._progress = 0
+        self._quiet = _thread.allocate_lock()
+        self._quiet.acquire()
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def read(self) -> int:
+        """The time in microseconds since the epoch. No two reads are equal: each moves it by one.
+
+        Prefect has UNIQUE constraints on (run, timestamp), which a clock that stands still breaks.
+        """
+        with self._mutex:
+            micros = self._micros
+            self._micros = micros + 1
+        for follow in self.followers:
+            follow(micros + 1, False)
+        return micros
+
+    @property
+    def now(self) -> datetime:
+        """The time, aware UTC, without moving it."""
+        return from_micros(self._micros)
+
+    @property
+    def instant(self) -> int:
+        """The time in microseconds since the epoch, without the reads since the last jump.
+
+        What happens at one instant shares it, however often the time has been read meanwhile: what
+        is compared with what others do counts from here, or the number of reads would decide.
+        """
+        return self._instant
+
+    @property
+    def timeline(self) -> Timeline:
+        """To which instant each read so far belongs."""
+        with self._mutex:
+            self._timeline.read_up_to(self._micros)
+        return self._timeline
+
+    # -- holding ---------------------------------------------------------------------------------
+
+    def hold(self, hold: Hold) -> None:
+        """Keep time from moving until `release(hold)`."""
+        with self._mutex:
+            self._holds.add(hold)
+            self._progress += 1
+
+    def release(self, hold: Hold) -> None:
+        """Let time move again as far as `hold` is concerned."""
+        with self._mutex:
+            self._holds.discard(hold)
+            self._progress += 1
+            quiet = not self._holds
+        if quiet:
+            self._signal_quiet()
+
+    @contextmanager
+    def holding(self, name: str) -> Iterator[None]:
+        """Keep time from moving for the length of a `with` block of real work."""
+        hold = Hold(name, threading.get_ident())
+        self.hold(hold)
+        try:
+            yield
+        finally:
+            self.release(hold)
+
+    @property
+    def held(self) -> bool:
+        return bool(self._holds)
+
+    # -- waiting (called by counted threads) -------------------------------------------------------
+
+    def park(self, wait: Wait, timeout: float | None = None, block: bool = True) -> bool:
+        """Give up the thread's hold until `wake`, or until `timeout` virtual seconds have passed.
+
+        Returns True if woken, False at the time-out; raises the error handed to `wake`. With
+        `block=False` the caller does its own blocking (an event loop in its selector) and must call
+        `unpark` after it.
+        """
+        with self._mutex:
+            if self.closing is not None and not wait.woken and not wait.hold.background:
+                wait.error = self.closing
+                wait.woken = True
+            if not wait.woken:
+                if timeout is not None:
+                    wait.timer = self._push(timeout, lambda: self._time_out(wait))
+                wait.parked = True
+                self._parked.add(wait)
+                self._holds.discard(wait.hold)
+                self._progress += 1
+            quiet = not self._holds
+        if quiet:
+            self._signal_quiet()
+        if not block:
+            return True
+        if wait.parked or not wait.woken:
+            wait.block()
+        return self.unpark(wait)
+
+    def unpark(self, wait: Wait) -> bool:
+        """End a wait on the waiting thread's own side, whoever ended it."""
+        with self._mutex:
+            if wait.parked:  # nobody woke it: it woke itself
+                self._parked.discard(wait)
+                wait.parked = False
+                self._holds.add(wait.hold)
+            wait.woken = True
+            if wait.timer is not None:
+                wait.timer.cancel()
+        if wait.error is not None:
+            raise wait.error
+        return not wait.timed_out
+
+    def wake(self, wait: Wait, error: BaseException | type[BaseException] | None = None) -> bool:
+        """Wake a waiting thread, now or before it parks. False if it was awake already.
+
+        From here on the woken thread holds the clock, whenever the operating system gets to it.
+        """
+        with self._mutex:
+            return self._wake(wait, error)
+
+    def _wake(self, wait: Wait, error: BaseException | type[BaseException] | None) -> bool:
+        if wait.woken or (wait.hold.dead and (error is None or error is not self.closing)):
+            return False
+        wait.woken = True
+        wait.error = error
+        if wait.parked:
+            wait.parked = False
+            self._parked.discard(wait)
+            self._holds.add(wait.hold)
+            self._progress += 1
+            wait.open()
+        return True
+
+    def _time_out(self, wait: Wait) -> None:
+        with self._mutex:
+            if not wait.woken and not wait.hold.dead:
+                wait.timed_out = True
+                self._wake(wait, None)
+
+    def interrupt(self, ident: int, error: BaseException | type[BaseException]) -> bool:
+        """Raise `error` in the thread `ident` if it is parked now. False if it is not."""
+        with self._mutex:
+            for wait in self._parked:
+                if wait.hold.ident == ident:
+                    return self._wake(wait, error)
+        return False
+
+    def close(self, error: type[BaseException]) -> None:
+        """Raise `error` in every wait from now on, those under way included.
+
+        Threads in the background go on.
+        """
+        with self._mutex:
+            self.closing = error
+            for wait in [wait for wait in self._parked if not wait.hold.background]:
+                self._wake(wait, error)
+
+    # -- timers ----------------------------------------------------------------------------------
+
+    def call_at(self, when: int, action: Callable[[], None]) -> Timer:
+        """Call `action` from the driving thread at `when` microseconds since the epoch."""
+        with self._mutex:
+            return self._set(when, when, action)
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> Timer:
+        """Call `action` from the driving thread in `seconds` virtual seconds."""
+        with self._mutex:
+            return self._push(seconds, action)
+
+    def _push(self, seconds: float, action: Callable[[], None]) -> Timer:
+        when, shown = self._after(seconds)
+        return self._set(when, shown, action)
+
+    def _set(self, when: int, shown: int, action: Callable[[], None]) -> Timer:
+        timer = Timer(tied(when), next(self._sequence), action, shown)
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def _after(self, seconds: float) -> tuple[int, int]:
+        """The instant in `seconds`, and what reads show then."""
+        # An hour-long sleep of `inf` or of centuries must not overflow a datetime.
+        micros = int(min(max(seconds, 0.0), 3e10) * 1_000_000 + 0.5)
+        # The shortest sleep is one to the next instant, or a loop of them would never get there.
+        when = max(tied(self._instant + micros), self._instant + (TIE if micros else 0))
+        return when, self._micros + micros
+
+    def add_source(self, source: Source) -> None:
+        self._sources.append(source)
+
+    def catch_up(self, micros: int) -> None:
+        """Let reads show `micros` microseconds since the epoch, or more."""
+        with self._mutex:
+            self._micros = micros = max(self._micros, micros)
+        for follow in self.followers:
+            follow(micros, True)
+
+    # -- driving ---------------------------------------------------------------------------------
+
+    def drive(self, until: datetime | None, done: Callable[[], bool] | None = None) -> None:
+        """Let the world run until the instant `until`, or until `done()` in a quiet moment.
+
+        One event at a time: everything that it set going comes to rest before the next.
+
+        Raises `ClockStalled` if something holds the clock for `stall_limit` real seconds without
+        progress, `NothingToRun` if `until` is None and `done()` can never come true.
+        """
+        end = None if until is None else to_micros(until)
+        self._drive(None if end is None else (end, end), done)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the world run for `seconds`: the driving thread's own sleep. Raises as `drive` does."""
+        with self._mutex:
+            end = self._after(seconds)
+        self._drive(end, None)
+
+    def _drive(self, end: tuple[int, int] | None, done: Callable[[], bool] | None) -> None:
+        """As `drive`, until the instant `end[0]`, at which reads show `end[1]`."""
+        self.driver = threading.get_ident()
+        try:
+            while True:
+                self.settle()
+                if done is not None and done():
+                    return
+                when, shown, fire = self._next_event()
+                if fire is None or (end is not None and (when, shown) > end):
+                    if end is None:
+                        raise NothingToRun(self._describe_nothing())
+                    self._move_to(*end)
+                    return
+                self._move_to(when, shown)
+                fire()
+        finally:
+            self.driver = None
+
+    def settle(self) -> None:
+        """Wait, in real time, until nothing can run."""
+        seen, deadline = -1, 0.0
+        while True:
+            with self._mutex:
+                if not self._holds:
+                    return
+                progress = self._progress
+            if progress != seen:
+                seen, deadline = progress, Real.monotonic() + self.stall_limit
+            remaining = deadline - Real.monotonic()
+            if remaining <= 0:
+                raise ClockStalled(self._describe_stall())
+            self._quiet.acquire(timeout=min(remaining, 0.5))
+
+    def _next_event(self) -> tuple[int, int, Callable[[], None] | None]:
+        """When it is due, what reads will show at least, and what to call; None if there is none."""
+        best: tuple[int, int, Callable[[], None] | None] = (0, 0, None)
+        for source in self._sources:
+            when = source.next_instant()
+            if when is not None and (best[2] is None or when < best[0]):
+                best = (when, when, source.fire)
+        with self._mutex:
+            while self._timers and self._timers[0].action is None:
+                heapq.heappop(self._timers)
+            if self._timers and (best[2] is None or self._timers[0].when < best[0]):
+                timer = self._timers[0]
+                return (timer.when, timer.shown, partial(self._fire, timer))
+        return best
+
+    def _fire(self, timer: Timer) -> None:
+        with self._mutex:
+            action, timer.action = timer.action, None
+        if action is not None:
+            action()
+
+    def _move_to(self, instant: int, shown: int) -> None:
+        with self._mutex:
+            micros = max(self._micros, instant, shown)
+            if instant > self._instant:
+                self._timeline.jump(self._micros, instant, micros)
+                self._instant = instant
+                self.jumps += 1
+            self._micros = micros
+        for follow in self.followers:
+            follow(micros, True)
+
+    def _signal_quiet(self) -> None:
+        try:
+            self._quiet.release()
+        except RuntimeError:
+            pass  # signalled already, and not looked at yet
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def _describe_stall(self) -> str:
+        with self._mutex:
+            holders = sorted(map(repr, self._holds))
+        return (
+            f"the clock has been held at {self.now:%Y-%m-%dT%H:%M:%SZ} for {self.stall_limit:g} s"
+            f" of real time without progress by {len(holders)} holder(s): " + "; ".join(holders)
+        )
+
+    def _describe_nothing(self) -> str:
+        with self._mutex:
+            waiters = sorted(repr(wait.hold) for wait in self._parked)
+        who = "; ".join(waiters) if waiters else "nobody waits"
+        return (
+            f"nothing is left to run at {self.now:%Y-%m-%dT%H:%M:%SZ}, and what is waited for can"
+            f" never happen: {who}"
+        )

@@ -1,0 +1,18 @@
+"""What happened, read only: records of runs, measures over them, and the results file.
+
+It imports nothing that runs: only `instants` and `errors`. Open `records.py` for what a run is,
+`history.py` for how it is read, `measures/` for figures, `results.py` for the file.
+"""
+
+from simulator.history.history import History
+from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord
+from simulator.history.results import Results
+
+__all__ = [
+    "History",
+    "LogRecord",
+    "Results",
+    "RunRecord",
+    "StateRecord",
+    "TaskRecord",
+]

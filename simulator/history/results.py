@@ -1,0 +1,360 @@
+"""The results of scenarios as one DuckDB file, to be queried long after the simulations are gone.
+
+    results = Results.open(folder / "random-child-failure.duckdb")
+    results.add("random-child-failure", "plain subflow", 0, history, measures, verdicts)
+    merge([folder / "random-child-failure.duckdb", ...], into=folder / "results.duckdb")
+
+A DuckDB file has one writing process at a time. So each scenario process writes a file of its own,
+and the process that started them merges those, one after the other, as they are finished. A file
+is open only while it is written to, and each variant is one transaction: whatever dies, and
+whenever, leaves whole variants and no lock.
+
+Every instant is a TIMESTAMP in UTC. TABLES tells what each column means; the same text stands in
+the file as the comment of the column (`select * from duckdb_columns()`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+from simulator.errors import SimulationError
+from simulator.history.history import History
+from simulator.history.measures.figures import Measure
+from simulator.history.records import RunRecord
+
+KEY = ("scenario", "variant", "seed")
+"""The first columns of every table: what tells one simulation from another."""
+
+_KEY_COLUMNS = (
+    ("scenario", "VARCHAR", "name of the scenario"),
+    ("variant", "VARCHAR", "name of the variant"),
+    ("seed", "BIGINT", "seed of the simulation"),
+)
+
+TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "variants": (
+        *_KEY_COLUMNS,
+        ("passed", "BOOLEAN", "whether it ran to its end and every expectation held"),
+        ("error", "VARCHAR", "one line if the variant itself broke, else empty"),
+        ("until", "TIMESTAMP", "virtual instant at which the history was read"),
+        ("days", "DOUBLE", "virtual days that it was asked to live"),
+        ("real_seconds", "DOUBLE", "what it took on the wall clock"),
+    ),
+    "flow_runs": (
+        *_KEY_COLUMNS,
+        ("run_id", "UUID", "id of the flow run"),
+        ("parent_id", "UUID", "run_id of the run that called it"),
+        ("name", "VARCHAR", "name of the run"),
+        ("flow", "VARCHAR", "name of the flow"),
+        ("deployment", "VARCHAR", "flow/deployment; null if called directly or as a subflow"),
+        ("state", "VARCHAR", "name of the newest state, such as TimedOut"),
+        ("state_type", "VARCHAR", "type of the newest state, such as FAILED"),
+        ("message", "VARCHAR", "message of the newest state"),
+        ("scheduled_at", "TIMESTAMP", "when it was expected to start"),
+        ("started_at", "TIMESTAMP", "when it first entered Running"),
+        ("ended_at", "TIMESTAMP", "when it reached its final state"),
+        ("run_count", "INTEGER", "number of attempts"),
+        ("auto_scheduled", "BOOLEAN", "whether a schedule made it"),
+        ("parameters", "JSON", "parameters of the run"),
+        ("tags", "VARCHAR[]", "tags of the run"),
+    ),
+    "states": (
+        *_KEY_COLUMNS,
+        ("run_id", "UUID", "id of the flow run"),
+        ("position", "INTEGER", "0 for the first state of the run, and so on"),
+        ("name", "VARCHAR", "name of the state, such as Late"),
+        ("type", "VARCHAR", "type of the state, such as SCHEDULED"),
+        ("entered_at", "TIMESTAMP", "when the run entered it"),
+        ("message", "VARCHAR", "message of the state"),
+    ),
+    "tasks": (
+        *_KEY_COLUMNS,
+        ("run_id", "UUID", "id of the flow run"),
+        ("task_run_id", "UUID", "id of the task run"),
+        ("name", "VARCHAR", "name of the task run"),
+        ("task", "VARCHAR", "name of the task"),
+        ("state", "VARCHAR", "name of the newest state"),
+        ("state_type", "VARCHAR", "type of the newest state"),
+        ("message", "VARCHAR", "message of the newest state"),
+        ("scheduled_at", "TIMESTAMP", "when it was expected to start"),
+        ("started_at", "TIMESTAMP", "when it first entered Running"),
+        ("ended_at", "TIMESTAMP", "when it reached its final state"),
+        ("run_count", "INTEGER", "number of attempts"),
+    ),
+    "measures": (
+        *_KEY_COLUMNS,
+        ("name", "VARCHAR", "name of the measure"),
+        ("value", "DOUBLE", "its value; null where it is undefined"),
+        ("unit", "VARCHAR", "share (0 to 1), seconds (virtual), runs, ..."),
+        ("low", "DOUBLE", "lower end of the 95 % interval of a share; least value of a mean"),
+        ("high", "DOUBLE", "upper end of the 95 % interval of a share; greatest of a mean"),
+        ("n", "BIGINT", "number of runs, builds or incidents that it rests on"),
+    ),
+    "verdicts": (
+        *_KEY_COLUMNS,
+        ("expectation", "VARCHAR", "what was to hold"),
+        ("passed", "BOOLEAN", "whether it did"),
+        ("message", "VARCHAR", "the failed assertion, else empty"),
+        ("location", "VARCHAR", "file and line of the failed assertion, else empty"),
+        ("runs", "VARCHAR[]", "the runs that it was looking at"),
+    ),
+}
+"""Every table with its columns: name, type, meaning."""
+
+
+class Verdict(Protocol):
+    """What `Results.add` reads of the verdict on one expectation (see `scenario.Verdict`)."""
+
+    @property
+    def expectation(self) -> str:
+        """What was to hold."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it did."""
+
+    @property
+    def message(self) -> str:
+        """The failed assertion, else empty."""
+
+    @property
+    def where(self) -> str:
+        """File and line of the failed assertion, else empty."""
+
+    @property
+    def runs(self) -> Sequence[str]:
+        """The runs that the failed assertion was looking at."""
+
+
+class Results:
+    """A results file, to which one variant after the other is added.
+
+    Made by `Results.open`. It holds neither a connection nor a lock between two calls.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Results:
+        """The results file at `path`, with all its tables; it and its folder are made if missing.
+
+        Raises SimulationError, one line, if the folder cannot be made or written to, if another
+        process has the file locked, or if it is something else than a results file.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SimulationError(
+                f"cannot make the folder {str(path.parent)!r} for results: {error.strerror}"
+            ) from error
+        with _connected(path) as connection, _transaction(connection):
+            _make_tables(connection)
+            _check_tables(connection, path)
+        return cls(path)
+
+    def add(
+        self,
+        scenario: str,
+        variant: str,
+        seed: int,
+        history: History | None,
+        measures: Iterable[Measure] = (),
+        verdicts: Iterable[Verdict] = (),
+        *,
+        error: str = "",
+        days: float | None = None,
+        real_seconds: float | None = None,
+    ) -> None:
+        """Add one simulation, all of it or nothing; it replaces an earlier one with the same key.
+
+        `history` is None if the variant broke before there was one, `error` then says how. Runs
+        that a schedule has made for later than the history reaches are left out. Raises
+        SimulationError as `open` does.
+        """
+        runs = history.runs() if history is not None else []
+        judged = list(verdicts)
+        passed = not error and all(verdict.passed for verdict in judged)
+        until = _utc(history.now) if history is not None else None
+        rows: dict[str, list[tuple[Any, ...]]] = {
+            "variants": [(passed, error, until, days, real_seconds)],
+            "flow_runs": [_run_row(run) for run in runs],
+            "states": [row for run in runs for row in _state_rows(run)],
+            "tasks": [row for run in runs for row in _task_rows(run)],
+            "measures": [(m.name, m.value, m.unit, m.low, m.high, m.n) for m in measures],
+            "verdicts": [
+                (v.expectation, v.passed, v.message, v.where, list(v.runs)) for v in judged
+            ],
+        }
+        key = (scenario, variant, seed)
+        with _connected(self.path) as connection, _transaction(connection):
+            for table in TABLES:
+                connection.execute(f"delete from {table} where {_SAME_KEY}", key)
+                _insert(connection, table, [(*key, *row) for row in rows[table]])
+
+
+def merge(parts: Iterable[Path], into: Path) -> None:
+    """Copy what stands in the files `parts` into the file `into`, one transaction for each part.
+
+    A simulation that `into` holds already is replaced. A part that is missing is passed over: its
+    process died before the first variant was done. A part that cannot be read does not keep the
+    others from being merged; SimulationError names it afterwards. Parts are left as they are.
+    """
+    results = Results.open(into)
+    unreadable: list[str] = []
+    for part in parts:
+        if not part.exists():
+            continue
+        with _connected(results.path) as connection:
+            try:
+                connection.execute(f"attach {_quoted(str(part))} as part (read_only)")
+            except duckdb.Error as error:
+                unreadable.append(_reason(part, error))
+                continue
+            with _transaction(connection):
+                for table in TABLES:
+                    _copy(connection, table)
+    if unreadable:
+        raise SimulationError("; ".join(unreadable))
+
+
+_SAME_KEY = " and ".join(f"{column} = ?" for column in KEY)
+_HELD_BY = re.compile(r"\(PID \d+\)")
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for as long as it is needed; what DuckDB has against it becomes one line."""
+    try:
+        with duckdb.connect(str(path)) as connection:
+            yield connection
+    except duckdb.Error as error:
+        raise SimulationError(_reason(path, error)) from error
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing: whatever ends it early, also Ctrl-C, ends it without a commit."""
+    connection.execute("begin")
+    yield
+    connection.execute("commit")
+
+
+def _reason(path: Path, error: duckdb.Error) -> str:
+    """One line about what DuckDB says of a file."""
+    text = " ".join(str(error).split())
+    if "Conflicting lock" in text:
+        holder = _HELD_BY.search(text)
+        by = f"another process {holder[0]}" if holder else "another process"
+        return f"results file {str(path)!r} is locked by {by}; close it there, or write elsewhere"
+    return f"cannot use the results file {str(path)!r}: {text}"
+
+
+def _make_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    for table, columns in TABLES.items():
+        if _columns(connection, table):
+            continue
+        described = ", ".join(f"{name} {kind}" for name, kind, _ in columns)
+        connection.execute(f"create table {table} ({described})")
+        for name, _, meaning in columns:
+            connection.execute(f"comment on column {table}.{name} is {_quoted(meaning)}")
+
+
+def _check_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    for table, columns in TABLES.items():
+        found = _columns(connection, table)
+        if found != [name for name, _, _ in columns]:
+            raise SimulationError(
+                f"{str(path)!r} is not a results file of this version: its table {table!r} has "
+                f"the columns {', '.join(found)}"
+            )
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    rows = connection.execute(
+        "select column_name from duckdb_columns() where table_name = ? order by column_index",
+        (table,),
+    )
+    return [name for (name,) in rows.fetchall()]
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Copy one table of the attached part, in place of what it holds under the same keys."""
+    key = f"({', '.join(KEY)})"
+    names = ", ".join(name for name, _, _ in TABLES[table])
+    connection.execute(f"delete from {table} where {key} in (select {key} from part.variants)")
+    connection.execute(f"insert into {table} ({names}) select {names} from part.{table}")
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows at once, column by column: row by row takes half a millisecond each."""
+    if not rows:
+        return
+    columns = TABLES[table]
+    picked = ", ".join(f"unnest(?::{kind}[])" for _, kind, _ in columns)
+    connection.execute(
+        f"insert into {table} select {picked}",
+        [list(values) for values in zip(*rows, strict=True)],
+    )
+
+
+def _run_row(run: RunRecord) -> tuple[Any, ...]:
+    return (
+        run.id,
+        run.parent_id,
+        run.name,
+        run.flow,
+        run.deployment,
+        run.state,
+        run.state_type,
+        run.message,
+        _utc(run.scheduled),
+        _utc(run.start),
+        _utc(run.end),
+        run.run_count,
+        run.auto_scheduled,
+        json.dumps(run.parameters),
+        list(run.tags),
+    )
+
+
+def _state_rows(run: RunRecord) -> Iterator[tuple[Any, ...]]:
+    for position, state in enumerate(run.states):
+        entered = _utc(state.timestamp)
+        yield (run.id, position, state.name, state.type, entered, state.message)
+
+
+def _task_rows(run: RunRecord) -> Iterator[tuple[Any, ...]]:
+    for task in run.tasks:
+        yield (
+            run.id,
+            task.id,
+            task.name,
+            task.task,
+            task.state,
+            task.state_type,
+            task.message,
+            _utc(task.scheduled),
+            _utc(task.start),
+            _utc(task.end),
+            task.run_count,
+        )
+
+
+def _utc(instant: datetime | None) -> datetime | None:
+    """An instant as DuckDB's TIMESTAMP takes it: UTC without a zone."""
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant is not None else None
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

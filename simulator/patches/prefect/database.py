@@ -1,0 +1,134 @@
+"""Prefect's SQLite database on virtual time: what the server in this process keeps its records in.
+
+Prefect 3.8 and 3.9, aiosqlite 0.21 and 0.22. `tests/patches/test_patches.py` holds a test for each patch
+that fails when it is no longer needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import datetime
+from typing import Any, ClassVar
+
+import aiosqlite.core
+from prefect.server.database import configurations as prefect_databases
+from prefect.server.database import dependencies as prefect_dependencies
+from prefect.server.utilities.database import get_dialect
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransaction
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import LRUCache
+
+from simulator.patches.replacing import replacing
+
+
+class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
+    """Prefect's SQLite configuration on virtual time.
+
+    - `sa.func.now()` becomes `strftime('now')` in SQL, which asks the operating system; what has
+      passed since (lateness, the decay of a rate limit) is `julianday('now')`.
+    - Every engine compiles its statements anew: a tenth of the time of a short simulation. The text of
+      a statement belongs to a dialect, so all engines share one, and what was compiled for it.
+    - "database is locked" comes from DEFERRED transactions that turn to writing after somebody else
+      has written; no busy time-out helps, and the client backs off for seconds. IMMEDIATE ones wait.
+    """
+
+    now: Callable[[], datetime]
+    plain: sqlite3.Connection
+    """Whom to ask for what a function makes of an instant."""
+    dialect: ClassVar[Dialect | None] = None
+    compiled: ClassVar[LRUCache[Any, Any]] = LRUCache(1000)
+
+    async def engine(self) -> AsyncEngine:
+        engine = await super().engine()
+        if engine.dialect is not VirtualSqlite.dialect:
+            VirtualSqlite.dialect = VirtualSqlite.dialect or engine.dialect
+            engine.sync_engine.dialect = VirtualSqlite.dialect
+            engine.sync_engine.update_execution_options(compiled_cache=VirtualSqlite.compiled)
+        return engine
+
+    def setup_sqlite(self, conn: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        super().setup_sqlite(conn, record)
+        driver: Any = conn
+        for name in ("strftime", "julianday", "datetime", "date", "time", "unixepoch"):
+            call = (name, -1, functools.partial(self._resolve_now, name))
+            driver.run_async(lambda raw, call=call: raw.create_function(*call))
+
+    def _resolve_now(self, function: str, *arguments: Any) -> Any:
+        """One of SQLite's functions of time; 'now', or no instant at all, is the virtual one."""
+        given = 1 if function == "strftime" else 0
+        if len(arguments) == given or arguments[given] == "now":
+            now = self.now().replace(tzinfo=None).isoformat(sep=" ")
+            arguments = (*arguments[:given], now, *arguments[given + 1 :])
+        marks = ", ".join("?" * len(arguments))
+        call = f"select {function}({marks})"
+        return self.plain.execute(call, arguments).fetchone()[0]
+
+    @asynccontextmanager
+    async def begin_transaction(
+        self, session: AsyncSession, with_for_update: bool = False
+    ) -> AsyncIterator[AsyncSessionTransaction]:
+        async with super().begin_transaction(session, with_for_update=True) as transaction:
+            yield transaction
+
+
+@contextmanager
+def database(url: str, now: Callable[[], datetime]) -> Iterator[VirtualSqlite]:
+    """Make `url` the server's database. Prefect keeps one interface for the whole process."""
+    dependencies: Any = prefect_dependencies.MODELS_DEPENDENCIES
+    before = dict(dependencies)
+    configuration = VirtualSqlite(connection_url=url)
+    configuration.now = now
+    dependencies.update(
+        database_config=configuration,
+        query_components=None,
+        orm=before["orm"],
+        interface_class=None,
+    )
+    inline: list[tuple[Any, str, Any]] = [
+        # Every statement would cross to a thread of the connection's own and back; turns are taken
+        # anyway. Half of the server's time went there.
+        (aiosqlite.core, "SimpleQueue", _InlineQueue),
+        (aiosqlite.core, "Thread", _NoThread),
+        # Several times for each request, the URL of the database is parsed.
+        (prefect_dependencies, "get_dialect", functools.cache(get_dialect)),
+    ]
+    try:
+        with closing(sqlite3.connect(":memory:")) as configuration.plain, replacing(inline):
+            yield configuration
+    finally:
+        dependencies.clear()
+        dependencies.update(before)
+
+
+class _InlineQueue:
+    """Where `aiosqlite` puts its calls for a thread: makes them at once."""
+
+    def put_nowait(self, item: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
+        future, function = item
+        try:
+            result = function()
+        except BaseException as error:
+            if future is None:
+                raise
+            future.set_exception(error)
+        else:
+            if future is not None:
+                future.set_result(result)
+
+
+class _NoThread:
+    """In place of the thread that would make them."""
+
+    daemon = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def start(self) -> None:
+        pass

@@ -1,0 +1,307 @@
+"""Teaches Python's own waiting primitives to follow a virtual clock.
+
+Every patch of the standard library that concerns waiting stands here, is made by `installed` and
+undone when it ends. `simulator.clock.waiting` says what a *counted* thread is.
+
+What is patched, and why (Python 3.11 to 3.13):
+
+- `time.sleep`: freezegun leaves it alone. Also where it was imported by name, and one function for
+  all simulations: a module that is first imported in one of them keeps it.
+- `Condition.wait`, `Thread.start`, `Thread.join`: parked threads give up their hold.
+- `ThreadPoolExecutor.submit`: items start one after the other, in the order of submission.
+- `queue.SimpleQueue`: the C version waits on a lock of its own. The pure Python version that the
+  standard library keeps beside it waits on a `Semaphore`. Thread pools take work from it.
+- `threading._time`, `queue.time`: `wait_for` and `get` measure their time-outs with them: virtual
+  in counted threads, real elsewhere.
+- `subprocess`: polls a real process with real sleeps and real time-outs.
+- `multiprocessing`: a process of its own has a clock of its own; said clearly.
+- the event loop policy: counted threads get a loop on virtual time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import multiprocessing.process
+import queue
+import subprocess
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any, SupportsFloat, SupportsIndex
+from weakref import WeakKeyDictionary
+
+from simulator.clock import (
+    Hold,
+    VirtualClock,
+    VirtualEventLoopPolicy,
+    Wait,
+    counted,
+    of_this_thread,
+    start_counted,
+)
+from simulator.errors import NothingToRun, UnsupportedOperation
+from simulator.instants import Real
+from simulator.patches.freezegun import frozen
+from simulator.patches.replacing import replacing
+
+Poll = Callable[[types.FrameType, float], bool]
+
+_real_start = threading.Thread.start
+_real_join = threading.Thread.join
+_real_wait = threading.Condition.wait
+
+
+@contextmanager
+def installed(
+    clock: VirtualClock, context: contextvars.Context, poll: Poll | None = None
+) -> Iterator[None]:
+    """Put the whole process on `clock`, and take it off again at the end.
+
+    `context` is where counted threads start from (a copy each). The calling thread is the driving
+    one: it is not counted, and its own sleeps and waits drive the clock. `poll(frame, seconds)` may
+    take over a sleep called from `frame`, and says whether it did.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(frozen(clock))
+        stack.enter_context(_patched_threads(clock, context))
+        stack.enter_context(_patched_sleep(clock, poll))
+        stack.enter_context(_real_time_for_the_real_world())
+        stack.enter_context(_own_processes_refused())
+        policy = asyncio.get_event_loop_policy()
+        stack.callback(asyncio.set_event_loop_policy, policy)
+        asyncio.set_event_loop_policy(VirtualEventLoopPolicy(clock, counted))
+        yield
+
+
+# -- who waits -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Iterator[None]:
+    owner = threading.get_ident()
+
+    def start(thread: threading.Thread) -> None:
+        hold = counted()
+        if hold is not None:
+            start_counted(thread, clock, context, hold.background, hold.process)
+        elif (background := getattr(of_this_thread, "background", None)) is not None:
+            start_counted(thread, clock, background, True)
+        else:
+            of_this_thread.starting = True
+            try:
+                _real_start(thread)
+            finally:
+                of_this_thread.starting = False
+
+    def join(thread: threading.Thread, timeout: float | None = None) -> None:
+        hold = counted()
+        record = thread.__dict__.get("_counted")
+        # One that joins itself is told off by the real one.
+        if hold is None or record is None or record.hold is hold:
+            _real_join(thread, timeout)
+            return
+        wait = Wait(clock, hold)
+        with record.mutex:
+            if not record.done:
+                record.joiners.append(wait)
+            else:
+                wait.woken = True
+        if clock.park(wait, timeout):
+            _real_join(thread)
+
+    def condition_wait(condition: threading.Condition, timeout: float | None = None) -> bool:
+        hold = counted()
+        if timeout is not None and timeout <= 0:
+            return _real_wait(condition, timeout)
+        if hold is None:
+            # The driving thread's own wait lets the world run; with a time-out it is a wait for the
+            # real world (its own `sleep` and `advance` are what moves time).
+            elsewhere = threading.get_ident() != owner or getattr(of_this_thread, "starting", False)
+            if elsewhere or clock.driver == owner or timeout is not None:
+                return _real_wait(condition, timeout)
+            hold = Hold("the driving thread", owner)
+        # The same steps as the standard library's, with a `Wait` in place of a lock: `notify` calls
+        # its `release`.
+        inner: Any = condition
+        if not inner._is_owned():
+            raise RuntimeError("cannot wait on un-acquired lock")
+        wait = Wait(clock, hold)
+        inner._waiters.append(wait)
+        saved = inner._release_save()
+        notified = False
+        try:
+            if counted() is not None:
+                notified = clock.park(wait, timeout)
+            else:
+                notified = _drive_until_woken(clock, wait)
+            return notified
+        finally:
+            inner._acquire_restore(saved)
+            if not notified:
+                try:
+                    inner._waiters.remove(wait)
+                except ValueError:
+                    pass
+
+    def submit(
+        executor: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        if counted() is None:
+            return real_submit(executor, fn, *args, **kwargs)
+        gate = _Gate(clock)
+        return real_submit(executor, gate.run, fn, *args, **kwargs)
+
+    real_submit = ThreadPoolExecutor.submit
+
+    def dispatching_monotonic() -> float:
+        return time.monotonic() if counted() is not None else Real.monotonic()
+
+    replaced: list[tuple[Any, str, Any]] = [
+        (threading.Thread, "start", start),
+        (threading.Thread, "join", join),
+        (threading.Condition, "wait", condition_wait),
+        (ThreadPoolExecutor, "submit", submit),
+        (threading, "_time", dispatching_monotonic),
+        (queue, "time", dispatching_monotonic),
+        (queue, "SimpleQueue", queue._PySimpleQueue),  # type: ignore[attr-defined]
+    ]
+    with replacing(replaced):
+        yield
+
+
+class _Gate:
+    """Makes the beginning of a pool's item an event of its own, in the order of submission.
+
+    Two items for two idle threads would otherwise race for who goes first.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._open = False
+        self._wait: Wait | None = None
+        clock.call_later(0, self.open)
+
+    def open(self) -> None:
+        with self._mutex:
+            self._open = True
+            wait = self._wait
+        if wait is not None:
+            self._clock.wake(wait)
+
+    def run(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        hold = counted()
+        if hold is not None:
+            with self._mutex:
+                if not self._open:
+                    self._wait = Wait(self._clock, hold)
+            if self._wait is not None:
+                self._clock.park(self._wait)
+        return fn(*args, **kwargs)
+
+
+def _drive_until_woken(clock: VirtualClock, wait: Wait) -> bool:
+    try:
+        clock.drive(None, done=lambda: wait.woken)
+    except NothingToRun:
+        # Nothing virtual can wake it: a thread of the real world may.
+        try:
+            clock.park(wait)
+        finally:
+            clock.release(wait.hold)
+    return True
+
+
+@contextmanager
+def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
+    owner = threading.get_ident()
+
+    def virtual(seconds: float) -> None:
+        hold = counted()
+        given: object = seconds
+        if not isinstance(given, SupportsFloat | SupportsIndex):
+            Real.sleep(seconds)  # says what is wrong with it
+        elif hold is not None and seconds > 0:
+            if poll is None or not poll(sys._getframe(2), seconds):
+                clock.park(Wait(clock, hold), seconds)
+        elif hold is None and threading.get_ident() == owner and clock.driver != owner:
+            clock.sleep(seconds)
+        else:
+            Real.sleep(seconds)
+
+    bound: list[tuple[Any, str, Any]] = [
+        (module, name, sleep)
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "") != "_pytest.timing"
+        for name in _names_of_sleep(module)
+    ]
+    with replacing([*bound, (_sleeping, "sleep", virtual)]):
+        yield
+
+
+_sleeping = types.SimpleNamespace(sleep=Real.sleep)
+
+
+def sleep(seconds: float) -> None:
+    """What `time.sleep` is in a simulation. Whoever imports it there by name keeps it: afterwards it
+    is the real one, and in the next simulation the next one's.
+    """
+    _sleeping.sleep(seconds)
+
+
+_looked_at: WeakKeyDictionary[types.ModuleType, tuple[int, list[str]]] = WeakKeyDictionary()
+"""How many names a module had when all were looked at, and which of them were `time.sleep`."""
+
+
+def _names_of_sleep(module: Any) -> list[str]:
+    """The names by which a module holds `time.sleep`.
+
+    Its other names are looked at again only if there are more or fewer than the last time: to look
+    at every thing in every module makes a forked process copy a seventh of its memory.
+    """
+    held = getattr(module, "__dict__", {})
+    known = issubclass(type(module), types.ModuleType)  # some only say that they are one
+    size, names = _looked_at.get(module, (-1, [])) if known else (-1, [])
+    if size != len(held):
+        names = [name for name, value in list(held.items()) if value is Real.sleep]
+        if known:
+            _looked_at[module] = len(held), names
+    return [name for name in {*names, "sleep"} if held.get(name) is Real.sleep]
+
+
+# -- what stays real -------------------------------------------------------------------------------
+
+
+@contextmanager
+def _real_time_for_the_real_world() -> Iterator[None]:
+    real = types.SimpleNamespace(
+        **{name: getattr(time, name) for name in dir(time) if not name.startswith("__")}
+    )
+    real.sleep, real.time, real.monotonic = Real.sleep, Real.time, Real.monotonic
+    with replacing(
+        [(subprocess, "time", real), (subprocess, "_time", Real.monotonic)],
+    ):
+        yield
+
+
+@contextmanager
+def _own_processes_refused() -> Iterator[None]:
+    process = multiprocessing.process.BaseProcess
+    start = process.start
+
+    def refuse(self: Any) -> None:
+        if counted() is None:
+            start(self)
+            return
+        raise UnsupportedOperation(
+            f"{type(self).__name__} {self.name!r} would leave the simulation's process, where no"
+            " virtual clock reaches it: use ThreadPoolTaskRunner or ThreadPoolExecutor instead"
+        )
+
+    with replacing([(process, "start", refuse)]):
+        yield

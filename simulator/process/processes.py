@@ -1,0 +1,185 @@
+"""A process of its own, as threads of this one.
+
+A flow run of a deployment really runs in its own process, and so does a script. What matters of that
+is kept here: its main thread, which signals interrupt; its end, with an exit code; its death, after
+which nothing of it happens any more; and what Prefect keeps once for each process.
+
+Not kept apart are Python's own globals: a module that a flow imports is imported once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import ctypes
+import itertools
+import signal
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from prefect.exceptions import TerminationSignal
+
+from simulator.clock import Hold, VirtualClock, Wait, counted, start_counted
+
+_current: ContextVar[Process | None] = ContextVar("process", default=None)
+_pids = itertools.count(1)
+
+
+class Terminated(TerminationSignal):
+    """What a flow's main thread sees of SIGTERM."""
+
+    def __init__(self, signal: int = signal.SIGTERM) -> None:
+        super().__init__(signal)
+
+
+class Process:
+    """A process: the thread that runs `main`, and every thread that it starts.
+
+    `ended` is called once at its end, from whatever thread ended it. One that is `supervised` has a
+    worker that reports what becomes of it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        main: Callable[[], object],
+        clock: VirtualClock,
+        context: contextvars.Context,
+        ended: Callable[[], object] = lambda: None,
+        supervised: bool = False,
+    ) -> None:
+        self.pid = next(_pids)
+        self.returncode: int | None = None
+        self.dead = False
+        self.supervised = supervised
+        self.memory: dict[str, Any] = {}
+        self.at_exit: list[Callable[[], object]] = []
+        self._main = main
+        self._clock = clock
+        self._context = context
+        self._ended = ended
+        self._mutex = threading.Lock()
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread.__dict__["_main_of_a_process"] = True
+
+    def __repr__(self) -> str:
+        return f"<Process {self.pid} {self.thread.name!r}, exit code {self.returncode}>"
+
+    @property
+    def alive(self) -> bool:
+        return self.returncode is None
+
+    def start(self) -> None:
+        if self.alive:
+            start_counted(self.thread, self._clock, self._context, process=self)
+
+    def _run(self) -> None:
+        _current.set(self)
+        code = 0
+        try:
+            self._main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except TerminationSignal as end:
+            code = -end.signal
+        except BaseException:
+            code = 1
+            if self._clock.closing is not None:
+                raise
+        if self._clock.closing is None:  # else it has not ended: the simulation has
+            for call in self.at_exit:
+                call()
+            self._end(code)
+
+    def _end(self, returncode: int) -> None:
+        with self._mutex:
+            first = self.alive
+            if first:
+                self.returncode = returncode
+        if first:
+            self._ended()
+
+    # -- from outside ------------------------------------------------------------------------------
+
+    def terminate(self) -> None:
+        """Send it SIGTERM: its main thread is interrupted, wherever it waits."""
+        if self.thread is threading.current_thread():
+            raise Terminated
+        if not self.alive:
+            return
+        if self.thread.ident is None:
+            self._end(-signal.SIGTERM)
+        elif not self._clock.interrupt(self.thread.ident, Terminated()):
+            _raise_in(self.thread, Terminated)
+
+    def kill(self, returncode: int = -signal.SIGKILL) -> None:
+        """End it at once. None of its threads ever runs again, not even to tidy up."""
+        self.dead = True
+        self._end(returncode)
+
+    def exit(self, returncode: int) -> None:
+        """End it from within, as `os._exit` does. Never returns."""
+        self.kill(returncode)
+        self.stay_dead()
+
+    def stay_dead(self) -> None:
+        """Keep the calling thread, which is one of its own, where it is."""
+        hold = counted()
+        if hold is not None and hold.process is self:
+            self._clock.park(Wait(self._clock, hold))
+
+    async def stay_unanswered(self) -> None:
+        """Keep what it has asked for, on a loop that serves others as well, until the very end."""
+        if self._clock.closing is not None:
+            raise _gone()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[None] = loop.create_future()
+        _unanswered.append((loop, answer))
+        await answer
+
+
+def _raise_in(thread: threading.Thread, error: type[BaseException]) -> None:
+    """Raise `error` in a thread that is running, at its next step, if it has not ended."""
+    if thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(error)
+        )
+
+
+def is_main(thread: threading.Thread) -> bool:
+    """Whether `thread` stands for the main thread of a process of its own."""
+    return "_main_of_a_process" in thread.__dict__
+
+
+_unanswered: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+
+
+def give_up() -> None:
+    """Fail everything that dead processes have asked for: the simulation ends."""
+
+    def fail(answer: asyncio.Future[None]) -> None:
+        if not answer.done():
+            answer.set_exception(_gone())
+
+    while _unanswered:
+        loop, answer = _unanswered.pop()
+        try:
+            loop.call_soon_threadsafe(fail, answer)
+        except RuntimeError:
+            pass  # it has ended already
+
+
+def _gone() -> ConnectionError:
+    return ConnectionError("the process that has asked is dead")
+
+
+def current_process() -> Process | None:
+    """The process to which the calling code belongs; None for what serves all of them."""
+    process = _current.get()
+    if process is not None:
+        return process
+    hold: Hold | None = counted()
+    owner = None if hold is None else hold.process
+    return owner if isinstance(owner, Process) else None

@@ -1,0 +1,13 @@
+"""What people look at: tables in a terminal.
+
+It reads verdicts and histories, and imports nothing that runs. Open `terminal.py`.
+"""
+
+from simulator.report.terminal import Display, console, scenario_table, summary
+
+__all__ = [
+    "Display",
+    "console",
+    "scenario_table",
+    "summary",
+]

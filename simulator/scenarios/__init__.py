@@ -1,0 +1,38 @@
+"""One question, variants side by side under one seed, verdicts; and running them in processes.
+
+`definition.py` says what a scenario is, `files.py` finds them, `runner.py` runs them and tells what
+happens as one stream of events. It may import `simulation` and `history`.
+"""
+
+from simulator.scenarios.definition import Scenario, check_days, run_variant, scenario
+from simulator.scenarios.files import load, looks_like_scenarios, scenario_files, select
+from simulator.scenarios.runner import (
+    Finished,
+    Moved,
+    Started,
+    Warned,
+    default_jobs,
+    prepare,
+    run_scenarios,
+)
+from simulator.scenarios.verdict import VariantResult, Verdict
+
+__all__ = [
+    "Finished",
+    "Moved",
+    "Scenario",
+    "Started",
+    "VariantResult",
+    "Verdict",
+    "Warned",
+    "check_days",
+    "default_jobs",
+    "load",
+    "looks_like_scenarios",
+    "prepare",
+    "run_scenarios",
+    "run_variant",
+    "scenario",
+    "scenario_files",
+    "select",
+]

@@ -1,0 +1,135 @@
+"""What broke, in words: the failed assertion, the line it stands on, the runs it was looking at."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import linecache
+import site
+import sysconfig
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from simulator.errors import SimulationError
+from simulator.history import RunRecord
+
+LIBRARIES = tuple(
+    str(Path(folder).resolve())
+    for folder in {
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("purelib"),
+        sysconfig.get_path("platlib"),
+        *site.getsitepackages(),
+    }
+)
+OWN = str(Path(__file__).resolve().parent)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a function raised.
+
+    `message` is what was raised (several lines for an assertion), `where` is "file:line" of the
+    innermost line of the user's own, `runs` describes the run records in the failed statement.
+    """
+
+    message: str
+    where: str = ""
+    runs: tuple[str, ...] = ()
+    traceback: str = ""
+
+
+def explain(error: BaseException) -> Explanation:
+    """Explain an error that was raised and caught."""
+    start = _from_users(error.__traceback__)
+    stack = list(traceback.walk_tb(start))
+    users = [(frame, line) for frame, line in stack if _is_users(frame.f_code.co_filename)]
+    where = ""
+    runs: tuple[str, ...] = ()
+    if users:
+        frame, line = users[-1]
+        where = f"{short_path(frame.f_code.co_filename)}:{line}"
+        runs = _runs_in(reversed(users))
+    text = traceback.format_exception(type(error), error, start)
+    return Explanation(_message(error, users), where, runs, "".join(text))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """End of an error about an unknown name: the nearest known one, else all of them."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(map(repr, known))}" if known else ""
+
+
+def short_path(file: str | Path) -> str:
+    """The path as a user would type it: relative to the working folder if below it."""
+    try:
+        return str(Path(file).resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(file)
+
+
+def _message(error: BaseException, users: list[tuple[FrameType, int]]) -> str:
+    said = str(error).strip()
+    if isinstance(error, AssertionError):
+        if said.startswith("assert ") or "\nassert " in said or not users:
+            return said or "assertion failed"
+        # Without assertion rewriting: the statement itself says what was expected.
+        frame, line = users[-1]
+        statement = _statement(frame.f_code.co_filename, line)
+        source = ast.unparse(statement) if statement else ""
+        return "\n".join(part for part in (said, source) if part) or "assertion failed"
+    if isinstance(error, SimulationError):
+        return said
+    kind = type(error).__name__
+    return f"{kind}: {said}" if said else kind
+
+
+def _from_users(tb: TracebackType | None) -> TracebackType | None:
+    """The part of the traceback from the user's own code on; all of it if there is none."""
+    here = tb
+    while here is not None and not _is_users(here.tb_frame.f_code.co_filename):
+        here = here.tb_next
+    return here or tb
+
+
+def _is_users(file: str) -> bool:
+    if file.startswith("<"):
+        return False
+    resolved = str(Path(file).resolve())
+    return not resolved.startswith((*LIBRARIES, OWN))
+
+
+def _runs_in(frames: Iterator[tuple[FrameType, int]]) -> tuple[str, ...]:
+    """The run records in the innermost statement that names any; else those in its frame."""
+    for frame, line in frames:
+        local = {name: v for name, v in frame.f_locals.items() if isinstance(v, RunRecord)}
+        if not local:
+            continue
+        statement = _statement(frame.f_code.co_filename, line)
+        named = {
+            node.id
+            for node in (ast.walk(statement) if statement else ())
+            if isinstance(node, ast.Name)
+        }
+        chosen = [run for name, run in local.items() if name in named] or local.values()
+        return tuple(dict.fromkeys(repr(run) for run in chosen))
+    return ()
+
+
+def _statement(file: str, line: int) -> ast.stmt | None:
+    """The innermost statement on this line of the file, if its source is there."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except SyntaxError:
+        return None
+    found = None
+    for node in ast.walk(tree):  # outer statements come before inner ones
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0):
+            found = node
+    return found

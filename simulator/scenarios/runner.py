@@ -1,0 +1,296 @@
+"""Run scenarios, each variant in a process of its own, several at once.
+
+A crash of one process (`os._exit`, a segmentation fault) costs its variant and nothing else. What
+such a process does stands in `simulator.process`.
+
+The processes are forked by a server that has imported what all of them need (the standard library's
+"forkserver"): importing Prefect's server and dbt takes longer than many a variant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import re
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from simulator.scenarios.broken import short_path
+from simulator.scenarios.definition import Scenario, check_days
+from simulator.scenarios.process import GRACE_SECONDS, Order, main
+from simulator.scenarios.verdict import VariantResult
+
+
+@dataclass(frozen=True)
+class Started:
+    """A variant has begun."""
+
+    scenario: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A variant has come so far: `days` of virtual time, of `of_days`."""
+
+    scenario: str
+    variant: str
+    days: float
+    of_days: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A variant has come to an end, good or bad."""
+
+    result: VariantResult
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something that costs no result but should be known."""
+
+    text: str
+
+
+Event = Started | Moved | Finished | Warned
+
+
+@dataclass
+class _Process:
+    """The process of one variant."""
+
+    scenario: Scenario
+    variant: str
+    process: Any  # multiprocessing's, of the forkserver
+    talk: Connection
+    log: Path
+    core: int | None
+    began: float = field(default_factory=time.monotonic)
+    finished: bool = False
+    listener: threading.Thread | None = None
+    deadline: threading.Timer | None = None
+    """Set once the result has been delivered: until then it has to be gone."""
+
+
+def default_jobs() -> int:
+    """One job for each core that this process may use."""
+    return len(_cores()) or os.cpu_count() or 1
+
+
+def _cores() -> list[int]:
+    """The cores that this process may use; none where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def _places(variants: int, jobs: int) -> list[int | None]:
+    """For each job the core that its processes keep to, or None.
+
+    The threads of a simulation take turns. On one core they hand over to one another without moving
+    what is in its caches, which saves an eighth of the CPU time (`cadence-by-caching`, two cores). Not
+    where cores would be left over: somebody else may have chosen the same ones.
+    """
+    cores = _cores()
+    return [*cores] if variants >= jobs == len(cores) else [None] * jobs
+
+
+def prepare(variants: int, jobs: int) -> None:
+    """Have imported what `run_scenarios` needs for so many variants or more, beside other work.
+
+    With no more than one for each job nothing is done: the first processes would wait for the
+    imports as well.
+    """
+    if variants > jobs and _start_method() == "forkserver":
+        forkserver.set_forkserver_preload(["simulator.scenarios.preloaded"])
+        forkserver.ensure_running()
+
+
+def run_scenarios(
+    scenarios: Sequence[Scenario],
+    *,
+    seed: int = 0,
+    days: int | None = None,
+    jobs: int | None = None,
+    logs: Path,
+) -> Generator[Event, None, None]:
+    """Run every variant of the scenarios and yield what happens, as it happens.
+
+    Args:
+        scenarios: what to run; the one with the most to do is begun first.
+        seed: the seed of every variant.
+        days: virtual days; each scenario's own number if None.
+        jobs: how many processes at once; one for each core if None.
+        logs: an existing folder, for one log file per scenario.
+
+    Closing the iterator (or an exception in it, such as Ctrl-C) stops every process and leaves
+    nothing behind. Its processes have a folder of their own for temporary files, removed at the
+    end, whatever became of them.
+    """
+    if days is not None:
+        check_days(days)
+    waiting = [(scenario, variant) for scenario in scenarios for variant in scenario.variants]
+    waiting.sort(key=lambda job: -(days or job[0].days))
+    jobs = jobs or default_jobs()
+    prepare(len(waiting), jobs)
+    forks: Any = multiprocessing.get_context(_start_method())
+    places = _places(len(waiting), jobs)
+    running: dict[int, _Process] = {}
+    news: queue.Queue[tuple[int, tuple[str, Any]]] = queue.Queue()
+    for scenario in scenarios:
+        _log_of(scenario, logs).write_bytes(b"")
+    with tempfile.TemporaryDirectory(prefix="simulate-", ignore_cleanup_errors=True) as work:
+        try:
+            while waiting or running:
+                while waiting and places:
+                    scenario, variant = waiting.pop(0)
+                    log = _log_of(scenario, logs)
+                    order = Order(
+                        scenario.file, scenario.name, variant, seed, days, Path(work), log,
+                        places.pop(0),
+                    )  # fmt: skip
+                    process = _start(forks, scenario, order)
+                    running[process.process.pid] = process
+                    process.listener = threading.Thread(
+                        target=_listen, args=(process, news), daemon=True
+                    )
+                    process.listener.start()
+                pid, (what, value) = news.get()
+                process = running[pid]
+                if what == "ended":
+                    del running[pid]
+                    places.append(process.core)
+                    yield from _ended(process, seed, days)
+                else:
+                    yield from _told(process, what, value, days)
+        finally:
+            _stop(list(running.values()))
+
+
+def _start_method() -> str:
+    """How processes are started. The server of forks listens on a socket in the folder for temporary
+    files, and the path of a socket is limited (to 104 bytes on macOS, to 108 on Linux).
+    """
+    longest = 104 - len(os.fsencode("/pymp-12345678/listener-12345678"))
+    return "forkserver" if len(os.fsencode(tempfile.gettempdir())) < longest else "spawn"
+
+
+def _log_of(scenario: Scenario, logs: Path) -> Path:
+    return logs.absolute() / f"{scenario.name}.log"
+
+
+def _start(forks: Any, scenario: Scenario, order: Order) -> _Process:
+    here, there = forks.Pipe()
+    process = forks.Process(target=main, args=(order, there), name=order.variant)
+    process.start()
+    there.close()
+    return _Process(scenario, order.variant, process, here, order.log, order.core)
+
+
+def _listen(process: _Process, news: queue.Queue[tuple[int, tuple[str, Any]]]) -> None:
+    """Pass on what a process says, until it has ended; then end what it has left behind."""
+    pid, talk = process.process.pid, process.talk
+    with contextlib.suppress(EOFError, OSError):
+        while talk in wait([talk, process.process.sentinel]):
+            news.put((pid, talk.recv()))
+    process.process.join()
+    _signal_group(pid, signal.SIGKILL)
+    talk.close()
+    news.put((pid, ("ended", None)))
+
+
+def _told(process: _Process, what: str, value: Any, days: int | None) -> Iterator[Event]:
+    match what:
+        case "started":
+            yield Started(process.scenario.name, process.variant)
+        case "moved":
+            yield Moved(
+                process.scenario.name, process.variant, value, days or process.scenario.days
+            )
+        case "finished":
+            process.finished = True
+            process.deadline = threading.Timer(
+                GRACE_SECONDS, _signal_group, (process.process.pid, signal.SIGKILL)
+            )
+            process.deadline.daemon = True
+            process.deadline.start()
+            yield Finished(value)
+
+
+def _ended(process: _Process, seed: int, days: int | None) -> Iterator[Event]:
+    """What the end of a process means: nothing if it had finished, else a crash of its variant."""
+    code = process.process.exitcode
+    if process.deadline is not None:
+        process.deadline.cancel()
+    said = _exit_in_words(code)
+    scenario = process.scenario
+    if process.finished:
+        if code != 0:
+            yield Warned(
+                f"{scenario.name}: the process of {process.variant!r} {said} after its end "
+                f"(see {short_path(process.log)})"
+            )
+        return
+    last = _last_line(process.log) if code > 0 else ""
+    yield Finished(
+        VariantResult(
+            scenario=scenario.name,
+            variant=process.variant,
+            seed=seed,
+            days=scenario.days if days is None else days,
+            error=f"its process {said}{f', last saying {last!r}' if last else ''} "
+            f"(see {short_path(process.log)})",
+            real_seconds=time.monotonic() - process.began,
+        )
+    )
+
+
+def _stop(processes: Sequence[_Process]) -> None:
+    """Ask the processes to stop as Ctrl-C would; end those that do not within the grace."""
+    for process in processes:
+        _signal_group(process.process.pid, signal.SIGINT)
+    try:
+        _wait(processes, GRACE_SECONDS)
+    finally:
+        for process in processes:
+            if process.process.is_alive():
+                _signal_group(process.process.pid, signal.SIGKILL)
+        _wait(processes, GRACE_SECONDS)
+
+
+def _wait(processes: Sequence[_Process], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for process in processes:
+        if process.listener is not None:
+            process.listener.join(max(0.0, deadline - time.monotonic()))
+
+
+def _signal_group(pid: int, number: int) -> None:
+    """Send a signal to a process that leads a group, and to all of the group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def _exit_in_words(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
+
+
+def _last_line(log: Path) -> str:
+    """The last line of a log that says something, without colours, shortened."""
+    text = log.read_bytes()[-4096:].decode("utf-8", "replace")
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
+    return next((line[:200] for line in reversed(lines) if line), "")

@@ -1,0 +1,27 @@
+"""The real Prefect server in this process: its API, its database, its services, its events.
+
+Prefect's own code, served on a thread and driven at virtual instants. It may import `patches`,
+`process` and `clock`. Open `server.py` first, then `services.py`.
+"""
+
+from simulator.server import settings
+from simulator.server.observers import Cancellations, Suspensions
+from simulator.server.polls import DeploymentPolls
+from simulator.server.server import Server, application
+from simulator.server.services import background_services
+from simulator.server.template import cache_folder, database_template
+from simulator.server.transport import AsyncTransport, Transport
+
+__all__ = [
+    "AsyncTransport",
+    "Cancellations",
+    "DeploymentPolls",
+    "Server",
+    "Suspensions",
+    "Transport",
+    "application",
+    "background_services",
+    "cache_folder",
+    "database_template",
+    "settings",
+]

@@ -1,0 +1,12 @@
+"""A Prefect worker whose infrastructure is a simulated process.
+
+Polling, prefetch, limits and crash reports are Prefect's own code. It may import `server`, `patches`,
+`process` and `clock`. Open `worker.py` first; `supervision.py` watches over what it has started.
+"""
+
+from simulator.worker.worker import Pool, SimulatedWorker
+
+__all__ = [
+    "Pool",
+    "SimulatedWorker",
+]

@@ -1,0 +1,275 @@
+"""A Prefect worker whose infrastructure is a thread of this process.
+
+Polling, prefetch, `Pending`, `Submitting`, limits, cancellation and crash reports are Prefect's own
+code. Only two things differ: a flow run's process is a thread, and polls that cannot find anything
+are left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import anyio.abc
+import prefect
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import get_current_settings
+from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
+
+from simulator.clock import Candidate, GridLoop, VirtualClock, start_counted
+from simulator.errors import SimulationError
+from simulator.instants import to_micros
+from simulator.patches.prefect.client import without_websocket
+from simulator.patches.prefect.processes import main_of
+from simulator.process import Process
+from simulator.server import Cancellations
+from simulator.worker.supervision import StartProcess, Supervisor
+
+FlowOf = Callable[[FlowRun], prefect.Flow[..., Any]]
+
+
+class SimulatedJobConfiguration(BaseJobConfiguration):
+    """A job without the settings of its parent as environment variables: it shares its process."""
+
+    @classmethod
+    def _base_environment(cls) -> dict[str, str]:
+        return {}
+
+
+class SimulatedWorkerResult(BaseWorkerResult):
+    """The exit code of a simulated process."""
+
+
+class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
+    """Prefect's worker; `start_process` makes and starts the thread that stands for a process."""
+
+    type = "simulated"
+    job_configuration = SimulatedJobConfiguration
+
+    def __init__(
+        self,
+        work_pool_name: str,
+        start_process: StartProcess,
+        flow_of: FlowOf,
+        cancellations: Cancellations,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(work_pool_name, **kwargs)
+        self._start_process = start_process
+        self._flow_of = flow_of
+        self._cancellations = cancellations
+        self.supervisor: Supervisor | None = None
+
+    async def setup(self) -> None:
+        await super().setup()
+        self.supervisor = await self._exit_stack.enter_async_context(
+            Supervisor(self.client, self._start_process, self._flow_of, self._cancellations)
+        )
+
+    def _ensure_worker_channel(self) -> None:
+        # A websocket whose keep-alives fill the timeline and fail when hours pass at once.
+        super()._ensure_worker_channel()
+        without_websocket(self._worker_channel)
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> BaseWorkerResult:
+        assert self.supervisor is not None
+        for name, value in configuration.env.items():
+            # The worker adds Prefect's own, which a simulated run has from its context.
+            if not name.startswith("PREFECT__") and os.environ.get(name) != value:
+                raise SimulationError(
+                    f"job_variables ask for {name}={value!r} in the environment, but this process"
+                    f" has {os.environ.get(name)!r}: a simulated run has no environment of its own"
+                )
+        process, exit_code = await self.supervisor.execute(
+            flow_run, task_status or anyio.TASK_STATUS_IGNORED
+        )
+        return SimulatedWorkerResult(identifier=str(process.pid), status_code=exit_code)
+
+    def abandon(self) -> None:
+        """Let go of everything that is going on: the simulation ends."""
+        if self._runs_task_group is not None:
+            self._runs_task_group.cancel_scope.cancel()
+
+
+class Pool:
+    """A work pool with one worker that polls it. A source of the clock's events.
+
+    The worker polls every ten seconds from when it was started. A poll that cannot find a run is
+    left out: none is due within the prefetch window that its queue and pool have a slot for, or
+    nothing has been written since the last poll.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        clock: VirtualClock,
+        database: sqlite3.Connection,
+        written: Callable[[], int],
+        context: contextvars.Context,
+        flow_of: FlowOf,
+        cancellations: Cancellations,
+    ) -> None:
+        settings = get_current_settings().worker
+        self.name = name
+        self._clock = clock
+        self._database = database
+        self._context = context
+        self._flow_of = flow_of
+        self._cancellations = cancellations
+        self._prefetch = timedelta(seconds=int(settings.prefetch_seconds))
+        self._polled: tuple[int, int] = (-1, 0)
+        self._written = written
+        self._polls = GridLoop(
+            f"polls of {name!r}",
+            timedelta(seconds=settings.query_seconds),
+            clock,
+            written,
+            self._candidates,
+            self._poll,
+        )
+        self._worker: SimulatedWorker | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+        self._thread: threading.Thread | None = None
+
+    # -- life ------------------------------------------------------------------------------------
+
+    @property
+    def working(self) -> bool:
+        return self._polls.running
+
+    def start(self) -> None:
+        """Start to poll: the first poll is now."""
+        if self._thread is None:
+            ready: Future[None] = Future()
+            self._thread = threading.Thread(
+                target=lambda: asyncio.run(self._main(ready)), name=f"worker of {self.name!r}"
+            )
+            start_counted(self._thread, self._clock, self._context, background=True)
+            ready.result()
+        self._polls.begin()
+
+    def stop(self) -> None:
+        """Stop polling. Runs that were taken already go on, and are seen to."""
+        self._polls.end()
+
+    def close(self) -> None:
+        """End the worker's thread."""
+        self._polls.end()
+        if self._thread is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+            self._thread = None
+
+    async def _main(self, ready: Future[None]) -> None:
+        try:
+            self._loop = asyncio.get_running_loop()
+            self._stop = asyncio.Event()
+            worker = SimulatedWorker(
+                self.name,
+                self._start_process,
+                self._flow_of,
+                self._cancellations,
+                name=f"worker-{self.name}",
+            )
+            async with worker:
+                self._worker = worker
+                ready.set_result(None)
+                await self._stop.wait()
+                worker.abandon()
+        except BaseException as error:
+            if not ready.done():
+                ready.set_exception(error)
+            else:
+                raise
+
+    def _start_process(self, flow_run: FlowRun, ended: Callable[[], object]) -> Process:
+        flow = self._flow_of(flow_run)
+        process = Process(
+            f"{flow.name}/{flow_run.name}",
+            main_of(flow, flow_run),
+            self._clock,
+            self._context,
+            ended,
+            supervised=True,
+        )
+        # An event of its own, so that runs taken in one poll start one after the other, in order.
+        self._clock.call_later(0, process.start)
+        return process
+
+    def process_of(self, flow_run_id: UUID) -> Process | None:
+        """The process in which the pool's worker runs a flow run now."""
+        if self._worker is None or self._worker.supervisor is None:
+            return None
+        return self._worker.supervisor.process_of(flow_run_id)
+
+    # -- polling -----------------------------------------------------------------------------------
+
+    def next_instant(self) -> int | None:
+        return self._polls.next_instant()
+
+    def fire(self) -> None:
+        self._polls.fire()
+
+    def _candidates(self) -> Iterator[Candidate]:
+        seen, polled = self._polled
+        # Nothing has been written since a poll: what it found then, and left, it would leave again.
+        left = (
+            polled + self._prefetch // timedelta(microseconds=1) if seen == self._written() else 0
+        )
+        parameters = {"pool": self.name, "after": _sql(left)}
+        for flow_run, start in self._database.execute(_EARLIEST, parameters):
+            if start is not None:
+                yield to_micros(_instant(start) - self._prefetch), (flow_run, seen)
+
+    def _poll(self) -> None:
+        assert self._worker is not None
+        polled = to_micros(self._clock.now)
+        poll = asyncio.run_coroutine_threadsafe(self._worker.get_and_submit_flow_runs(), self._loop)
+        self._clock.settle()
+        if poll.done():
+            poll.result()
+        self._polled = (self._written(), polled)
+
+
+# What Prefect's `get-runs-from-worker-queues` finds: the earliest run of each queue that has a slot,
+# in a pool that has one. An in-process retry is nobody's to take.
+_EARLIEST = """
+select run.id, min(run.next_scheduled_start_time)
+from work_pool pool
+join work_queue queue on queue.work_pool_id = pool.id
+join flow_run run on run.work_queue_id = queue.id
+where pool.name = :pool and not pool.is_paused and not queue.is_paused
+  and run.state_type = 'SCHEDULED' and run.next_scheduled_start_time > :after
+  and coalesce(json_extract(run.empirical_policy, '$.retry_type'), '') != 'in_process'
+  and (queue.concurrency_limit is null or queue.concurrency_limit > (
+    select count(*) from flow_run taken
+    where taken.work_queue_id = queue.id and taken.state_type in ('RUNNING', 'PENDING')))
+  and (pool.concurrency_limit is null or pool.concurrency_limit > (
+    select count(*) from flow_run taken join work_queue other on other.id = taken.work_queue_id
+    where other.work_pool_id = pool.id and taken.state_type in ('RUNNING', 'PENDING')))
+group by queue.id
+"""
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _sql(micros: int) -> str:
+    """As Prefect writes an instant in SQLite."""
+    instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return f"{instant:%Y-%m-%d %H:%M:%S.%f}"
