@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.workers.base import BaseWorker
 
+    from simulator.caveats import Caveat
     from simulator.faults import Duration, Fault
     from simulator.history import History
     from simulator.warehouse import Warehouse
@@ -56,6 +57,9 @@ class Engine(Protocol):
 
     @property
     def now(self) -> datetime: ...
+
+    @property
+    def caveats(self) -> Iterable[Caveat]: ...
 
     @property
     def pools(self) -> Mapping[str, WorkerOfPool]: ...

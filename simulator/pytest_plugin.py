@@ -134,13 +134,19 @@ def _settings(item: pytest.Item) -> dict[str, Any]:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Print the seed with every failure of a test that used one."""
+    """Print the seed with every failure of a test that used one, and what it could not show rightly."""
     report = yield
     if report.failed and (isinstance(item, ScenarioItem) or _uses_simulation(item)):
         if isinstance(item, ScenarioItem):
             report.sections[:] = [(name, _shortened(text)) for name, text in report.sections]
-        report.sections.append(("simulation", _repeat(item)))
+        report.sections.append(("simulation", "\n".join([_repeat(item), *_caveats(item)])))
     return report
+
+
+def _caveats(item: pytest.Item) -> list[str]:
+    """What the simulation of a test could not show rightly, a line each."""
+    opened = getattr(item, "funcargs", {}).get("simulation")
+    return [f"caveat: {caveat}" for caveat in getattr(opened, "caveats", ())]
 
 
 def _shortened(text: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
 
+    from simulator.caveats import Caveat
     from simulator.engine import Engine, WorkerOfPool
     from simulator.faults import Duration
     from simulator.history import History, RunRecord
@@ -423,6 +424,11 @@ class Simulation:
         """Everything that has happened so far."""
         self._opened()
         return self._world.history()
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """What this simulation could not show rightly so far, each once; also after its end."""
+        return tuple(self._world.caveats) if hasattr(self, "_world") else ()
 
     @property
     def warehouse(self) -> Warehouse:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from simulator.caveats import Caveats
 from simulator.clock import VirtualClock
 from simulator.errors import SimulationError
 from simulator.instants import from_micros
@@ -71,6 +72,8 @@ class World:
             application,
             background_services,
             database_template,
+            log_caveat,
+            run_of_caller,
             settings,
         )
         from simulator.warehouse import warehouse_installed
@@ -102,6 +105,9 @@ class World:
         self.pools: dict[str, Pool] = {}
         self._warehouse: Warehouse | None = None
         self._history: tuple[tuple[int, datetime], History] | None = None
+
+        self.caveats = Caveats(run_of_caller, log_caveat)
+        stack.enter_context(self.caveats.collecting())
 
         server.start()
         stack.callback(server.stop)

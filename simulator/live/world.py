@@ -37,6 +37,8 @@ from simulator.warehouse import Warehouse
 if TYPE_CHECKING:
     from prefect import Flow
 
+    from simulator.caveats import Caveat
+
 __all__ = ["LiveServer", "LiveWorld"]
 
 SCRIPT_SECONDS = 300.0
@@ -59,6 +61,8 @@ class LiveWorld:
     """
 
     worker = ProcessWorker
+    caveats: tuple[Caveat, ...] = ()
+    """Nothing of it is simulated."""
 
     def __init__(self, stack: ExitStack, server: LiveServer, seed: int) -> None:
         self._server = server

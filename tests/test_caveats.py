@@ -1,0 +1,131 @@
+"""What a simulation cannot show rightly is told, once, with the place and the run."""
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+from prefect import flow, task
+
+from simulator import Simulation, caveats
+from simulator.caveats import Caveat, Caveats
+from simulator.places import users_frame
+
+
+def line() -> int:
+    """The line of the caller's caller that is being run."""
+    return inspect.currentframe().f_back.f_lineno
+
+
+def test_tells_each_thing_once_for_a_place() -> None:
+    heard: list[Caveat] = []
+    collected = Caveats(lambda: "busy-otter", heard.append)
+    with collected.collecting():
+        for _ in range(3):
+            where = f"{__file__}:{line() + 1}"
+            caveats.tell("real time", "shows the machine's time")
+        caveats.tell("real time", "shows the machine's time", where="elsewhere.py:3", run="")
+        caveats.tell("real time", "another thing", where="elsewhere.py:3", run="calm-seal")
+    assert list(collected) == [
+        Caveat("real time", "shows the machine's time", where, "busy-otter"),
+        Caveat("real time", "shows the machine's time", "elsewhere.py:3", ""),
+        Caveat("real time", "another thing", "elsewhere.py:3", "calm-seal"),
+    ]
+    assert heard == list(collected)
+
+
+@pytest.mark.parametrize(
+    ("caveat", "text"),
+    [
+        (Caveat("real time", "a"), "real time: a"),
+        (Caveat("real time", "a", "f.py:3"), "real time: a (f.py:3)"),
+        (Caveat("race", "a", "", "calm-seal"), "race: a (run 'calm-seal')"),
+        (Caveat("race", "a", "f.py:3", "calm-seal"), "race: a (f.py:3, run 'calm-seal')"),
+    ],
+)
+def test_says_itself_in_a_line(caveat: Caveat, text: str) -> None:
+    assert str(caveat) == text
+
+
+def test_tells_nobody_without_a_simulation() -> None:
+    collected = Caveats()
+    with collected.collecting():
+        pass
+    caveats.tell("real time", "a")
+    assert list(collected) == []
+
+
+def written_in(file: str) -> Callable[[Callable[[], FrameType]], FrameType]:
+    """A function that calls another, as if it were written in a file."""
+    scope: dict[str, Any] = {}
+    exec(compile("def call(function): return function()", file, "exec"), scope)
+    return scope["call"]
+
+
+@pytest.mark.parametrize("between", [inspect.__file__, pytest.__file__, "<string>"])
+def test_finds_the_users_own_line_under_foreign_code(between: str) -> None:
+    frame = written_in(between)(lambda: users_frame(sys._getframe(1)))
+    assert frame.f_code is sys._getframe().f_code
+
+
+def test_code_without_a_file_is_the_users_if_no_other_is() -> None:
+    program = "import sys; from simulator.places import users_frame as of\n\nprint(of(sys._getframe()).f_lineno)"
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "3"
+
+
+@task
+def tells() -> int:
+    caveats.tell("race", "two ends are possible")
+    return line() - 1
+
+
+@flow
+def meets_two() -> int:
+    caveats.tell("real time", "this is real")
+    return tells()
+
+
+def test_a_run_is_named_and_hears_of_it_in_its_log(simulation: Simulation) -> None:
+    assert simulation.caveats == ()
+    run = simulation.run(meets_two)
+    first = inspect.getsourcelines(meets_two.fn)[1] + 2
+    second = inspect.getsourcelines(tells.fn)[1] + 2
+    assert simulation.caveats == (
+        Caveat("real time", "this is real", f"{__file__}:{first}", run.name),
+        Caveat("race", "two ends are possible", f"{__file__}:{second}", run.name),
+    )
+    told = [record.message for record in run.logs if record.level == 30]
+    assert told == [str(caveat) for caveat in simulation.caveats]
+    again = simulation.run(meets_two)
+    assert len(simulation.caveats) == 2
+    assert [record for record in again.logs if record.level == 30] == []
+
+
+def test_are_there_after_the_end_and_not_in_the_next_one() -> None:
+    assert Simulation().caveats == ()
+    with Simulation() as first:
+        caveats.tell("race", "a")
+    with Simulation() as second:
+        pass
+    assert [caveat.message for caveat in first.caveats] == ["a"]
+    assert second.caveats == ()
+
+
+def test_stand_under_a_failing_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from simulator import caveats
+
+        def test_fails(simulation):
+            caveats.tell("race", "two ends are possible")
+            assert False
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:randomly", timeout=240)
+    result.stdout.re_match_lines([r"caveat: race: two ends are possible \(.*\.py:4\)"])
