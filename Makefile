@@ -1,11 +1,23 @@
 # `make simulate` and `make test` need Python 3.11 to 3.13 and make, nothing else. The first call
 # sets up $(VENV) from requirements.lock; later calls touch no network.
 # Another Python: make test PYTHON=python3.12 VENV=.venv-3.12
+# Another series of Prefect, with a lock and an environment of its own: make test PREFECT=3.8
 # Arguments for the program that runs: make simulate ARGS="cron-drift --days 3"
 
-PYTHON ?= python3
-VENV   ?= .venv
-ARGS   ?=
+# The newest series is the default; each other one is named in what it has of its own.
+NEWEST  := 3.9
+SERIES  := $(NEWEST) 3.8
+
+PYTHON  ?= python3
+PREFECT ?= $(NEWEST)
+SUFFIX  := $(if $(filter-out $(NEWEST),$(PREFECT)),-$(PREFECT))
+VENV    ?= .venv$(SUFFIX)
+LOCK    := requirements$(SUFFIX).lock
+ARGS    ?=
+
+ifeq ($(filter $(PREFECT),$(SERIES) newest),)
+$(error Prefect $(PREFECT) is none of the series that have a lock here: $(SERIES))
+endif
 
 # Prefect and dbt report to nobody.
 export DO_NOT_TRACK := 1
@@ -15,7 +27,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What ruff looks at. Not all of them need exist.
 SOURCES := $(wildcard simulator pipelines scenarios tests benchmarks)
 
-.PHONY: help simulate test conformance check format bench lock install clean
+.PHONY: help simulate test conformance check format bench lock newest install clean
 
 help:
 	@echo "make simulate   run the scenarios, print verdicts and where the results are"
@@ -24,8 +36,10 @@ help:
 	@echo "make check      format, lint and types"
 	@echo "make format     put format and imports right"
 	@echo "make bench      measure speed and memory"
-	@echo "make lock       write requirements.lock anew (UPGRADE=--upgrade for newer versions)"
+	@echo "make lock       write the locks anew (UPGRADE=--upgrade for newer versions)"
+	@echo "make newest     run the tests on the newest of everything that pyproject.toml allows"
 	@echo "make clean      remove $(VENV) and what tools and runs left behind"
+	@echo "Each of them with PREFECT=3.8 uses that series instead of $(NEWEST)."
 
 simulate: install
 	@$(BIN)/simulate run $(ARGS)
@@ -49,11 +63,26 @@ format: install
 bench: install
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-# Pins that still fit are kept; no index address is written.
+# Pins that still fit are kept; no index address is written. A lock of an older series is the
+# same resolution with Prefect held below the next one.
+RESOLVE = $(BIN)/uv pip compile pyproject.toml - --extra dev --universal --python-version 3.11 \
+	--no-emit-index-url --annotation-style line --quiet
+
+lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
 lock: install
-	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --extra dev \
-		--universal --python-version 3.11 --no-emit-index-url --annotation-style line \
-		--quiet $(UPGRADE) --output-file requirements.lock
+	@echo 'prefect==$(NEWEST).*' | $(RESOLVE) $(UPGRADE) --output-file requirements.lock
+	@for series in $(filter-out $(NEWEST),$(SERIES)); do \
+		echo "prefect==$$series.*" | $(RESOLVE) $(UPGRADE) --output-file requirements-$$series.lock \
+			|| exit; \
+	done
+
+# For a scheduled job: a release that breaks something is seen before users meet it.
+newest: install
+	@rm -f requirements-newest.lock
+	@$(RESOLVE) --upgrade --output-file requirements-newest.lock </dev/null
+	@echo "what differs from requirements.lock:"
+	@diff requirements.lock requirements-newest.lock | grep '^[<>] [^#]' || echo "nothing"
+	@$(MAKE) --no-print-directory test PREFECT=newest
 
 install: $(VENV)/.installed
 
@@ -62,9 +91,9 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
-$(VENV)/.locked: requirements.lock | $(VENV)/.created
-	@echo "installing requirements.lock into $(VENV) ..."
-	@$(PIP) install --no-deps --requirement requirements.lock
+$(VENV)/.locked: $(LOCK) | $(VENV)/.created
+	@echo "installing $(LOCK) into $(VENV) ..."
+	@$(PIP) install --no-deps --requirement $(LOCK)
 	@touch $@
 
 $(VENV)/.created:
@@ -73,5 +102,5 @@ $(VENV)/.created:
 	@touch $@
 
 clean:
-	@rm -rf $(VENV) *.egg-info build dist results .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) requirements-newest.lock *.egg-info build dist results .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +

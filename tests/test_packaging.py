@@ -20,11 +20,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCK = [
-    Requirement(line.split("#")[0].strip())
-    for line in (ROOT / "requirements.lock").read_text().splitlines()
-    if not line.startswith("#")
-]
+LOCKS = {"3.8": "requirements-3.8.lock", "3.9": "requirements.lock"}  # by series of Prefect
 
 
 def run(*command: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
@@ -95,6 +91,14 @@ def test_the_plugin_costs_a_test_suite_without_simulations_next_to_nothing() -> 
 # ---- what it needs
 
 
+def locked(series: str) -> list[Requirement]:
+    return [
+        Requirement(line.split("#")[0].strip())
+        for line in (ROOT / LOCKS[series]).read_text().splitlines()
+        if not line.startswith("#")
+    ]
+
+
 def imports(file: Path) -> Iterator[str]:
     """The absolute names of the modules that a file imports, anywhere in it."""
     for node in ast.walk(ast.parse(file.read_text())):
@@ -117,19 +121,30 @@ def test_every_library_that_is_imported_is_declared() -> None:
     assert not undeclared
 
 
-def test_the_lock_has_one_exact_version_of_everything_and_no_address() -> None:
-    text = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("series", LOCKS)
+def test_the_lock_has_one_exact_version_of_everything_and_no_address(series: str) -> None:
+    text = (ROOT / LOCKS[series]).read_text()
     assert not re.search(r"://|file:|--|(^|\s)/\w", text)
-    assert all(re.fullmatch(r"==[^*,]+", str(pin.specifier)) for pin in LOCK)
-    assert all(pin.url is None for pin in LOCK)
+    assert all(re.fullmatch(r"==[^*,]+", str(pin.specifier)) for pin in locked(series))
+    assert all(pin.url is None for pin in locked(series))
+
+
+def test_there_is_a_lock_for_each_series_of_prefect_that_is_allowed() -> None:
+    [prefect] = (text for text in PROJECT["dependencies"] if text.startswith("prefect>"))
+    allowed = [minor for minor in range(100) if f"3.{minor}.99" in Requirement(prefect).specifier]
+    assert [f"3.{minor}" for minor in allowed] == list(LOCKS)
+    for series in LOCKS:
+        [pin] = (pin for pin in locked(series) if pin.name == "prefect")
+        assert str(pin.specifier).startswith(f"=={series}.")
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
-def test_the_lock_satisfies_the_declared_bounds(python: str) -> None:
+@pytest.mark.parametrize("series", LOCKS)
+def test_the_lock_satisfies_the_declared_bounds(series: str, python: str) -> None:
     environment = {"python_version": python, "python_full_version": f"{python}.5"}
     pins = {
         canonicalize_name(pin.name): str(pin.specifier).removeprefix("==")
-        for pin in LOCK
+        for pin in locked(series)
         if pin.marker is None or pin.marker.evaluate(environment)
     }
     declared = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
@@ -145,7 +160,7 @@ def test_the_lock_satisfies_the_declared_bounds(python: str) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+    for name in ("Makefile", "pyproject.toml", *LOCKS.values()):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 
@@ -196,6 +211,27 @@ class TestMake:
         made = run("make", "install", "PYTHON=/no/python", "VENV=venv", cwd=complete)
         assert made.returncode == 0, made.stderr
         assert "Nothing to be done" in made.stdout
+
+    @pytest.mark.parametrize(
+        ("prefect", "lock"),
+        [("3.8", "requirements-3.8.lock"), ("3.9", "requirements.lock")],
+    )
+    def test_each_series_has_a_lock_and_an_environment_of_its_own(
+        self, checkout: Path, prefect: str, lock: str
+    ) -> None:
+        made = run("make", "--dry-run", "test", f"PREFECT={prefect}", cwd=checkout)
+        venv = ".venv" + lock.removeprefix("requirements").removesuffix(".lock")
+        assert f"-m venv {venv}\n" in made.stdout
+        assert f"{venv}/bin/python -m pip" in made.stdout
+        assert f"--requirement {lock}\n" in made.stdout
+        assert f"{venv}/bin/python -m pytest" in made.stdout
+
+    def test_a_series_without_a_lock_is_refused_in_one_line(self, checkout: Path) -> None:
+        made = run("make", "test", "PREFECT=3.7", cwd=checkout)
+        assert made.returncode == 2
+        assert made.stderr.endswith(
+            "Prefect 3.7 is none of the series that have a lock here: 3.9 3.8.  Stop.\n"
+        )
 
     def test_a_changed_lock_is_installed(self, complete: Path) -> None:
         later = (complete / "venv" / ".installed").stat().st_mtime + 10

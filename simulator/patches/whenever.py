@@ -1,4 +1,4 @@
-"""Puts `whenever` on virtual time: Prefect's clock on Python 3.13 (whenever 0.7 to 0.10).
+"""Puts `whenever` on virtual time: Prefect's clock on Python 3.13 (whenever 0.10 and 0.11).
 
 It is written in Rust, out of freezegun's reach.
 """
@@ -18,14 +18,15 @@ from simulator.instants import to_micros
 def installed(clock: VirtualClock) -> Iterator[None]:
     try:
         whenever = importlib.import_module("whenever")
-    except ModuleNotFoundError:  # Prefect needs it on Python 3.13 and up only
+    except ModuleNotFoundError:  # Prefect 3.8 needs it on Python 3.13 and up only
         yield
         return
     shown = to_micros(clock.now)
     # Not waited for by a mere read: a finalizer may read the time in the middle of another read.
     mutex = _thread.allocate_lock()
-    instant = whenever.Instant.from_timestamp_nanos(shown * 1000)
+    instant = whenever.Instant.from_timestamp(shown // 1_000_000)
     with whenever.patch_current_time(instant, keep_ticking=False) as patch:
+        patch.shift(microseconds=shown % 1_000_000)
 
         def follow(micros: int, jumped: bool) -> None:
             nonlocal shown
