@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from simulator import arguments
+from simulator import arguments, versions
 from simulator.errors import SimulationError
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class Simulation:
     `settings`: Prefect settings that differ from the defaults, by the names of their environment
     variables, such as `{"PREFECT_WORKER_QUERY_SECONDS": 1}`.
 
-    Raises SimulationError for a naive start, or if another simulation is open.
+    Raises SimulationError for a naive start; when it opens, if another simulation is open, or if a
+    Prefect is installed that it does not know, or a library that is known to break that Prefect.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Simulation:
         several simulations, whose deployments and work pools must differ by name; else one is
         started with `settings`, and ended with the simulation. `start` is the time of opening.
         """
+        versions.check()
         from simulator.live import LiveServer, LiveWorld
 
         if server is not None and settings:
@@ -107,6 +109,7 @@ class Simulation:
         return self._world.folder
 
     def __enter__(self) -> Self:
+        versions.check()
         with ExitStack() as stack:
             self._world = self._start(stack)
             self._stack = stack.pop_all()
