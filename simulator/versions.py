@@ -17,6 +17,11 @@ PREFECT = ">=3.8.8,<3.10"
 """The versions of Prefect that the patches fit."""
 
 
+def series() -> str:
+    """The minor series of the Prefect that is installed: "3.9"."""
+    return ".".join(metadata.version("prefect").split(".")[:2])
+
+
 @dataclass(frozen=True)
 class Conflict:
     """Two libraries that do not work together, though each allows the other."""
