@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.actions import (
+    DeploymentScheduleCreate,
+    WorkPoolCreate,
+    WorkPoolUpdate,
+)
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.deployments.runner import DeploymentApplyError
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
 
+from simulator import arguments
 from simulator.errors import SimulationError
 
 if TYPE_CHECKING:
@@ -27,7 +34,9 @@ def deploy(
     cron: Any,
     interval: Any,
     rrule: Any,
+    schedule: Any,
     schedules: Any,
+    concurrency_limit: Any,
     **options: Any,
 ) -> UUID:
     """Create or update the deployment `name` of `flow`. Returns its id.
@@ -35,15 +44,28 @@ def deploy(
     Raises SimulationError, in one line, for what Prefect refuses.
     """
     try:
-        given = (cron, interval, rrule, schedules, options.get("schedule"))
+        given = (cron, interval, rrule, schedules, schedule)
         if sum(one is not None for one in given) == 1:  # Prefect says what is wrong with more
             made = _schedules(timezone or "UTC", cron, interval, rrule)
             if made and (timezone is not None or interval is not None):
                 cron, interval, rrule, schedules = None, None, None, made
-        deployment: Any = flow.to_deployment(
-            name, cron=cron, interval=interval, rrule=rrule, schedules=schedules, **options
+        if isinstance(schedule, Mapping) and schedules is None:
+            schedule, schedules = None, [schedule]
+        if isinstance(concurrency_limit, Mapping):
+            concurrency_limit = ConcurrencyLimitConfig.model_validate(concurrency_limit)
+        to_deployment: Any = flow.to_deployment
+        deployment: Any = to_deployment(
+            name,
+            cron=cron,
+            interval=interval,
+            rrule=rrule,
+            schedule=schedule,
+            schedules=None if schedules is None else [_of_yaml(one) for one in schedules],
+            concurrency_limit=concurrency_limit,
+            _sync=True,  # also where a loop is running
+            **options,
         )
-        deployed: UUID = deployment.apply()
+        deployed: UUID = deployment.apply(_sync=True)
         return deployed
     except ValueError as error:
         raise SimulationError(
@@ -75,6 +97,37 @@ def _schedules(timezone: str, cron: Any, interval: Any, rrule: Any) -> list[Any]
     ]
     rrules = [RRuleSchedule(rrule=one, timezone=timezone) for one in _each(rrule)]
     return [*crons, *intervals, *rrules]
+
+
+def _of_yaml(entry: Any) -> Any:
+    """What Prefect makes of an entry of `schedules:` in a prefect.yaml. Any other stays as it is."""
+    if not isinstance(entry, Mapping) or "schedule" in entry:
+        return entry
+    unknown = [name for name in entry if name not in (*_KINDS, *_OF_KIND, *_OF_ENTRY)]
+    if unknown:
+        raise arguments.unknown("word of a schedule", unknown[0], [*_KINDS, *_OF_KIND, *_OF_ENTRY])
+    kinds = [name for name in _KINDS if entry.get(name) is not None]
+    if len(kinds) != 1:
+        raise ValueError(f"a schedule has one of cron, interval and rrule, not {dict(entry)!r}")
+    (kind,) = kinds
+    words = {name: entry[name] for name in (kind, *_OF_KIND) if entry.get(name) is not None}
+    if kind == "interval":
+        words.setdefault("anchor_date", datetime.now(UTC).replace(microsecond=0))
+    model = _KINDS[kind]
+    foreign = [name for name in words if name not in model.model_fields]
+    if foreign:
+        raise ValueError(f"{foreign[0]}={words[foreign[0]]!r} does not go with {kind}")
+    rest = {name: entry[name] for name in _OF_ENTRY if entry.get(name) is not None}
+    return DeploymentScheduleCreate(schedule=model.model_validate(words), **rest)
+
+
+_KINDS: dict[str, Any] = {
+    "cron": CronSchedule,
+    "interval": IntervalSchedule,
+    "rrule": RRuleSchedule,
+}
+_OF_KIND = ("timezone", "day_or", "anchor_date")
+_OF_ENTRY = ("active", "parameters", "slug", "replaces", "max_scheduled_runs")
 
 
 def _each(given: Any) -> list[Any]:

@@ -187,7 +187,7 @@ class Simulation:
         schedules: Any = None,
         parameters: dict[str, Any] | None = None,
         tags: list[str] | None = None,
-        concurrency_limit: int | ConcurrencyLimitConfig | None = None,
+        concurrency_limit: int | ConcurrencyLimitConfig | Mapping[str, Any] | None = None,
         work_pool_name: str | None = None,
         work_queue_name: str | None = None,
         paused: bool | None = None,
@@ -201,6 +201,8 @@ class Simulation:
 
         The arguments are those of Prefect's `Flow.deploy`. In addition, `timezone` (an IANA name)
         applies to `cron`, `interval` or `rrule`, and `work_pool` is short for `work_pool_name`.
+        `schedule`, `schedules` and `concurrency_limit` may also be given as in a prefect.yaml:
+        `{"cron": "0 6 * * *", "timezone": "Europe/Paris"}`, `{"limit": 1, "collision_strategy": ...}`.
         The first run is due after now, as on any server, which gets to a schedule within seconds: a
         cron of the very instant at which a simulation starts fires at its next date.
 

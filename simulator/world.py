@@ -24,12 +24,11 @@ from simulator.instants import from_micros
 
 if TYPE_CHECKING:
     from prefect import Flow
-    from prefect.client.schemas.objects import FlowRun
 
     from simulator.history import History
     from simulator.process import Process
     from simulator.warehouse import Warehouse
-    from simulator.worker import Pool
+    from simulator.worker import Pool, Runners
 
 
 class SimulationEnded(BaseException):
@@ -60,7 +59,7 @@ class World:
         from simulator.clock import starting_background
         from simulator.faults import Steps
         from simulator.patches import stdlib
-        from simulator.patches.prefect import client, processes
+        from simulator.patches.prefect import client, deployments, processes
         from simulator.patches.prefect import server as prefect_server
         from simulator.server import (
             AsyncTransport,
@@ -77,7 +76,7 @@ class World:
             settings,
         )
         from simulator.warehouse import warehouse_installed
-        from simulator.worker import SimulatedWorker
+        from simulator.worker import Flows, Runners, SimulatedWorker
 
         self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -101,7 +100,10 @@ class World:
         self.suspensions = Suspensions(clock, self.database, self.written)
         self.cancellations = Cancellations(clock, self.database, self.written)
         self.worker = SimulatedWorker
-        self._flows: dict[UUID, Flow[..., Any]] = {}
+        self.flows = Flows(self.database)
+        self.runners = Runners(
+            clock, self.database, self.written, self.context, self.flows, self.cancellations
+        )
         self.pools: dict[str, Pool] = {}
         self._warehouse: Warehouse | None = None
         self._history: tuple[tuple[int, datetime], History] | None = None
@@ -129,6 +131,9 @@ class World:
             )
         )
         stack.enter_context(processes.installed())
+        stack.enter_context(
+            deployments.installed(self.flows.know, self.runners.serve, self.folder_of)
+        )
         set_api_log_sink(server.logs.append)
         stack.callback(set_api_log_sink, None)
         self.services = background_services(server, clock, self.database, self.written)
@@ -154,6 +159,7 @@ class World:
         give_up()
         for pool in self.pools.values():
             pool.close()
+        self.runners.close()
         client.stop_background_loops()
         left += join_counted(background=True)
         if self._warehouse is not None:
@@ -206,11 +212,11 @@ class World:
         return {"job_variables": job_variables}
 
     def deployed(self, deployment_id: UUID, flow: Flow[..., Any]) -> None:
-        self._flows[deployment_id] = flow
+        """It is known already, as every deployment that is made of a flow of this process."""
 
-    def _flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
-        assert flow_run.deployment_id is not None
-        return self._flows[flow_run.deployment_id]
+    def folder_of(self, url: str) -> Path:
+        """The folder that stands for the git repository at `url`."""
+        raise SimulationError(f"no folder stands for {url!r}")
 
     def setenv(self, stack: ExitStack, variables: Mapping[str, str]) -> None:
         for name, value in variables.items():
@@ -263,7 +269,7 @@ class World:
                 self.database,
                 self.written,
                 self.context,
-                self._flow_of,
+                self.flows,
                 self.cancellations,
             )
             self.pools[name] = pool
@@ -277,8 +283,9 @@ class World:
         """
         asked: str | None = str(run_id)
         while asked is not None:
-            for pool in self.pools.values():
-                process = pool.process_of(UUID(asked))
+            owners: list[Pool | Runners] = [*self.pools.values(), self.runners]
+            for owner in owners:
+                process = owner.process_of(UUID(asked))
                 if process is not None:
                     return process
             row = self.database.execute(_PARENT, [asked]).fetchone()

@@ -15,7 +15,8 @@ What is patched, and why (Python 3.11 to 3.13):
   in counted threads, real elsewhere.
 - `subprocess`: polls a real process with real sleeps and real time-outs.
 - `multiprocessing`: a process of its own has a clock of its own; said clearly.
-- the event loop policy: counted threads get a loop on virtual time.
+- the event loop policy: counted threads get a loop on virtual time; also where a test's plugin has
+  set a policy of its own for the time of an async test.
 """
 
 from __future__ import annotations
@@ -72,9 +73,7 @@ def installed(
         stack.enter_context(_patched_sleep(clock, poll))
         stack.enter_context(_real_time_for_the_real_world())
         stack.enter_context(_own_processes_refused())
-        policy = asyncio.get_event_loop_policy()
-        stack.callback(asyncio.set_event_loop_policy, policy)
-        asyncio.set_event_loop_policy(VirtualEventLoopPolicy(clock, counted))
+        stack.enter_context(_virtual_loops(clock))
         yield
 
 
@@ -272,6 +271,28 @@ def _names_of_sleep(module: Any) -> list[str]:
         if known:
             _looked_at[module] = len(held), names
     return [name for name in {*names, "sleep"} if held.get(name) is Real.sleep]
+
+
+@contextmanager
+def _virtual_loops(clock: VirtualClock) -> Iterator[None]:
+    policy = VirtualEventLoopPolicy(clock, counted)
+    before = asyncio.get_event_loop_policy()
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        of_policy = asyncio.get_event_loop_policy() if counted() is None else policy
+        return of_policy.new_event_loop()
+
+    asyncio.set_event_loop_policy(policy)
+    try:
+        with replacing(
+            [
+                (asyncio.events, "new_event_loop", new_event_loop),
+                (asyncio, "new_event_loop", new_event_loop),
+            ]
+        ):
+            yield
+    finally:
+        asyncio.set_event_loop_policy(before)
 
 
 # -- what stays real -------------------------------------------------------------------------------

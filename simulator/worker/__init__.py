@@ -4,9 +4,13 @@ Polling, prefetch, limits and crash reports are Prefect's own code. It may impor
 `process` and `clock`. Open `worker.py` first; `supervision.py` watches over what it has started.
 """
 
+from simulator.worker.flows import Flows
+from simulator.worker.serving import Runners
 from simulator.worker.worker import Pool, SimulatedWorker
 
 __all__ = [
+    "Flows",
     "Pool",
+    "Runners",
     "SimulatedWorker",
 ]

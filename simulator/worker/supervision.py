@@ -16,7 +16,6 @@ from uuid import UUID
 
 import anyio
 import anyio.abc
-from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.runner._cancellation_manager import CancellationManager
@@ -29,6 +28,7 @@ from prefect.runner._state_proposer import StateProposer
 
 from simulator.process import Process
 from simulator.server import Cancellations
+from simulator.worker.flows import Flows
 
 StartProcess = Callable[[FlowRun, Callable[[], object]], Process]
 """Make the process of a flow run and start it; the second argument is to be called at its end."""
@@ -44,12 +44,9 @@ class Supervisor:
         self,
         client: PrefectClient,
         start_process: StartProcess,
-        flow_of: Callable[[FlowRun], Flow[..., Any]],
+        flows: Flows,
         cancellations: Cancellations,
     ) -> None:
-        async def resolve_flow(flow_run: FlowRun) -> Flow[..., Any]:
-            return flow_of(flow_run)
-
         self._start_process = start_process
         self._cancellations = cancellations
         self._loop = asyncio.get_running_loop()
@@ -57,7 +54,7 @@ class Supervisor:
         self._manager = ProcessManager(on_add=self._watch, on_remove=self._forget)
         self._proposer = StateProposer(client=client)
         self._emitter = EventEmitter(runner_name="standalone", client=client)
-        self._hooks = HookRunner(resolve_flow=resolve_flow)
+        self._hooks = HookRunner(resolve_flow=flows.load)
         channel: Any = _ControlChannel(self._processes)
         self._canceller = CancellationManager(
             process_manager=self._manager,
@@ -75,6 +72,17 @@ class Supervisor:
     async def __aexit__(self, *error: Any) -> None:
         await self._emitter.__aexit__(*error)
 
+    def parts(self) -> dict[str, Any]:
+        """What Prefect's runner makes use of, by the names of its own arguments."""
+        return dict(
+            resolve_starter=lambda flow_run: _Starter(self._start_process, self._processes),  # noqa: ARG005
+            process_manager=self._manager,
+            state_proposer=self._proposer,
+            hook_runner=self._hooks,
+            cancellation_manager=self._canceller,
+            get_attempt_conclusion=self._conclusion,
+        )
+
     def process_of(self, flow_run_id: UUID) -> Process | None:
         """The process in which a run goes on now."""
         return self._processes.get(flow_run_id)
@@ -86,9 +94,10 @@ class Supervisor:
 
         `task_status` is told the number of the process once it has started.
         """
+        starter = _Starter(self._start_process, self._processes)
         executor = FlowRunExecutor(
             flow_run=flow_run,
-            starter=_Starter(self._start_process, self._processes),
+            starter=starter,
             process_manager=self._manager,
             state_proposer=self._proposer,
             hook_runner=self._hooks,
@@ -102,17 +111,13 @@ class Supervisor:
         ) -> None:
             results.append(await executor.submit(task_status=task_status))
 
-        try:
-            async with anyio.create_task_group() as tasks:
-                handle = await tasks.start(execute)
-                process = self._processes[flow_run.id]
-                task_status.started(handle.pid)
-        finally:
-            self._processes.pop(flow_run.id, None)
+        async with anyio.create_task_group() as tasks:
+            handle = await tasks.start(execute)
+            task_status.started(handle.pid)
         (result,) = results
         if result is None or result.status_code is None:
             raise RuntimeError("Failed to start flow run process.")
-        return process, result.status_code
+        return starter.process, result.status_code
 
     def _conclusion(self, flow_run_id: UUID) -> Any:
         """How the engine or the runner has settled the outcome of a run, if one of them has."""
@@ -128,12 +133,14 @@ class Supervisor:
 
     async def _forget(self, flow_run_id: UUID) -> None:
         self._cancellations.forget(flow_run_id)
+        self._processes.pop(flow_run_id, None)
 
 
 class _Starter:
     """Prefect's `ProcessStarter`: starts a process, and returns at its end."""
 
     def __init__(self, start_process: StartProcess, processes: dict[UUID, Process]) -> None:
+        self.process: Process
         self._start_process = start_process
         self._processes = processes
 
@@ -151,9 +158,10 @@ class _Starter:
             except RuntimeError:
                 pass  # the worker has ended before
 
-        process: Any = self._start_process(flow_run, tell)
-        self._processes[flow_run.id] = process
-        task_status.started(ProcessHandle(process, _Termination(process)))
+        self.process = self._start_process(flow_run, tell)
+        self._processes[flow_run.id] = self.process
+        handle: Any = self.process
+        task_status.started(ProcessHandle(handle, _Termination(self.process)))
         await ended.wait()
 
 

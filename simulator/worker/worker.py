@@ -19,10 +19,10 @@ from typing import Any
 from uuid import UUID
 
 import anyio.abc
-import prefect
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
+from pydantic import Field
 
 from simulator.clock import Candidate, GridLoop, VirtualClock, start_counted
 from simulator.errors import SimulationError
@@ -31,13 +31,16 @@ from simulator.patches.prefect.client import without_websocket
 from simulator.patches.prefect.processes import main_of
 from simulator.process import Process
 from simulator.server import Cancellations
+from simulator.worker.flows import Flows
 from simulator.worker.supervision import StartProcess, Supervisor
-
-FlowOf = Callable[[FlowRun], prefect.Flow[..., Any]]
 
 
 class SimulatedJobConfiguration(BaseJobConfiguration):
     """A job without the settings of its parent as environment variables: it shares its process."""
+
+    image: str | None = Field(
+        default=None, description="What a container would be made of. A simulated process is not."
+    )
 
     @classmethod
     def _base_environment(cls) -> dict[str, str]:
@@ -58,20 +61,20 @@ class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
         self,
         work_pool_name: str,
         start_process: StartProcess,
-        flow_of: FlowOf,
+        flows: Flows,
         cancellations: Cancellations,
         **kwargs: Any,
     ) -> None:
         super().__init__(work_pool_name, **kwargs)
         self._start_process = start_process
-        self._flow_of = flow_of
+        self._flows = flows
         self._cancellations = cancellations
         self.supervisor: Supervisor | None = None
 
     async def setup(self) -> None:
         await super().setup()
         self.supervisor = await self._exit_stack.enter_async_context(
-            Supervisor(self.client, self._start_process, self._flow_of, self._cancellations)
+            Supervisor(self.client, self._start_process, self._flows, self._cancellations)
         )
 
     def _ensure_worker_channel(self) -> None:
@@ -119,7 +122,7 @@ class Pool:
         database: sqlite3.Connection,
         written: Callable[[], int],
         context: contextvars.Context,
-        flow_of: FlowOf,
+        flows: Flows,
         cancellations: Cancellations,
     ) -> None:
         settings = get_current_settings().worker
@@ -127,7 +130,7 @@ class Pool:
         self._clock = clock
         self._database = database
         self._context = context
-        self._flow_of = flow_of
+        self._flows = flows
         self._cancellations = cancellations
         self._prefetch = timedelta(seconds=int(settings.prefetch_seconds))
         self._polled: tuple[int, int] = (-1, 0)
@@ -181,7 +184,7 @@ class Pool:
             worker = SimulatedWorker(
                 self.name,
                 self._start_process,
-                self._flow_of,
+                self._flows,
                 self._cancellations,
                 name=f"worker-{self.name}",
             )
@@ -197,18 +200,7 @@ class Pool:
                 raise
 
     def _start_process(self, flow_run: FlowRun, ended: Callable[[], object]) -> Process:
-        flow = self._flow_of(flow_run)
-        process = Process(
-            f"{flow.name}/{flow_run.name}",
-            main_of(flow, flow_run),
-            self._clock,
-            self._context,
-            ended,
-            supervised=True,
-        )
-        # An event of its own, so that runs taken in one poll start one after the other, in order.
-        self._clock.call_later(0, process.start)
-        return process
+        return start_process(flow_run, ended, self._flows, self._clock, self._context)
 
     def process_of(self, flow_run_id: UUID) -> Process | None:
         """The process in which the pool's worker runs a flow run now."""
@@ -243,6 +235,28 @@ class Pool:
         if poll.done():
             poll.result()
         self._polled = (self._written(), polled)
+
+
+def start_process(
+    flow_run: FlowRun,
+    ended: Callable[[], object],
+    flows: Flows,
+    clock: VirtualClock,
+    context: contextvars.Context,
+) -> Process:
+    """Start the process of a flow run; `ended` is called at its end."""
+    flow = flows.known(flow_run)
+    process = Process(
+        f"{flow.name}/{flow_run.name}" if flow is not None else flow_run.name,
+        main_of(flows.of, flow_run),
+        clock,
+        context,
+        ended,
+        supervised=True,
+    )
+    # An event of its own, so that runs taken in one poll start one after the other, in order.
+    clock.call_later(0, process.start)
+    return process
 
 
 # What Prefect's `get-runs-from-worker-queues` finds: the earliest run of each queue that has a slot,

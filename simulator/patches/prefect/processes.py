@@ -173,12 +173,19 @@ def _signal_process(kill: Callable[[int, int], None]) -> Callable[[int, int], No
     return kill_
 
 
-def main_of(flow: Any, flow_run: Any) -> Callable[[], None]:
-    """What `python -m prefect.engine` does for a flow run, once the flow has been loaded."""
+def main_of(load: Callable[[Any], Any], flow_run: Any) -> Callable[[], None]:
+    """What `python -m prefect.engine` does for a flow run; `load(flow_run)` gives its flow."""
 
     def main() -> None:
         with prefect_engine.handle_engine_signals(flow_run.id):
             logger: Any = flow_run_logger(flow_run=flow_run)
+            try:
+                flow = load(flow_run)
+            except Exception:
+                logger.error(
+                    "Unexpected exception encountered when trying to load flow", exc_info=True
+                )
+                raise
             result = prefect_flow_engine.run_flow(flow, flow_run=flow_run, error_logger=logger)
             prefect_engine._drive_run_flow_result(flow, result)
 

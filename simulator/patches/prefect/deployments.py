@@ -1,0 +1,141 @@
+"""The patches that let Prefect's own ways to deploy work in a simulation.
+
+Prefect 3.8.8. A test for each stands in `tests/patches/test_patches_deployments.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import Flow
+from prefect.deployments.runner import RunnerDeployment
+from prefect.docker.docker_image import DockerImage
+from prefect.runner import Runner
+from prefect.runner._deployment_registry import DeploymentRegistry
+from prefect.runner._scheduled_run_poller import ScheduledRunPoller
+from prefect.runner.storage import GitRepository
+
+from simulator.patches.replacing import replacing
+
+
+@contextmanager
+def installed(
+    applied: Callable[[UUID, Flow[..., Any]], None],
+    serve: Callable[[Runner], None],
+    folder_of: Callable[[str], Path],
+) -> Iterator[None]:
+    """Patch Prefect's deploying for one simulation.
+
+    `applied(deployment_id, flow)` is told of each deployment that is made of a flow of this process;
+    `serve(runner)` serves what a runner has been given, from now on, and returns;
+    `folder_of(url)` gives the local folder that stands for a git repository, or raises.
+    """
+    repository: Any = GitRepository
+    destination = repository.destination.fget
+
+    async def pull_code(self: Any) -> None:
+        _folder_of(self)
+
+    def _folder_of(repository: Any) -> Path | None:
+        return folder_of(repository._url)
+
+    replaced: list[tuple[Any, str, Any]] = [
+        # A deployment is words: a file and a name in it. The flow that it was made of is remembered.
+        (RunnerDeployment, "_set_defaults_from_flow", _remembering_flow()),
+        *(
+            (RunnerDeployment, name, _telling(getattr(RunnerDeployment, name), applied))
+            for name in ("_create_sync", "_update_sync")
+        ),
+        *(
+            (RunnerDeployment, name, _telling_async(getattr(RunnerDeployment, name), applied))
+            for name in ("_create", "_update")
+        ),
+        # It polls for ever, on a loop of its own in real time, and starts processes.
+        (Runner, "start", _serving(serve)),
+        # An image is what a process runs in; here the process is simulated.
+        (DockerImage, "build", _nothing),
+        (DockerImage, "push", _nothing),
+        # `git clone` is a process that leaves the machine.
+        (GitRepository, "pull_code", pull_code),
+        (
+            GitRepository,
+            "destination",
+            property(lambda self: _folder_of(self) or destination(self)),
+        ),
+    ]
+    with replacing(replaced):
+        yield
+
+
+# -- what a runner keeps to itself -------------------------------------------------------------------
+
+
+def prefetch_of(runner: Runner) -> timedelta:
+    """How long before its time a runner takes a run."""
+    return timedelta(seconds=int(runner._prefetch_seconds))
+
+
+def served_by(runner: Runner) -> DeploymentRegistry:
+    """The deployments that a runner has been given."""
+    return runner._deployment_registry
+
+
+def taken_by(poller: ScheduledRunPoller) -> set[str]:
+    """The ids of the flow runs that a poller has taken and that have not ended."""
+    return {str(one) for one in poller._submitting_flow_run_ids}
+
+
+def poll(poller: ScheduledRunPoller) -> Coroutine[Any, Any, None]:
+    """Poll once, and start what is due."""
+    return poller._get_and_submit_flow_runs()
+
+
+# ----------------------------------------------------------------------------------------------------
+
+_FLOW = "_flow_of_this_process"
+
+
+def _remembering_flow() -> Callable[..., Any]:
+    set_defaults: Any = RunnerDeployment._set_defaults_from_flow
+
+    def _set_defaults_from_flow(self: Any, flow: Any) -> Any:
+        self.__dict__[_FLOW] = flow
+        return set_defaults(self, flow)
+
+    return _set_defaults_from_flow
+
+
+def _telling(make: Any, applied: Callable[[UUID, Any], None]) -> Callable[..., UUID]:
+    def make_and_tell(self: Any, *args: Any, **options: Any) -> UUID:
+        deployment_id: UUID = make(self, *args, **options)
+        if (flow := self.__dict__.get(_FLOW)) is not None:
+            applied(deployment_id, flow)
+        return deployment_id
+
+    return make_and_tell
+
+
+def _telling_async(make: Any, applied: Callable[[UUID, Any], None]) -> Callable[..., Any]:
+    async def make_and_tell(self: Any, *args: Any, **options: Any) -> UUID:
+        deployment_id: UUID = await make(self, *args, **options)
+        if (flow := self.__dict__.get(_FLOW)) is not None:
+            applied(deployment_id, flow)
+        return deployment_id
+
+    return make_and_tell
+
+
+def _serving(serve: Callable[[Runner], None]) -> Callable[..., Any]:
+    async def start(self: Any, run_once: bool = False, webserver: bool | None = None) -> None:
+        serve(self)
+
+    return start
+
+
+def _nothing(self: Any) -> None:
+    """Do nothing, in place of what would leave the machine."""
