@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from array import array
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from simulator.cfunctions import own
 
-# freezegun replaces these names wherever it finds them bound in a module: an attribute is safe.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Real:
-    """The machine's own clock, out of freezegun's reach."""
+    """The machine's own clock, whatever becomes of Python's functions."""
 
-    sleep = staticmethod(time.sleep)
-    monotonic = staticmethod(time.monotonic)
-    perf_counter = staticmethod(time.perf_counter)
-    time = staticmethod(time.time)
+    sleep = own("sleep")
+    monotonic = own("monotonic")
+    perf_counter = own("perf_counter")
+    time = own("time")
 
 
 def to_micros(instant: datetime) -> int:

@@ -1,7 +1,7 @@
 """Instants, dates and durations as parameters: validated, described and handed on as in real life.
 
-No `from __future__ import annotations` here: a flow written before a simulation has Python's own
-classes in its annotations, one written inside it has freezegun's.
+No `from __future__ import annotations` here: classes in annotations are what is tested, of a flow
+written before a simulation and of one written inside it.
 """
 
 from collections.abc import Iterator

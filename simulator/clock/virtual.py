@@ -118,9 +118,6 @@ class VirtualClock:
         self.closing: type[BaseException] | None = None
         self.jumps = 0
         self.driver: int | None = None
-        # Clocks of others to set: each is called with the time in microseconds and whether it has
-        # jumped, after every change of it.
-        self.followers: list[Callable[[int, bool], None]] = []
         self._micros = self._instant = to_micros(start)
         self._timeline = Timeline(self._instant)
         # Reentrant: a finalizer may log, or wake somebody, in the middle of any of what follows.
@@ -144,8 +141,6 @@ class VirtualClock:
         with self._mutex:
             micros = self._micros
             self._micros = micros + 1
-        for follow in self.followers:
-            follow(micros + 1, False)
         return micros
 
     @property
@@ -324,8 +319,6 @@ class VirtualClock:
         """Let reads show `micros` microseconds since the epoch, or more."""
         with self._mutex:
             self._micros = micros = max(self._micros, micros)
-        for follow in self.followers:
-            follow(micros, True)
 
     # -- driving ---------------------------------------------------------------------------------
 
@@ -409,8 +402,6 @@ class VirtualClock:
                 self._instant = instant
                 self.jumps += 1
             self._micros = micros
-        for follow in self.followers:
-            follow(micros, True)
 
     def _signal_quiet(self) -> None:
         try:

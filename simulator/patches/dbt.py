@@ -1,7 +1,6 @@
 """Lets any thread call dbt inside this process: one invocation at a time, quietly, parsed once.
 
-dbt-core 1.11 with dbt-duckdb 1.11. Importing this module imports dbt, which must be done before
-freezegun starts: classes that dbt derives from `datetime` cannot be derived from a frozen one.
+dbt-core 1.11 with dbt-duckdb 1.11. Importing this module imports dbt.
 
 What is patched, and why:
 

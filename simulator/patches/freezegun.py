@@ -1,79 +1,166 @@
-"""What time it is: puts every read of the time in this process on a virtual clock.
+"""Makes a test's own `freeze_time` and a simulation one time (freezegun 1.5).
 
-What is patched, and why (Python 3.11 to 3.13, freezegun 1.5.5):
-
-- freezegun's factory: every read must be new, across threads; its own auto-tick is not atomic.
-- freezegun's default list of modules on real time.
-- freezegun's copies of instants: they lose the `fold` by which an hour that comes twice, when the
-  clocks go back, is told from its repetition.
-- `_pytest.timing`: pytest times its tests with the functions that freezegun replaces.
+Around a simulation it says where that starts. Its fake classes and functions are put away meanwhile:
+the time is virtual without them, and an extension that is imported for the first time while they are
+in place kills the process. Inside a simulation it takes the simulation to the instant it is given.
+Either way what moves the frozen time moves the simulation, and Python's naive instants are those of
+freezegun's `tz_offset`, by default UTC.
 """
 
 from __future__ import annotations
 
+import copyreg
 import datetime
+import os
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import freezegun
 from freezegun import api
 
 from simulator.clock import VirtualClock
-from simulator.instants import from_micros
-from simulator.patches import pydantic, whenever
+from simulator.errors import UnsupportedOperation
+from simulator.instants import from_micros, to_micros
+from simulator.patches.moves import Moves
 from simulator.patches.replacing import replacing
 
+_FUNCTIONS = ("gmtime", "localtime", "strftime", "time", "monotonic", "perf_counter")
+_FUNCTIONS_NS = ("time_ns", "monotonic_ns", "perf_counter_ns")
+_FAKES: dict[Any, Any] = {
+    api.FakeDatetime: api.real_datetime,
+    api.FakeDate: api.real_date,
+} | {vars(api)[f"fake_{name}"]: vars(api)[f"real_{name}"] for name in (*_FUNCTIONS, *_FUNCTIONS_NS)}
+
+
+def frozen_at() -> datetime.datetime | None:
+    """The instant at which freezegun has frozen the time, aware UTC; None if it has not."""
+    return _aware(api.freeze_factories[-1].time_to_freeze) if api.freeze_factories else None
+
 
 @contextmanager
-def frozen(clock: VirtualClock) -> Iterator[None]:
-    """Let every read of the time come from `clock`, in every thread."""
-    settings = freezegun.config.settings
-    ignored = settings.default_ignore_list
-    # The default list hands real time to code within five frames of `threading` and `queue`, which
-    # is every thread's target.
-    freezegun.configure(default_ignore_list=[])
+def thawed(clock: VirtualClock) -> Iterator[None]:
+    """Put freezegun's fakes away, if there are any, and back at the end if it has not stopped.
 
-    def now() -> datetime.datetime:  # naive UTC, as freezegun keeps it
-        return from_micros(clock.read()).replace(tzinfo=None)
-
-    timing = sys.modules.get("_pytest.timing")
-    timers = (
-        {name: vars(timing)[name] for name in _TIMERS if name in vars(timing)} if timing else {}
-    )
-    freezer = freezegun.freeze_time(clock.now, real_asyncio=True)
+    The frozen time is then what `clock` shows at the end. Raises UnsupportedOperation for a frozen
+    time that each read of it moves on.
+    """
+    if not api.freeze_factories:
+        yield
+        return
+    if isinstance(api.freeze_factories[-1], api.StepTickTimeFactory):
+        raise UnsupportedOperation(_NO_STEPS)
+    loaded = list(sys.modules.values())
+    away = _exchange(loaded, _FAKES)
+    pickle: dict[Any, Any] = copyreg.dispatch_table
+    pickled = {real: pickle.pop(real) for real in (api.real_date, api.real_datetime)}
     try:
-        freezer.start()
-        api.freeze_factories[-1] = now  # type: ignore[call-overload]
-        for name, timer in timers.items():
-            setattr(timing, name, timer)
-        with _patched_fold(), pydantic.installed(), whenever.installed(clock):
+        with _offset(api.tz_offsets[-1]):
             yield
     finally:
-        freezer.stop()
-        freezegun.configure(default_ignore_list=ignored)
+        if api.freeze_factories:
+            pickle.update(pickled)
+            for module, name, fake in away:
+                setattr(module, name, fake)
+            known = set(map(id, loaded))
+            new = [module for module in sys.modules.values() if id(module) not in known]
+            _exchange(new, {real: fake for fake, real in _FAKES.items()})
+            for factory in api.freeze_factories:
+                factory.move_to(_naive(clock.instant))
 
 
-_TIMERS = ("perf_counter", "sleep", "time")
+def _exchange(modules: list[Any], others: dict[Any, Any]) -> list[tuple[Any, str, Any]]:
+    """Set names in `modules` that are bound to a key of `others` to its value. Returns what was set."""
+    by_id = {id(one): other for one, other in others.items()}
+    found = [
+        (module, name, value)
+        for module in modules
+        if module is not api
+        for name, value in list(getattr(module, "__dict__", {}).items())
+        if id(value) in by_id
+    ]
+    for module, name, value in found:
+        setattr(module, name, by_id[id(value)])
+    return found
 
 
 @contextmanager
-def _patched_fold() -> Iterator[None]:
-    copy = api.datetime_to_fakedatetime
+def moving(moves: Moves) -> Iterator[None]:
+    """Let what is done to frozen time inside a simulation move the simulation."""
+    inside: dict[int, ExitStack] = {}
+    real_stop = api._freeze_time.stop
 
-    def datetime_to_fakedatetime(instant: datetime.datetime) -> datetime.datetime:
-        copied = copy(instant)
-        return api.real_datetime.replace(copied, fold=1) if instant.fold else copied
+    def read(factory: Any) -> datetime.datetime:
+        return _naive(moves.clock.read())
 
-    def now(cls: Any, tz: datetime.tzinfo | None = None) -> datetime.datetime:
-        time: datetime.datetime = cls._time_to_freeze()
-        return datetime_to_fakedatetime(time if tz is None else tz.fromutc(time.replace(tzinfo=tz)))
+    def tick(factory: Any, delta: datetime.timedelta | float = 1) -> datetime.datetime:
+        moves.by(delta, f"tick({delta})")
+        factory.time_to_freeze = now = _naive(moves.clock.instant)
+        return now
 
+    def move_to(factory: Any, target: Any) -> None:
+        moves.to(to_micros(_aware(api._parse_time_to_freeze(target))), f"move_to({target!r})")
+        factory.time_to_freeze = _naive(moves.clock.instant)
+
+    def start(freezer: Any) -> Any:
+        if freezer.auto_tick_seconds:
+            raise UnsupportedOperation(_NO_STEPS)
+        frozen = freezer.time_to_freeze
+        moves.to(to_micros(_aware(frozen)), f"freeze_time({str(frozen)!r})")
+        inside[id(freezer)] = stack = ExitStack()
+        stack.enter_context(_offset(freezer.tz_offset))
+        return api.FrozenDateTimeFactory(frozen)
+
+    def stop(freezer: Any) -> None:
+        stack = inside.pop(id(freezer), None)
+        if stack is not None:
+            stack.close()
+        else:
+            real_stop(freezer)
+
+    factories = (api.FrozenDateTimeFactory, api.TickingDateTimeFactory)
+    replaced: list[tuple[Any, str, Any]] = [
+        (factory, name, function)
+        for factory in factories
+        for name, function in (("__call__", read), ("tick", tick), ("move_to", move_to))
+    ]
     with replacing(
-        [
-            (api, "datetime_to_fakedatetime", datetime_to_fakedatetime),
-            (api.FakeDatetime, "now", classmethod(now)),
-        ]
+        [*replaced, (api._freeze_time, "start", start), (api._freeze_time, "stop", stop)]
     ):
         yield
+
+
+@contextmanager
+def _offset(offset: datetime.timedelta) -> Iterator[None]:
+    """Make `offset` from UTC the time zone of the process: freezegun's naive instants are there."""
+    before = os.environ.get("TZ")
+    minutes, sign = divmod(abs(offset), datetime.timedelta(minutes=1))[0], "-+"[offset.days < 0]
+    hours = f"{minutes // 60:02}:{minutes % 60:02}"
+    # In this notation hours east of Greenwich are negative.
+    os.environ["TZ"] = (
+        "UTC0" if not minutes else f"<{'+-'[offset.days < 0]}{hours[:2]}>{sign}{hours}"
+    )
+    time.tzset()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
+
+
+def _naive(micros: int) -> datetime.datetime:
+    return from_micros(micros).replace(tzinfo=None)
+
+
+def _aware(naive: datetime.datetime) -> datetime.datetime:
+    return api.real_datetime.replace(naive, tzinfo=datetime.UTC)
+
+
+_NO_STEPS = (
+    "freeze_time(auto_tick_seconds=...) moves the time with each read, and a simulation moves it"
+    " itself: leave auto_tick_seconds out"
+)

@@ -5,8 +5,7 @@ undone when it ends. `simulator.clock.waiting` says what a *counted* thread is.
 
 What is patched, and why (Python 3.11 to 3.13):
 
-- `time.sleep`: freezegun leaves it alone. Also where it was imported by name, and one function for
-  all simulations: a module that is first imported in one of them keeps it.
+- `time.sleep`: parks the thread. The function itself, and so wherever it was bound, and whenever.
 - `Condition.wait`, `Thread.start`, `Thread.join`: parked threads give up their hold.
 - `ThreadPoolExecutor.submit`: items start one after the other, in the order of submission.
 - `queue.SimpleQueue`: the C version waits on a lock of its own. The pure Python version that the
@@ -34,8 +33,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, SupportsFloat, SupportsIndex
-from weakref import WeakKeyDictionary
 
+from simulator.cfunctions import calling
 from simulator.clock import (
     Hold,
     VirtualClock,
@@ -47,8 +46,8 @@ from simulator.clock import (
 )
 from simulator.errors import NothingToRun, UnsupportedOperation
 from simulator.instants import Real
-from simulator.patches.freezegun import frozen
 from simulator.patches.replacing import replacing
+from simulator.patches.time_machine import virtual_time
 
 Poll = Callable[[types.FrameType, float], bool]
 
@@ -68,7 +67,7 @@ def installed(
     take over a sleep called from `frame`, and says whether it did.
     """
     with ExitStack() as stack:
-        stack.enter_context(frozen(clock))
+        stack.enter_context(virtual_time(clock))
         stack.enter_context(_patched_threads(clock, context))
         stack.enter_context(_patched_sleep(clock, poll))
         stack.enter_context(_real_time_for_the_real_world())
@@ -233,44 +232,8 @@ def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
         else:
             Real.sleep(seconds)
 
-    bound: list[tuple[Any, str, Any]] = [
-        (module, name, sleep)
-        for module in list(sys.modules.values())
-        if getattr(module, "__name__", "") != "_pytest.timing"
-        for name in _names_of_sleep(module)
-    ]
-    with replacing([*bound, (_sleeping, "sleep", virtual)]):
+    with calling([(time.sleep, virtual)]):
         yield
-
-
-_sleeping = types.SimpleNamespace(sleep=Real.sleep)
-
-
-def sleep(seconds: float) -> None:
-    """What `time.sleep` is in a simulation. Whoever imports it there by name keeps it: afterwards it
-    is the real one, and in the next simulation the next one's.
-    """
-    _sleeping.sleep(seconds)
-
-
-_looked_at: WeakKeyDictionary[types.ModuleType, tuple[int, list[str]]] = WeakKeyDictionary()
-"""How many names a module had when all were looked at, and which of them were `time.sleep`."""
-
-
-def _names_of_sleep(module: Any) -> list[str]:
-    """The names by which a module holds `time.sleep`.
-
-    Its other names are looked at again only if there are more or fewer than the last time: to look
-    at every thing in every module makes a forked process copy a seventh of its memory.
-    """
-    held = getattr(module, "__dict__", {})
-    known = issubclass(type(module), types.ModuleType)  # some only say that they are one
-    size, names = _looked_at.get(module, (-1, [])) if known else (-1, [])
-    if size != len(held):
-        names = [name for name, value in list(held.items()) if value is Real.sleep]
-        if known:
-            _looked_at[module] = len(held), names
-    return [name for name in {*names, "sleep"} if held.get(name) is Real.sleep]
 
 
 @contextmanager

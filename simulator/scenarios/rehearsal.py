@@ -1,7 +1,7 @@
 """A short simulation of what most simulations do, before others are forked from this process.
 
 On its way the application puts its routes together, SQLAlchemy its mappers and statements, Pydantic
-its validators, and freezegun looks through all modules: a fifth of the time of a short simulation.
+its validators: a fifth of the time of a short simulation.
 """
 
 from __future__ import annotations

@@ -106,15 +106,6 @@ def test_reads_of_many_threads_are_all_different(clock):
     assert clock.now == START + timedelta(microseconds=8000)
 
 
-def test_followers_hear_of_reads_and_of_jumps(clock):
-    heard = []
-    clock.followers.append(lambda micros, jumped: heard.append((micros, jumped)))
-    clock.read()
-    clock.drive(START + SECOND)
-    begin = to_micros(START)
-    assert heard == [(begin + 1, False), (begin + 1_000_000, True)]
-
-
 # -- timers ----------------------------------------------------------------------------------------
 
 

@@ -14,21 +14,19 @@ import subprocess
 import sys
 import threading
 import time
-import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic, time_ns
 
 import anyio
-import pydantic._internal._generate_schema as pydantic_schemas
 import pytest
 from prefect import flow, task
 from prefect.deployments import run_deployment
 from prefect.events import DeploymentEventTrigger
 from prefect.server.events import triggers
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.types import _datetime as prefect_datetime
 from prefect.types._datetime import now as prefect_now
 
 from simulator import ClockStalled, NothingToRun, Simulation, SimulationError
@@ -594,8 +592,6 @@ def snapshot():
     return (
         time.time, time.sleep, time.monotonic, datetime.datetime, threading.Thread.start,
         threading.Thread.join, threading.Condition.wait, queue.SimpleQueue, threading._time,
-        prefect_datetime._whenever_to_stdlib, pydantic_schemas.GenerateSchema.match_type,
-        pydantic_schemas.datetime,
         ThreadPoolExecutor.submit, subprocess.time, asyncio.get_event_loop_policy(),
         duckdb.connect, dbtRunner.invoke, dict(os.environ), get_current_settings().hash_key(),
         {thread.name for thread in threading.enumerate()},
@@ -656,26 +652,22 @@ def test_a_module_first_imported_in_a_simulation_sleeps_as_it_should_ever_after(
         del sys.modules["imported_within"]
 
 
-def test_a_name_of_sleep_is_found_whenever_it_came(monkeypatch):
-    module = types.ModuleType("looked_at_again")
-    module.sleep = print
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+def test_sleep_is_virtual_wherever_it_was_bound():
+    class Naps:
+        sleep = time.sleep
 
-    def slept_by(name):
-        @flow
-        def naps():
-            getattr(module, name)(600)
+    def with_default(seconds, sleep=time.sleep):
+        sleep(seconds)
 
-        with Simulation(start=START) as sim:
-            assert about(sim.run(naps), minutes=10)
-        assert getattr(module, name) is Real.sleep
+    @flow
+    def naps():
+        for nap in (with_default, Naps.sleep, partial(time.sleep), {"nap": time.sleep}["nap"]):
+            nap(600)
 
-    with Simulation(start=START):
-        assert module.sleep is print
-    module.sleep = time.sleep  # in the place of another thing
-    slept_by("sleep")
-    module.nap = time.sleep  # a name more
-    slept_by("nap")
+    bound = time.sleep
+    with Simulation(start=START) as sim:
+        assert about(sim.run(naps), minutes=40)
+    assert bound is time.sleep
 
 
 def test_two_simulations_at_once_are_refused():

@@ -2,7 +2,7 @@
 
 Outside of a simulation these tests look at Prefect as it is: one that fails there says that Prefect
 no longer needs a patch, or does the thing elsewhere. What patches of waiting and of the clock do is
-tested in `tests/clock/test_contract.py` and `tests/patches/test_frozen.py`, those that keep processes apart in
+tested in `tests/clock/test_contract.py` and `tests/patches/test_virtual_time.py`, those that keep processes apart in
 `tests/worker/test_worker.py`, those of the server's memory in `tests/server/test_server.py`.
 """
 
@@ -14,7 +14,6 @@ import contextlib
 import inspect
 import os
 import ssl
-import sys
 import threading
 import time
 import zoneinfo
@@ -46,8 +45,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from simulator import Simulation
 from simulator.errors import UnsupportedOperation
-from simulator.instants import Real
-from simulator.patches import freezegun, pydantic, stdlib
+from simulator.patches import stdlib, time_machine
 from simulator.patches.prefect import client as patches
 from simulator.patches.prefect import database, processes, steps
 from simulator.patches.prefect import server as prefect_server
@@ -62,7 +60,7 @@ def sim():
         yield simulation
 
 
-PATCHES = (database, freezegun, patches, processes, prefect_server, pydantic, stdlib, steps)
+PATCHES = (database, patches, processes, prefect_server, stdlib, steps, time_machine)
 
 # -- all of them -----------------------------------------------------------------------------------
 
@@ -90,8 +88,8 @@ def test_every_patched_name_is_there_and_is_put_back(monkeypatch):
     before = look()
     with Simulation(start=START):
         for (_, name), outside, inside in zip(patched, before, look(), strict=True):
-            # An empty memory may be so already; what stays real is what it was.
-            assert inside is not outside or not outside or outside is Real.monotonic, name
+            # An empty memory may be so already.
+            assert inside is not outside or not outside, name
     for (_, name), outside, after in zip(patched, before, look(), strict=True):
         assert after is outside, name
 
@@ -370,13 +368,6 @@ def test_a_sleep_would_not_be_interrupted_by_a_raised_exception():
     """As Prefect's own docstring says, which is why it sends a signal to a main thread."""
     told = cancellation._send_exception_to_thread.__doc__
     assert "will not interrupt long-running system calls" in told
-
-
-@pytest.mark.skipif(
-    sys.version_info < (3, 13), reason="Prefect reads whenever's clock from 3.13 on"
-)
-def test_prefects_now_would_go_through_a_conversion_that_can_be_reached():
-    assert "_whenever_to_stdlib" in prefect_datetime.now.__code__.co_names
 
 
 # -- waiting for a deployment's run ----------------------------------------------------------------

@@ -18,7 +18,7 @@ import types
 import zoneinfo
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -40,7 +40,6 @@ from prefect.types import _datetime as prefect_datetime
 
 from simulator.clock import VirtualClock
 from simulator.errors import UnsupportedOperation
-from simulator.instants import from_micros
 from simulator.patches.prefect import steps
 from simulator.patches.replacing import replacing
 from simulator.process import is_main
@@ -94,8 +93,6 @@ def installed(
         (prefect_cancellation, "_send_exception_to_thread", _interrupting(clock)),
         # Version 7 UUIDs made in the same millisecond sort at random, and queries sort by them.
         (prefect_uuid7, "os", types.SimpleNamespace(urandom=_ascending())),
-        # On Python 3.13 and up `now` reads `whenever`, which shows an instant more than once.
-        (prefect_datetime, "_whenever_to_stdlib", _never_twice(clock)),
         # The triggers' own loop evaluates on real time; `services` does it at virtual instants.
         (triggers, "evaluate_periodically", _never),
         # `arun_deployment` polls with `anyio.sleep`.
@@ -192,20 +189,6 @@ def _interrupting(clock: VirtualClock) -> Callable[..., None]:
 def prefect_now() -> Any:
     """The time, of the class that Prefect's server computes with: pendulum's up to Python 3.12."""
     return prefect_datetime.now("UTC")
-
-
-def _never_twice(clock: VirtualClock) -> Callable[[Any], datetime]:
-    convert = prefect_datetime._whenever_to_stdlib
-    # Everybody holds `now` itself by name: what it calls last is where it can be reached.
-    now = prefect_datetime.now.__code__
-
-    def _whenever_to_stdlib(obj: Any) -> datetime:
-        converted = convert(obj)
-        if sys._getframe(1).f_code is now:
-            return from_micros(clock.read()).astimezone(converted.tzinfo)
-        return converted
-
-    return _whenever_to_stdlib
 
 
 def _ascending() -> Callable[[int], bytes]:

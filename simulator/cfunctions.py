@@ -1,0 +1,143 @@
+"""Python's own C functions: more of the same kind, and what they call.
+
+`time.monotonic` is one object, wherever it was bound: as a default argument, in a `partial`, in a
+dict. Who replaces the name reaches none of these; who replaces what the object calls reaches all.
+time-machine does so with code in C of its own. Here it is done with what Python offers anyway: a
+function in C keeps a pointer to its code beside what it is bound to, and `PyObject_CallObject`
+called with a Python function in that place calls that function.
+
+CPython 3.11 to 3.13. An object that does not look as expected is not touched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.machinery import BuiltinImporter
+from importlib.util import module_from_spec
+from typing import Any
+
+
+class _Method(ctypes.Structure):
+    """`PyMethodDef`."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("code", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+class _Function(ctypes.Structure):
+    """`PyCFunctionObject`, as far as the method and what it is bound to."""
+
+    _fields_ = (
+        ("head", ctypes.c_char * object.__basicsize__),
+        ("pointers", ctypes.c_size_t * 2),
+    )
+
+
+_api = ctypes.pythonapi
+_new = _api.PyCFunction_NewEx
+_new.restype = ctypes.py_object
+_new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
+
+# By the flags of a method: what calls the thing that it is bound to with the arguments as they come.
+_CALLS = {
+    0x01: _api.PyObject_CallObject,  # METH_VARARGS
+    0x03: _api.PyObject_Call,  # METH_VARARGS | METH_KEYWORDS
+    0x04: _api.PyObject_CallObject,  # METH_NOARGS
+    0x08: _api.PyObject_CallOneArg,  # METH_O
+    0x82: _api.PyObject_Vectorcall,  # METH_FASTCALL | METH_KEYWORDS
+}
+
+
+class _Callee(types.ModuleType):
+    """What a function is bound to while it calls something else.
+
+    A module by its class, as what it is bound to otherwise: pickle and `repr` look at that.
+    """
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function.__self__.__name__)
+        self.call: Callable[..., Any] = copied(function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.call(*args, **kwargs)
+
+
+_callees: dict[int, tuple[_Callee, _Method]] = {}
+"""One for each function, for good: a thread may be in the middle of a call at any time."""
+
+_copies: list[_Method] = []
+
+
+def copied(function: Any) -> Any:
+    """A function that does what `function` does now, whatever becomes of that one."""
+    method = _method(function)
+    copy = _Method(method.name, method.code, method.flags, method.doc)
+    _copies.append(copy)
+    return _new(ctypes.addressof(copy), function.__self__, function.__module__)
+
+
+def own(name: str) -> Any:
+    """Python's own function of this name in `time`, in a copy, out of the reach of whoever fakes it."""
+    spec = BuiltinImporter.find_spec("time")
+    assert spec is not None
+    pristine = module_from_spec(spec)  # freezegun puts other things in the place of its functions
+    BuiltinImporter.exec_module(pristine)
+    traveller = sys.modules.get("time_machine")
+    if traveller is None or not traveller.traveller_stack:
+        return copied(vars(pristine)[name])
+    machine = sys.modules["_time_machine"]
+    machine.unpatch()  # time-machine has changed what they do
+    try:
+        return copied(vars(pristine)[name])
+    finally:
+        machine.patch()
+
+
+@contextmanager
+def calling(replaced: list[tuple[Any, Callable[..., Any]]]) -> Iterator[None]:
+    """Let each function in C, wherever it is bound, call what stands beside it.
+
+    Raises TypeError for a function whose arguments come in a way that is not known here.
+    """
+    with ExitStack() as stack:
+        for function, call in replaced:
+            callee, method = _callee_of(function)
+            stack.callback(setattr, callee, "call", callee.call)
+            callee.call = call
+            pointers = _Function.from_address(id(function)).pointers
+            stack.callback(_set, pointers, list(pointers))
+            _set(pointers, [ctypes.addressof(method), id(callee)])
+        yield
+
+
+def _set(pointers: Any, values: list[int]) -> None:
+    pointers[:] = values  # both in one go, or another thread might call one with the other's
+
+
+def _callee_of(function: Any) -> tuple[_Callee, _Method]:
+    if id(function) not in _callees:
+        method = _method(function)
+        if method.flags not in _CALLS or not isinstance(function.__self__, types.ModuleType):
+            raise TypeError(f"{function!r} cannot be made to call something else")
+        code = ctypes.cast(_CALLS[method.flags], ctypes.c_void_p).value
+        calling = _Method(method.name, code, method.flags, method.doc)
+        _callees[id(function)] = _Callee(function), calling
+    return _callees[id(function)]
+
+
+def _method(function: Any) -> _Method:
+    if not isinstance(function, types.BuiltinFunctionType):
+        raise TypeError(f"{function!r} is no function in C")
+    address = _Function.from_address(id(function)).pointers[0]
+    method = _Method.from_address(address)
+    if method.name != function.__name__.encode():
+        raise TypeError(f"{function!r} does not look as expected in memory")
+    return method
