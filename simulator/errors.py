@@ -17,3 +17,7 @@ class NothingToRun(SimulationError):
 
 class UnsupportedOperation(SimulationError):
     """Something that cannot follow the virtual clock, with what to use instead."""
+
+
+class ConnectionRefused(SimulationError, ConnectionRefusedError):
+    """A connection would have left this machine. Libraries take it for a host that refuses."""

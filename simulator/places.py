@@ -26,6 +26,11 @@ def users_frame(innermost: FrameType) -> FrameType:
     return unwritten or innermost
 
 
+def is_users(frame: FrameType) -> bool:
+    """Whether a frame is one of the user's own code."""
+    return not _is_foreign(frame.f_code.co_filename)
+
+
 @cache
 def _is_foreign(filename: str) -> bool:
     return filename.startswith(_foreign()) or "/site-packages/" in filename

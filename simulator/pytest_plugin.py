@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CAPTURED_LINES = 40
 """How much of the captured output a failing scenario shows."""
 
-MARKER_ARGUMENTS = ("start", "seed", "stall_limit")
+MARKER_ARGUMENTS = ("start", "seed", "stall_limit", "allow_network")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,7 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; draw the seed if it is to be random."""
     config.addinivalue_line(
         "markers",
-        "simulation(start, seed, stall_limit): how the fixture `simulation` begins; "
+        "simulation(start, seed, stall_limit, allow_network): how the fixture `simulation` begins; "
         "goes before the command line",
     )
     config.addinivalue_line("markers", "scenario: a variant of a scenario of the simulator")
@@ -123,8 +123,8 @@ def _settings(item: pytest.Item) -> dict[str, Any]:
         if marker.args or unknown:
             wrong = ", ".join([*map(repr, marker.args), *unknown])
             raise pytest.UsageError(
-                f"{item.nodeid}: the marker simulation takes start=, seed= and stall_limit=, "
-                f"not {wrong}"
+                f"{item.nodeid}: the marker simulation takes"
+                f" {'=, '.join(MARKER_ARGUMENTS[:-1])}= and {MARKER_ARGUMENTS[-1]}=, not {wrong}"
             )
         settings |= marker.kwargs
     return settings

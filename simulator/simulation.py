@@ -14,6 +14,7 @@ from uuid import UUID
 
 from simulator import arguments, versions
 from simulator.errors import SimulationError
+from simulator.hosts import Hosts
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -38,6 +39,8 @@ class Simulation:
     `stall_limit`: real seconds for which something may hold the clock without progress.
     `settings`: Prefect settings that differ from the defaults, by the names of their environment
     variables, such as `{"PREFECT_WORKER_QUERY_SECONDS": 1}`.
+    `allow_network`: hosts beyond this machine that may be reached, by name ("*.example.com"),
+    address or network ("10.0.0.0/8"), with a port if need be. A connection to any other is refused.
 
     Raises SimulationError for a naive start; when it opens, if another simulation is open, or if a
     Prefect is installed that it does not know, or a library that is known to break that Prefect.
@@ -49,6 +52,7 @@ class Simulation:
         seed: int = 0,
         stall_limit: float = 60.0,
         settings: Mapping[str, Any] | None = None,
+        allow_network: Collection[str] = (),
     ) -> None:
         self.start = arguments.instant("start", start)
         if not isinstance(seed, int):
@@ -62,6 +66,7 @@ class Simulation:
         self._world: Engine
         self._start: Callable[[ExitStack], Engine] = self._virtually
         self._settings = dict(settings or {})
+        self._allowed = Hosts(allow_network)
 
     @classmethod
     def live(
@@ -98,7 +103,7 @@ class Simulation:
     def _virtually(self, stack: ExitStack) -> Engine:
         from simulator.world import World
 
-        return World(stack, self.start, self.seed, self.stall_limit, self._settings)
+        return World(stack, self.start, self.seed, self.stall_limit, self._settings, self._allowed)
 
     # -- life ------------------------------------------------------------------------------------
 

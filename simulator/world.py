@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from simulator.caveats import Caveats
-from simulator.clock import VirtualClock
+from simulator.clock import VirtualClock, counted
 from simulator.errors import SimulationError
 from simulator.instants import from_micros
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prefect import Flow
 
     from simulator.history import History
+    from simulator.hosts import Hosts
     from simulator.process import Process
     from simulator.warehouse import Warehouse
     from simulator.worker import Pool, Runners
@@ -49,17 +50,17 @@ class World:
         seed: int,
         stall_limit: float,
         changed: Mapping[str, Any],
+        allowed: Hosts,
     ) -> None:
         stack.enter_context(_only_one())
         # Everything that reads a clock is imported before the clock is taken over.
         from prefect.client.orchestration import get_client
         from prefect.logging.handlers import set_api_log_sink
-        from prefect.settings import temporary_settings
 
         from simulator.clock import starting_background
         from simulator.faults import Steps
-        from simulator.patches import stdlib
-        from simulator.patches.prefect import client, deployments, processes
+        from simulator.patches import network, stdlib
+        from simulator.patches.prefect import client, deployments, everywhere, processes
         from simulator.patches.prefect import server as prefect_server
         from simulator.server import (
             AsyncTransport,
@@ -70,6 +71,7 @@ class World:
             Transport,
             application,
             background_services,
+            caller,
             database_template,
             log_caveat,
             run_of_caller,
@@ -84,7 +86,7 @@ class World:
         shutil.copyfile(database_template(), database)
 
         of_this = settings.of_a_simulation(self.folder) | settings.named(changed)
-        stack.enter_context(temporary_settings(of_this))
+        stack.enter_context(everywhere.settled(of_this))
         stack.enter_context(prefect_server.fresh(application))
         stack.enter_context(prefect_server.joined())
         self.context = contextvars.copy_context()
@@ -131,6 +133,9 @@ class World:
             )
         )
         stack.enter_context(processes.installed())
+        stack.enter_context(
+            network.guarded(network.Guard(allowed, caller), settings.HOST, server.door)
+        )
         stack.enter_context(
             deployments.installed(self.flows.know, self.runners.serve, self.folder_of)
         )
@@ -183,6 +188,7 @@ class World:
         return from_micros(self.clock.instant)
 
     def advance_to(self, until: datetime) -> None:
+        _outside_of_flows("advance: in a flow, time passes by time.sleep or asyncio.sleep")
         self.clock.drive(until)
 
     def history(self) -> History:
@@ -193,7 +199,8 @@ class World:
             async with self.server.turn():
                 await self.server.write_logs()
 
-        self.clock.settle()
+        if counted() is None:  # a flow that asks would wait for itself
+            self.clock.settle()
         self.server.call("log lines", write_logs)
         state = self.written(), self.now
         if self._history is None or self._history[0] != state:
@@ -226,6 +233,7 @@ class World:
     def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> UUID:
         from simulator.process import Process
 
+        _outside_of_flows("run: in a flow, call the other flow itself")
         outcome: list[Any] = []
 
         def call() -> None:
@@ -358,6 +366,12 @@ def _only_one() -> Iterator[None]:
 
 
 _open = False
+
+
+def _outside_of_flows(what: str) -> None:
+    """Refuse what cannot be done inside a flow, with what to do there in its stead."""
+    if counted() is not None:
+        raise SimulationError(f"Simulation.{what}")
 
 
 def _set_environment(name: str, value: str | None) -> None:

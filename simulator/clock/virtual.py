@@ -122,6 +122,7 @@ class VirtualClock:
         self._timeline = Timeline(self._instant)
         # Reentrant: a finalizer may log, or wake somebody, in the middle of any of what follows.
         self._mutex = threading.RLock()
+        self._wheel = threading.RLock()
         self._timers: list[Timer] = []
         self._sequence = itertools.count()
         self._sources: list[Source] = []
@@ -341,22 +342,23 @@ class VirtualClock:
 
     def _drive(self, end: tuple[int, int] | None, done: Callable[[], bool] | None) -> None:
         """As `drive`, until the instant `end[0]`, at which reads show `end[1]`."""
-        self.driver = threading.get_ident()
-        try:
-            while True:
-                self.settle()
-                if done is not None and done():
-                    return
-                when, shown, fire = self._next_event()
-                if fire is None or (end is not None and (when, shown) > end):
-                    if end is None:
-                        raise NothingToRun(self._describe_nothing())
-                    self._move_to(*end)
-                    return
-                self._move_to(when, shown)
-                fire()
-        finally:
-            self.driver = None
+        with self._wheel:  # threads of a test that drive at once do so one after the other
+            self.driver = threading.get_ident()
+            try:
+                while True:
+                    self.settle()
+                    if done is not None and done():
+                        return
+                    when, shown, fire = self._next_event()
+                    if fire is None or (end is not None and (when, shown) > end):
+                        if end is None:
+                            raise NothingToRun(self._describe_nothing())
+                        self._move_to(*end)
+                        return
+                    self._move_to(when, shown)
+                    fire()
+            finally:
+                self.driver = None
 
     def settle(self) -> None:
         """Wait, in real time, until nothing can run."""

@@ -6,6 +6,8 @@ undone when it ends. `simulator.clock.waiting` says what a *counted* thread is.
 What is patched, and why (Python 3.11 to 3.13):
 
 - `time.sleep`: parks the thread. The function itself, and so wherever it was bound, and whenever.
+- `Thread.start`: a thread that a test starts has the simulation's settings, and keeps them if it
+  outlives it; else Prefect would give it the user's own. One that a pool lends out has whatever holds.
 - `Condition.wait`, `Thread.start`, `Thread.join`: parked threads give up their hold.
 - `ThreadPoolExecutor.submit`: items start one after the other, in the order of submission.
 - `queue.SimpleQueue`: the C version waits on a lock of its own. The pure Python version that the
@@ -21,6 +23,7 @@ What is patched, and why (Python 3.11 to 3.13):
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread
 import contextvars
 import multiprocessing.process
 import queue
@@ -32,6 +35,7 @@ import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, SupportsFloat, SupportsIndex
 
 from simulator.cfunctions import calling
@@ -50,6 +54,9 @@ from simulator.patches.replacing import replacing
 from simulator.patches.time_machine import virtual_time
 
 Poll = Callable[[types.FrameType, float], bool]
+
+_lent: Any = vars(concurrent.futures.thread)["_worker"]
+"""What the threads of a pool run."""
 
 _real_start = threading.Thread.start
 _real_join = threading.Thread.join
@@ -90,6 +97,8 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
         elif (background := getattr(of_this_thread, "background", None)) is not None:
             start_counted(thread, clock, background, True)
         else:
+            if vars(thread).get("_target") is not _lent:
+                thread.run = partial(context.copy().run, thread.run)  # type: ignore[method-assign]
             of_this_thread.starting = True
             try:
                 _real_start(thread)

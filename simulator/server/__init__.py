@@ -5,7 +5,7 @@ Prefect's own code, served on a thread and driven at virtual instants. It may im
 """
 
 from simulator.server import settings
-from simulator.server.caveats import log_caveat, run_of_caller
+from simulator.server.caveats import caller, log_caveat, run_of_caller
 from simulator.server.observers import Cancellations, Suspensions
 from simulator.server.polls import DeploymentPolls
 from simulator.server.server import Server, application
@@ -23,6 +23,7 @@ __all__ = [
     "application",
     "background_services",
     "cache_folder",
+    "caller",
     "database_template",
     "log_caveat",
     "run_of_caller",

@@ -7,6 +7,7 @@ from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 
 from simulator.caveats import Caveat
+from simulator.process import current_process
 
 
 def run_of_caller() -> str:
@@ -23,3 +24,18 @@ def log_caveat(caveat: Caveat) -> None:
     except MissingContextError:
         return
     logger.warning("%s", caveat)
+
+
+def caller() -> tuple[str, str]:
+    """What the calling code is, such as "flow 'mails'", and where it is written, as "file.py:12"."""
+    context = FlowRunContext.get()
+    flow = None if context is None else context.flow
+    if flow is not None:
+        code = flow.fn.__code__
+        return f"flow {flow.name!r}", f"{code.co_filename}:{code.co_firstlineno}"
+    process = current_process()
+    return (
+        (f"the process {process.thread.name!r}", "")
+        if process is not None
+        else ("this process", "")
+    )

@@ -44,6 +44,7 @@ from simulator.patches.prefect import server as prefect_server
 from simulator.patches.prefect.database import database as served_from
 from simulator.server import broker, settings
 from simulator.server.events import EventLog
+from simulator.server.gateway import Door
 
 T = TypeVar("T")
 
@@ -68,6 +69,7 @@ class Server:
         self._publisher: Any
         self._running: set[asyncio.Task[None]] = set()
         self._delayed: dict[str, Callable[[], None]] = {}
+        self._door = Door(self._knocked, f"http://{settings.HOST}")
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -116,6 +118,7 @@ class Server:
                         await self._listening.acquire()
                     self._ready.set_result(None)
                     await self._stop.wait()
+                    await self._door.close()
         finally:
             broker.use(None)
 
@@ -209,6 +212,17 @@ class Server:
             response = await self._transport.handle_async_request(request)
             content = await response.aread()
         return httpx.Response(response.status_code, headers=response.headers.raw, content=content)
+
+    def door(self) -> int:
+        """The port of the loopback at which the API's address is answered."""
+        return self.call("the door of the API's address", self._door.open)
+
+    async def _knocked(self, request: httpx.Request) -> httpx.Response:
+        settle = self.expect(f"{request.method} {request.url.path}")
+        try:
+            return await self.handle(request)
+        finally:
+            settle()
 
     async def write_logs(self) -> None:
         """Write down the log lines that wait, on the server's loop, in a turn.

@@ -18,7 +18,8 @@ from pydantic_settings import BaseSettings
 from simulator.errors import SimulationError
 
 # Nothing listens there: the transport calls the server in this process. `.invalid` never resolves.
-API_URL = "http://simulation.invalid/api"
+HOST = "simulation.invalid"
+API_URL = f"http://{HOST}/api"
 
 OURS = (
     "api", "cli", "client", "cloud", "events", "internal", "plugins", "runner", "server", "telemetry",

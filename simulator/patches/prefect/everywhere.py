@@ -1,0 +1,31 @@
+"""The patch that lets a simulation's Prefect settings hold wherever in this process somebody asks.
+
+Prefect 3.8.8. A test stands in `tests/test_escapes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import prefect.context as prefect_context
+from prefect.settings import temporary_settings
+
+from simulator.patches.replacing import replacing
+
+
+@contextmanager
+def settled(changed: dict[Any, Any]) -> Iterator[None]:
+    """Let `changed` hold, as with `temporary_settings`, and also where no context has been handed on.
+
+    A thread begins with none. Prefect would give it the user's own profile, and with it their server,
+    or start one for it.
+    """
+    with (
+        temporary_settings(changed),
+        replacing(
+            [(prefect_context, "GLOBAL_SETTINGS_CONTEXT", prefect_context.get_settings_context())]
+        ),
+    ):
+        yield
