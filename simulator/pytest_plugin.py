@@ -110,14 +110,20 @@ def simulation(request: pytest.FixtureRequest) -> Iterator[Simulation]:
 
 
 def _settings(item: pytest.Item) -> dict[str, Any]:
-    """The arguments of a test's Simulation: the nearest marker's, or else the options'."""
+    """The arguments of a test's Simulation: the nearest marker's, or else the options'.
+
+    A test that freezes the time says by that where it starts.
+    """
+    from simulator.patches.frozen_time import frozen_start
+
     option = item.config.option
     settings: dict[str, Any] = {
         "seed": _seed_of(item.config),
         "stall_limit": option.simulation_stall_limit,
     }
-    if option.simulation_start is not None:
-        settings["start"] = option.simulation_start
+    start = frozen_start(getattr(item, "obj", None)) or option.simulation_start
+    if start is not None:
+        settings["start"] = start
     for marker in reversed(list(item.iter_markers("simulation"))):  # the nearest one last
         unknown = [name for name in marker.kwargs if name not in MARKER_ARGUMENTS]
         if marker.args or unknown:

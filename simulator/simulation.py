@@ -34,7 +34,8 @@ class Simulation:
     Use it as a context manager. One process holds at most one at a time: parallel simulations are
     parallel processes. `Simulation.live` opens the same on a real server, in real time.
 
-    `start`: the first instant, an aware datetime or ISO 8601 text with an offset.
+    `start`: the first instant, an aware datetime or ISO 8601 text with an offset; by default that at
+    which freezegun or time-machine have frozen the time, or else 2026-01-01T00:00:00Z.
     `seed`: decides every random fault and duration.
     `stall_limit`: real seconds for which something may hold the clock without progress.
     `settings`: Prefect settings that differ from the defaults, by the names of their environment
@@ -48,13 +49,13 @@ class Simulation:
 
     def __init__(
         self,
-        start: datetime | str = "2026-01-01T00:00:00Z",
+        start: datetime | str | None = None,
         seed: int = 0,
         stall_limit: float = 60.0,
         settings: Mapping[str, Any] | None = None,
         allow_network: Collection[str] = (),
     ) -> None:
-        self.start = arguments.instant("start", start)
+        self.start = arguments.instant("start", _first() if start is None else start)
         if not isinstance(seed, int):
             raise SimulationError(f"seed={seed!r} must be a whole number")
         if stall_limit <= 0:
@@ -445,3 +446,10 @@ class Simulation:
         """A DuckDB file of this simulation, for flows and dbt to fill."""
         self._opened()
         return self._world.warehouse
+
+
+def _first() -> datetime | str:
+    """Where a simulation starts if its user does not say."""
+    from simulator.patches.frozen_time import frozen_start
+
+    return frozen_start() or "2026-01-01T00:00:00Z"

@@ -53,6 +53,10 @@ class World:
         allowed: Hosts,
     ) -> None:
         stack.enter_context(_only_one())
+        from simulator.patches import freezegun
+
+        self.clock = clock = VirtualClock(start, stall_limit)
+        stack.enter_context(freezegun.thawed(clock))
         # Everything that reads a clock is imported before the clock is taken over.
         from prefect.client.orchestration import get_client
         from prefect.logging.handlers import set_api_log_sink
@@ -91,7 +95,6 @@ class World:
         stack.enter_context(prefect_server.joined())
         self.context = contextvars.copy_context()
 
-        self.clock = clock = VirtualClock(start, stall_limit)
         self.server = server = Server(clock, database)
         self.database = sqlite3.connect(
             f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False

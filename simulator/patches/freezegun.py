@@ -32,11 +32,27 @@ _FAKES: dict[Any, Any] = {
     api.FakeDatetime: api.real_datetime,
     api.FakeDate: api.real_date,
 } | {vars(api)[f"fake_{name}"]: vars(api)[f"real_{name}"] for name in (*_FUNCTIONS, *_FUNCTIONS_NS)}
+_PICKLED: dict[Any, Any] = {
+    api.real_date: api.pickle_fake_date,
+    api.real_datetime: api.pickle_fake_datetime,
+}
 
 
 def frozen_at() -> datetime.datetime | None:
     """The instant at which freezegun has frozen the time, aware UTC; None if it has not."""
-    return _aware(api.freeze_factories[-1].time_to_freeze) if api.freeze_factories else None
+    return aware(api.freeze_factories[-1].time_to_freeze) if api.freeze_factories else None
+
+
+def aware(naive: datetime.datetime) -> datetime.datetime:
+    """An instant of freezegun's, which is naive and in UTC, as an aware one."""
+    return api.real_datetime.replace(naive, tzinfo=datetime.UTC)
+
+
+def _naive(micros: int) -> datetime.datetime:
+    return from_micros(micros).replace(tzinfo=None)
+
+
+# -- around a simulation ---------------------------------------------------------------------------
 
 
 @contextmanager
@@ -46,6 +62,21 @@ def thawed(clock: VirtualClock) -> Iterator[None]:
     The frozen time is then what `clock` shows at the end. Raises UnsupportedOperation for a frozen
     time that each read of it moves on.
     """
+    _begun.clear()
+    with _without_fakes(clock):
+        yield
+    while _begun:
+        freezer = _begun.pop(0)
+        freezer.time_to_freeze = _naive(clock.instant)
+        freezer.start()
+
+
+_begun: list[Any] = []
+"""Each `freeze_time` that has begun inside. One that outlives the simulation begins in earnest then."""
+
+
+@contextmanager
+def _without_fakes(clock: VirtualClock) -> Iterator[None]:
     if not api.freeze_factories:
         yield
         return
@@ -53,25 +84,25 @@ def thawed(clock: VirtualClock) -> Iterator[None]:
         raise UnsupportedOperation(_NO_STEPS)
     loaded = list(sys.modules.values())
     away = _exchange(loaded, _FAKES)
-    pickle: dict[Any, Any] = copyreg.dispatch_table
-    pickled = {real: pickle.pop(real) for real in (api.real_date, api.real_datetime)}
+    for real in _PICKLED:
+        copyreg.dispatch_table.pop(real)
     try:
         with _offset(api.tz_offsets[-1]):
             yield
     finally:
         if api.freeze_factories:
-            pickle.update(pickled)
+            copyreg.dispatch_table.update(_PICKLED)
             for module, name, fake in away:
                 setattr(module, name, fake)
             known = set(map(id, loaded))
-            new = [module for module in sys.modules.values() if id(module) not in known]
+            new = [module for module in list(sys.modules.values()) if id(module) not in known]
             _exchange(new, {real: fake for fake, real in _FAKES.items()})
             for factory in api.freeze_factories:
                 factory.move_to(_naive(clock.instant))
 
 
 def _exchange(modules: list[Any], others: dict[Any, Any]) -> list[tuple[Any, str, Any]]:
-    """Set names in `modules` that are bound to a key of `others` to its value. Returns what was set."""
+    """Set each name in `modules` that is bound to a key of `others` to its value. Returns old ones."""
     by_id = {id(one): other for one, other in others.items()}
     found = [
         (module, name, value)
@@ -85,10 +116,13 @@ def _exchange(modules: list[Any], others: dict[Any, Any]) -> list[tuple[Any, str
     return found
 
 
+# -- inside a simulation ---------------------------------------------------------------------------
+
+
 @contextmanager
 def moving(moves: Moves) -> Iterator[None]:
     """Let what is done to frozen time inside a simulation move the simulation."""
-    inside: dict[int, ExitStack] = {}
+    offsets: list[ExitStack] = []
     real_stop = api._freeze_time.stop
 
     def read(factory: Any) -> datetime.datetime:
@@ -100,64 +134,62 @@ def moving(moves: Moves) -> Iterator[None]:
         return now
 
     def move_to(factory: Any, target: Any) -> None:
-        moves.to(to_micros(_aware(api._parse_time_to_freeze(target))), f"move_to({target!r})")
+        moves.to(to_micros(aware(api._parse_time_to_freeze(target))), f"move_to({str(target)!r})")
         factory.time_to_freeze = _naive(moves.clock.instant)
 
     def start(freezer: Any) -> Any:
         if freezer.auto_tick_seconds:
             raise UnsupportedOperation(_NO_STEPS)
         frozen = freezer.time_to_freeze
-        moves.to(to_micros(_aware(frozen)), f"freeze_time({str(frozen)!r})")
-        inside[id(freezer)] = stack = ExitStack()
-        stack.enter_context(_offset(freezer.tz_offset))
+        moves.to(to_micros(aware(frozen)), f"freeze_time({str(frozen)!r})")
+        offset = ExitStack()
+        offset.enter_context(_offset(freezer.tz_offset))
+        offsets.append(offset)
+        _begun.append(freezer)
         return api.FrozenDateTimeFactory(frozen)
 
     def stop(freezer: Any) -> None:
-        stack = inside.pop(id(freezer), None)
-        if stack is not None:
-            stack.close()
-        else:
+        if freezer in _begun:
+            _begun.remove(freezer)
+            offsets.pop().close()
+        else:  # it has started before the simulation
+            copyreg.dispatch_table.update(_PICKLED)  # which it removes
             real_stop(freezer)
 
-    factories = (api.FrozenDateTimeFactory, api.TickingDateTimeFactory)
     replaced: list[tuple[Any, str, Any]] = [
         (factory, name, function)
-        for factory in factories
+        for factory in (api.FrozenDateTimeFactory, api.TickingDateTimeFactory)
         for name, function in (("__call__", read), ("tick", tick), ("move_to", move_to))
     ]
-    with replacing(
-        [*replaced, (api._freeze_time, "start", start), (api._freeze_time, "stop", stop)]
-    ):
-        yield
+    replaced += [(api._freeze_time, "start", start), (api._freeze_time, "stop", stop)]
+    try:
+        with replacing(replaced):
+            yield
+    finally:
+        while offsets:
+            offsets.pop().close()
 
 
 @contextmanager
 def _offset(offset: datetime.timedelta) -> Iterator[None]:
     """Make `offset` from UTC the time zone of the process: freezegun's naive instants are there."""
     before = os.environ.get("TZ")
-    minutes, sign = divmod(abs(offset), datetime.timedelta(minutes=1))[0], "-+"[offset.days < 0]
-    hours = f"{minutes // 60:02}:{minutes % 60:02}"
-    # In this notation hours east of Greenwich are negative.
-    os.environ["TZ"] = (
-        "UTC0" if not minutes else f"<{'+-'[offset.days < 0]}{hours[:2]}>{sign}{hours}"
+    hours, minutes = divmod(abs(offset) // datetime.timedelta(minutes=1), 60)
+    east = offset >= datetime.timedelta(0)
+    # In POSIX's notation, hours east of Greenwich are negative.
+    zone = (
+        f"<{'+' if east else '-'}{hours:02}{minutes:02}>{'-' if east else ''}{hours}:{minutes:02}"
     )
+    os.environ["TZ"] = zone if offset else "UTC0"
     time.tzset()
     try:
         yield
     finally:
         if before is None:
-            del os.environ["TZ"]
+            os.environ.pop("TZ", None)
         else:
             os.environ["TZ"] = before
         time.tzset()
-
-
-def _naive(micros: int) -> datetime.datetime:
-    return from_micros(micros).replace(tzinfo=None)
-
-
-def _aware(naive: datetime.datetime) -> datetime.datetime:
-    return api.real_datetime.replace(naive, tzinfo=datetime.UTC)
 
 
 _NO_STEPS = (

@@ -39,7 +39,6 @@ from simulator.patches.replacing import replacing
 def virtual_time(clock: VirtualClock) -> Iterator[None]:
     """Let every read of the time come from `clock`, in every thread."""
     with ExitStack() as stack:
-        stack.enter_context(freezegun.thawed(clock))
         stack.enter_context(travel.journeys_end(clock))
         stack.enter_context(_wall_clock(clock))
         stack.enter_context(calling(_other_readers(clock)))

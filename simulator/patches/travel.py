@@ -73,12 +73,14 @@ def moving(moves: Moves) -> Iterator[None]:
         if traveller is not None:
             traveller._stop()
 
-    with replacing(
-        [
-            (time_machine.Traveller, "shift", shift),
-            (time_machine.Traveller, "move_to", move_to),
-            (time_machine.travel, "start", start),
-            (time_machine.travel, "stop", stop),
-        ]
-    ):
-        yield
+    replaced: list[tuple[Any, str, Any]] = [
+        (time_machine.Traveller, "shift", shift),
+        (time_machine.Traveller, "move_to", move_to),
+        (time_machine.travel, "start", start),
+        (time_machine.travel, "stop", stop),
+    ]
+    try:
+        with replacing(replaced):
+            yield
+    finally:  # those who outlive the simulation stop as they would without it
+        time_machine.traveller_stack[-1:-1] = inside.values()
