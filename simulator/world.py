@@ -157,11 +157,11 @@ class World:
     def _end_threads(self) -> None:
         """End every thread of the simulation: flows first, then workers, then what serves them."""
         from simulator.clock import join_counted
-        from simulator.patches import dbt
         from simulator.patches.prefect import client
         from simulator.process import give_up
+        from simulator.warehouse import stop_statement
 
-        dbt.stop_statement()
+        stop_statement()
         self.clock.close(SimulationEnded)
         left = join_counted(background=False)
         give_up()

@@ -57,7 +57,7 @@ def _refuse(reason: str) -> int:
 def _show_version(wanted: bool) -> None:
     if wanted:
         engines = ", ".join(
-            f"{name} {metadata.version(package)}"
+            f"{name} {_version(package)}"
             for name, package in (("Prefect", "prefect"), ("dbt", "dbt-core"), ("DuckDB", "duckdb"))
         )
         python = ".".join(map(str, sys.version_info[:3]))
@@ -66,6 +66,13 @@ def _show_version(wanted: bool) -> None:
             f"({engines}, Python {python})"
         )
         raise typer.Exit
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # dbt is an extra
+        return "is not installed"
 
 
 @app.callback(invoke_without_command=True)

@@ -1,6 +1,7 @@
-"""Lets any thread call dbt inside this process: one invocation at a time, quietly, parsed once.
+"""Lets any thread call dbt inside this process: one invocation at a time, quietly.
 
-dbt-core 1.11 with dbt-duckdb 1.11. Importing this module imports dbt.
+dbt-core 1.11, with dbt-duckdb 1.11 or another adapter. Importing this module imports dbt, so
+`simulator.warehouse.dbt` does it once the user's own code has.
 
 What is patched, and why:
 
@@ -8,46 +9,31 @@ What is patched, and why:
   once fail in many ways, one of them silent: rows land in the other's database. Here the second one
   waits. It also speaks only to those who asked it to, writes where nobody else writes, and raises
   Ctrl-C, which dbt hands back as a result.
-- `ManifestLoader.get_full_manifest`: parsing takes ten times as long as running a model. A project
-  is parsed again only if something that parsing reads has changed, and once for all processes of a
-  run of scenarios. A run leaves marks on the nodes (an ephemeral parent fails the second time), so
-  each invocation gets nodes of its own.
 - `duckdb.connect`: dbt keeps the DuckDB file open after an invocation, as its process would not.
   Whoever wants to open it in another way, read-only for example, is not told that it is busy.
 
-`tests/warehouse/test_warehouse.py` holds a test for each that fails when it is not needed any longer.
+How often a project is parsed, see `dbt_manifests`. `tests/warehouse/test_warehouse.py` holds a test for
+each that fails when it is not needed any longer.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
-import pickle
-import re
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import dbt.adapters.duckdb  # noqa: F401  (dbt loads it late, perhaps when time stands still)
 import duckdb
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.adapters.factory import FACTORY, get_adapter
+from dbt.adapters.factory import FACTORY
 from dbt.cli.main import cli, dbtRunner, dbtRunnerResult
-from dbt.config.runtime import RuntimeConfig
-from dbt.context.query_header import generate_query_header_context
-from dbt.contracts.graph.manifest import Manifest
-from dbt.flags import get_flags
-from dbt.parser.manifest import ManifestLoader
 
 from simulator.patches.replacing import replacing
-
-_connections: Any = DuckDBConnectionManager  # one open file for the whole process, or none: `_ENV`
 
 
 class Turn:
@@ -104,7 +90,6 @@ def shared_dbt(scratch: Path) -> Iterator[None]:
     """Patch dbt for one simulation. What dbt writes goes to `scratch`, unless told otherwise."""
     replaced: list[tuple[Any, str, Any]] = [
         (dbtRunner, "invoke", _one_at_a_time(dbtRunner.invoke, scratch)),
-        (ManifestLoader, "get_full_manifest", classmethod(_manifests.serving())),
         (duckdb, "connect", _after_release(duckdb.connect)),
     ]
     try:
@@ -122,9 +107,19 @@ def release(*, interrupt: bool = False) -> None:
     if interrupt:
         stop_statement()
     with turn:
-        if _connections._ENV is not None:
-            _connections._ENV.close()
-            _connections._ENV = None
+        if _has_a_file_open():
+            connections: Any = sys.modules[_CONNECTIONS].DuckDBConnectionManager
+            connections._ENV.close()
+            connections._ENV = None
+
+
+_CONNECTIONS = "dbt.adapters.duckdb.connections"  # dbt loads it when it is first needed
+
+
+def _has_a_file_open() -> bool:
+    """Whether dbt keeps a DuckDB file open: it does so for the whole process."""
+    module: Any = sys.modules.get(_CONNECTIONS)
+    return module is not None and module.DuckDBConnectionManager._ENV is not None
 
 
 def stop_statement() -> None:
@@ -143,7 +138,6 @@ def _options(scratch: Path) -> list[tuple[set[str], list[str]]]:
     return [
         ({"--log-level", "--debug", "-d", "--quiet", "-q"}, ["--log-level", "none"]),
         ({"--log-level-file"}, ["--log-level-file", "none"]),
-        ({"--write-json", "--no-write-json", "parse", "compile", "docs"}, ["--no-write-json"]),
         ({"--target-path"}, ["--target-path", str(scratch / "target")]),
         ({"--log-path"}, ["--log-path", str(scratch / "logs")]),
         (set(), ["--no-send-anonymous-usage-stats"]),  # simulated use is no use
@@ -157,9 +151,10 @@ def _one_at_a_time(
 
     @functools.wraps(invoke)
     def invoked(runner: dbtRunner, args: list[str], **kwargs: Any) -> dbtRunnerResult:
-        said = {word.partition("=")[0] for word in args}
+        words = [str(word) for word in args]  # prefect-dbt hands over paths as they are
+        said = {word.partition("=")[0] for word in words}
         said |= {"--" + name.replace("_", "-") for name in kwargs}
-        known = _known_options(args)
+        known = _known_options(words)
         added: list[str] = []
         for others, option in options:
             unsaid = not said & others and not any(map(_in_environment, others))
@@ -196,128 +191,9 @@ def _after_release(
         try:
             return connect(*args, **kwargs)
         except duckdb.ConnectionException:
-            if turn.held() or _connections._ENV is None:
+            if turn.held() or not _has_a_file_open():
                 raise
             release()
             return connect(*args, **kwargs)
 
     return connected
-
-
-# --- manifests ------------------------------------------------------------------------------------
-
-_ENV_VAR = re.compile(r"env_var\(\s*['\"]([^'\"]+)")
-_TARGET = re.compile(r"\btarget(\.(?!(name|type|database|schema|profile_name)\b)|\[|\s*[|})])")
-_Parts = tuple[bytes, dict[str, Any]]
-_KEPT = 8  # parsed projects, of a few megabytes each
-
-
-class _Manifests:
-    """What parsed projects came to, kept for as long as nothing that parsing reads has changed.
-
-    They outlive a simulation: the next one has another DuckDB file, and nothing else is new.
-    """
-
-    folder: Path | None = None
-    """Where several processes find what one of them has parsed; None if each keeps to itself."""
-
-    def __init__(self) -> None:
-        self._parsed: dict[tuple[Any, ...], _Parts] = {}
-        self._read: dict[Path, tuple[tuple[int, int], _Reads]] = {}
-
-    def serving(self) -> Callable[..., Manifest]:
-        """The replacement of `ManifestLoader.get_full_manifest`."""
-        parse: Callable[..., Manifest] = ManifestLoader.get_full_manifest.__func__  # type: ignore[attr-defined]
-
-        @functools.wraps(parse)
-        def served(loader: type[ManifestLoader], config: RuntimeConfig, **kwargs: Any) -> Manifest:
-            flags: Any = get_flags()  # type: ignore[no-untyped-call]
-            if not flags.PARTIAL_PARSE:  # the user asks for a parse
-                return parse(loader, config, **kwargs)
-            key = self._key(config)
-            if key not in self._parsed:
-                self._parsed[key] = self._shared(
-                    key, lambda: _taken_apart(parse(loader, config, **kwargs))
-                )
-                if len(self._parsed) > _KEPT:
-                    del self._parsed[next(iter(self._parsed))]
-            manifest = _put_together(*self._parsed[key])
-            adapter: Any = get_adapter(config)
-            adapter.set_macro_resolver(manifest)
-            header = generate_query_header_context(adapter.config, manifest)
-            adapter.connections.set_query_header(header)
-            return manifest
-
-        return served
-
-    def _shared(self, key: tuple[Any, ...], make: Callable[[], _Parts]) -> _Parts:
-        """What another process has put into the folder, else what `make` makes, put there."""
-        if self.folder is None:
-            return make()
-        path = self.folder / f"dbt-{sha256(repr(key).encode()).hexdigest()}.pickle"
-        with suppress(FileNotFoundError):
-            found: _Parts = pickle.loads(path.read_bytes())
-            return found
-        made = make()
-        part = path.with_suffix(f".{os.getpid()}")  # whoever looks finds all of it, or nothing
-        part.write_bytes(pickle.dumps(made))
-        part.replace(path)
-        return made
-
-    def _key(self, config: RuntimeConfig) -> tuple[Any, ...]:
-        """All that parsing depends on: files, the environment that they name, target and vars."""
-        root = Path(config.project_root)
-        folders = {*config.all_source_paths, *config.macro_paths, *config.docs_paths}
-        folders.add(config.packages_install_path)
-        files = {path for path in root.glob("*.yml") if path.name != "profiles.yml"}
-        files.update(path for folder in folders for path in (root / folder).rglob("*"))
-        signs: list[tuple[Path, int, int]] = []
-        variables: set[str] = set()
-        credentials: Any = config.credentials
-        target = [config.profile_name, config.target_name, credentials.type]
-        target += [credentials.database, credentials.schema]
-        for path in sorted(files):
-            if path.is_file():
-                sign, reads = self._signed(path)
-                signs.append((path, *sign))
-                variables |= reads.variables
-                if reads.target:  # its path, for example
-                    target.append(repr(credentials))
-        environment = tuple((name, os.environ.get(name)) for name in sorted(variables))
-        return (root, tuple(signs), environment, tuple(target), repr(config.cli_vars))
-
-    def _signed(self, path: Path) -> tuple[tuple[int, int], _Reads]:
-        stat = path.stat()
-        sign = (stat.st_mtime_ns, stat.st_size)
-        if path not in self._read or self._read[path][0] != sign:
-            text = "" if path.suffix == ".csv" else path.read_text("utf-8", errors="replace")
-            variables = frozenset(_ENV_VAR.findall(text))
-            self._read[path] = (sign, _Reads(variables, bool(_TARGET.search(text))))
-        return self._read[path]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Reads:
-    """What a file of a dbt project reads: variables of the environment; more of the target."""
-
-    variables: frozenset[str]
-    target: bool
-
-
-_manifests = _Manifests()
-
-
-def share_manifests(folder: Path) -> None:
-    """Share parsed projects with the other processes that do so, in `folder`, theirs alone."""
-    _manifests.folder = folder
-
-
-def _taken_apart(manifest: Manifest) -> _Parts:
-    """The nodes, pickled, and the rest. Pickling a whole manifest loses some of its fields."""
-    fields = {field.name for field in dataclasses.fields(manifest) if field.name[0] != "_"}
-    parts = {name: getattr(manifest, name) for name in fields}
-    return pickle.dumps(parts.pop("nodes")), parts
-
-
-def _put_together(nodes: bytes, parts: dict[str, Any]) -> Manifest:
-    return Manifest(nodes=pickle.loads(nodes), **parts)

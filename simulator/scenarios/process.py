@@ -67,7 +67,7 @@ def main(order: Order, parent: Connection) -> None:
     threading.Thread(target=told.watch, daemon=True).start()
     try:
         told.tell("started")
-        from simulator.patches.dbt import share_manifests
+        from simulator.warehouse import share_manifests
 
         share_manifests(order.folder)
         [scenario] = select_scenarios(load_file(order.file), [order.scenario])

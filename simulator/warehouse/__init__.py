@@ -3,9 +3,13 @@
 It may import `patches`. Open `warehouse.py`.
 """
 
+from simulator.warehouse.dbt import release, share_manifests, stop_statement
 from simulator.warehouse.warehouse import Warehouse, warehouse_installed
 
 __all__ = [
     "Warehouse",
+    "release",
+    "share_manifests",
+    "stop_statement",
     "warehouse_installed",
 ]

@@ -16,8 +16,8 @@ from typing import Any
 import duckdb
 
 from simulator.errors import SimulationError
-from simulator.patches.dbt import release, shared_dbt
 from simulator.patches.duckdb import virtual_now
+from simulator.warehouse.dbt import dbt_installed, release
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def warehouse_installed(now: Callable[[], datetime], folder: Path) -> Iterator[N
         now: The virtual clock, as aware instants.
         folder: A throw-away folder; what dbt writes goes to `dbt` in it. Created when needed.
     """
-    with virtual_now(now), shared_dbt(folder / "dbt"):
+    with virtual_now(now), dbt_installed(folder / "dbt"):
         yield
 
 

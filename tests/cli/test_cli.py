@@ -303,11 +303,11 @@ class TestRun:
         define(
             project,
             a="""
-            from simulator.patches import dbt
+            from simulator.warehouse import dbt
 
             @scenario(name="sharing", question="Where?", variants={"a": 0, "b": 1})
             def act(sim, days):
-                assert str(dbt._manifests.folder) == os.environ["TMPDIR"]
+                assert str(dbt._shared) == os.environ["TMPDIR"]
             """,
         )
         assert call(["run"]) == 0

@@ -28,7 +28,9 @@ from simulator import Simulation
 from simulator.errors import SimulationError
 from simulator.live.world import LiveWorld
 from simulator.patches import dbt as patches_dbt
-from simulator.warehouse import Warehouse, warehouse_installed
+from simulator.patches import dbt_manifests
+from simulator.warehouse import Warehouse, share_manifests, warehouse_installed
+from simulator.warehouse import dbt as warehouse_dbt
 
 START = datetime(2024, 5, 1, 6, 30, tzinfo=UTC)
 
@@ -458,14 +460,15 @@ def test_processes_share_what_one_of_them_has_parsed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def in_a_new_process() -> None:
-        monkeypatch.setattr(patches_dbt, "_manifests", patches_dbt._Manifests())
-        patches_dbt.share_manifests(shared)
+        monkeypatch.setattr(dbt_manifests, "_manifests", dbt_manifests._Manifests())
         with warehouse_installed(clock, scratch):
             own_project.ok("run", "-s", "one", "two")
             own_project.ok("run", "-s", "one", "two")
 
     shared, scratch = tmp_path / "shared", tmp_path / "scratch"
     shared.mkdir()
+    monkeypatch.setattr(warehouse_dbt, "_shared", None)
+    share_manifests(shared)
     in_a_new_process()
     in_a_new_process()
     assert len(parses) == 1

@@ -1,0 +1,75 @@
+"""dbt beside the warehouse, for those who have it: nothing of it is imported before their code does.
+
+The patches themselves stand in `simulator.patches.dbt` and `dbt_manifests`, which import dbt.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from simulator.patches.imports import once_imported
+
+TRIED = "1.11"
+"""The series of dbt-core that the patches were written for."""
+
+_shared: Path | None = None
+
+
+def dbt_installed(scratch: Path) -> AbstractContextManager[None]:
+    """Let flows call dbt from any thread for one simulation, as soon as they have imported it.
+
+    What it writes goes to `scratch`, unless they say where.
+    """
+    return once_imported("dbt.cli.main", lambda: _patched(scratch))
+
+
+@contextmanager
+def _patched(scratch: Path) -> Iterator[None]:
+    from simulator.patches.dbt import shared_dbt
+
+    with shared_dbt(scratch):
+        version = metadata.version("dbt-core")
+        if not version.startswith(f"{TRIED}."):
+            warnings.warn(
+                f"dbt-core {version} was never tried in a simulation, {TRIED} was: it is called as it "
+                "is, one invocation at a time",
+                stacklevel=2,
+            )
+            yield
+            return
+        from simulator.patches.dbt_manifests import kept_manifests
+
+        with kept_manifests(scratch / "target", _shared):
+            yield
+
+
+def share_manifests(folder: Path) -> None:
+    """Share parsed projects with the other processes that do so, in `folder`, theirs alone."""
+    global _shared
+    _shared = folder
+
+
+def release(*, interrupt: bool = False) -> None:
+    """Close the DuckDB file that dbt keeps open, if any, once no invocation is running.
+
+    With `interrupt`, a statement that is running is stopped rather than waited for.
+    """
+    if (patches := _imported()) is not None:
+        patches.release(interrupt=interrupt)
+
+
+def stop_statement() -> None:
+    """Interrupt the statement that dbt is running, if any."""
+    if (patches := _imported()) is not None:
+        patches.stop_statement()
+
+
+def _imported() -> Any:
+    """The module with dbt's patches, if anybody has imported dbt in a simulation."""
+    return sys.modules.get("simulator.patches.dbt")
