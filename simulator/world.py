@@ -64,6 +64,7 @@ class World:
         from simulator.clock import starting_background
         from simulator.faults import Steps
         from simulator.patches import network, stdlib
+        from simulator.patches.imports import once_imported
         from simulator.patches.prefect import client, deployments, everywhere, processes
         from simulator.patches.prefect import server as prefect_server
         from simulator.server import (
@@ -119,6 +120,8 @@ class World:
         server.start()
         stack.callback(server.stop)
         stack.enter_context(settings.quiet_console())
+        # With it dbt brings a library that gives the root logger a handler to the console.
+        stack.enter_context(once_imported("snowplow_tracker.emitters", settings.quiet_console))
         stack.enter_context(Seeded(seed))
         stack.enter_context(warehouse_installed(lambda: clock.now, self.folder))
         stack.enter_context(stdlib.installed(clock, self.context, self.polls.sleep))

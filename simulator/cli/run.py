@@ -51,7 +51,8 @@ def run(
     try:
         with termination_as_interrupt():
             # So many variants there are at least.
-            prepare(len(set(names or scenario_files(scenarios))), jobs)
+            files = scenario_files(scenarios)
+            prepare(len(set(names or files)), jobs, files)
             chosen = select(load(scenarios), names or ())
             _make_writable(out)
             kept = Kept(Results.open(out / RESULTS))

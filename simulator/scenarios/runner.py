@@ -18,7 +18,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
@@ -27,6 +27,7 @@ from typing import Any
 
 from simulator.scenarios.broken import short_path
 from simulator.scenarios.definition import Scenario, check_days
+from simulator.scenarios.imports import libraries
 from simulator.scenarios.process import GRACE_SECONDS, Order, main
 from simulator.scenarios.verdict import VariantResult
 
@@ -104,14 +105,18 @@ def _places(variants: int, jobs: int) -> list[int | None]:
     return [*cores] if variants >= jobs == len(cores) else [None] * jobs
 
 
-def prepare(variants: int, jobs: int) -> None:
-    """Have imported what `run_scenarios` needs for so many variants or more, beside other work.
+def prepare(variants: int, jobs: int, files: Iterable[Path]) -> None:
+    """Have imported what `run_scenarios` needs for so many variants or more of these scenario files,
+    beside other work.
 
     With no more than one for each job nothing is done: the first processes would wait for the
     imports as well.
     """
     if variants > jobs and _start_method() == "forkserver":
-        forkserver.set_forkserver_preload(["simulator.scenarios.preloaded"])
+        modules = ["simulator.scenarios.preloaded"]
+        if not {"dbt", "prefect_dbt"}.isdisjoint(libraries(files)):
+            modules.append("simulator.scenarios.preloaded_dbt")
+        forkserver.set_forkserver_preload(modules)
         forkserver.ensure_running()
 
 
@@ -141,7 +146,7 @@ def run_scenarios(
     waiting = [(scenario, variant) for scenario in scenarios for variant in scenario.variants]
     waiting.sort(key=lambda job: -(days or job[0].days))
     jobs = jobs or default_jobs()
-    prepare(len(waiting), jobs)
+    prepare(len(waiting), jobs, [scenario.file for scenario in scenarios])
     forks: Any = multiprocessing.get_context(_start_method())
     places = _places(len(waiting), jobs)
     running: dict[int, _Process] = {}

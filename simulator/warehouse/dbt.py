@@ -6,13 +6,13 @@ The patches themselves stand in `simulator.patches.dbt` and `dbt_manifests`, whi
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from simulator.caveats import tell
 from simulator.patches.imports import once_imported
 
 TRIED = "1.11"
@@ -36,11 +36,7 @@ def _patched(scratch: Path) -> Iterator[None]:
     with shared_dbt(scratch):
         version = metadata.version("dbt-core")
         if not version.startswith(f"{TRIED}."):
-            warnings.warn(
-                f"dbt-core {version} was never tried in a simulation, {TRIED} was: it is called as it "
-                "is, one invocation at a time",
-                stacklevel=2,
-            )
+            tell("dbt", f"dbt-core {version} was never tried in a simulation, {TRIED} was")
             yield
             return
         from simulator.patches.dbt_manifests import kept_manifests

@@ -775,18 +775,29 @@ def test_what_imports_for_others_ends_with_its_parent() -> None:
     assert (said.returncode, said.stdout.strip(), said.stderr) == (0, repr(b"imports\n"), "")
 
 
-def test_what_is_needed_is_imported_beside_the_scenarios_if_there_are_variants_enough() -> None:
+def test_what_is_needed_is_imported_beside_the_scenarios_if_there_are_variants_enough(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "a.py").write_text("import flows.shop, json")
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "shop.py").write_text("from flows import (\n    warehouse,\n)\n")
+    (tmp_path / "flows" / "warehouse.py").write_text("def run():\n    from dbt.cli import main\n")
     code = (
+        "import pathlib, sys\n"
         "import multiprocessing.forkserver as of_forks\n"
         "started = []\n"
         "of_forks.ensure_running = lambda: started.append(of_forks._forkserver._preload_modules)\n"
         "from simulator.scenarios.runner import prepare\n"
-        "prepare(2, jobs=2)\n"
+        "prepare(2, 2, [])\n"
         "assert not started\n"
-        "prepare(3, jobs=2)\n"
-        "assert started == [['simulator.scenarios.preloaded']], started\n"
+        "prepare(3, 2, [])\n"
+        "assert started.pop() == ['simulator.scenarios.preloaded']\n"
+        "prepare(3, 2, [pathlib.Path('scenarios/a.py')])\n"
+        "assert started.pop() == ['simulator.scenarios.preloaded', 'simulator.scenarios.preloaded_dbt']\n"
+        "assert not {'dbt', 'prefect'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
 def test_a_rehearsal_is_a_simulation() -> None:

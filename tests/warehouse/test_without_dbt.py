@@ -100,3 +100,67 @@ def test_tests_run_without_dbt(tmp_path: Path, without_dbt: Path) -> None:
     )
     done = run(sys.executable, "-m", "pytest", "-q", cwd=tmp_path, path=without_dbt)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+LATE = """
+import sys
+import duckdb
+from prefect import flow, task
+from simulator import Simulation
+
+def imported():
+    return {name for name in sys.modules if name.partition(".")[0] in ("dbt", "prefect_dbt")}
+
+@task
+def build(folder, model):
+    from dbt.cli.main import dbtRunner
+    words = ["run", "--select", model, "--project-dir", folder, "--profiles-dir", folder]
+    assert dbtRunner().invoke(words).success
+
+@flow(log_prints=True)
+def shop(folder):
+    print("before")
+    for running in [build.submit(folder, model) for model in ("a", "b")]:
+        running.result()
+    print("after")
+
+with Simulation(start="2024-05-01T06:30:00Z") as sim:
+    sim.deploy(shop, name="dev")
+    assert not imported(), imported()
+    sim.trigger("shop/dev", {"folder": sys.argv[1]}, at="2024-05-01T07:00:00Z")
+    sim.advance(hours=1)
+    [run] = sim.runs()
+    assert run.state == "Completed", run
+    assert imported()
+    from dbt.cli.main import dbtRunner
+    assert hasattr(dbtRunner.invoke, "__wrapped__")
+    with duckdb.connect(f"{sys.argv[1]}/shop.duckdb") as con:
+        [(built_at,)] = con.execute("select built_at from a").fetchall()
+    assert str(built_at).startswith("2024-05-01 07:00:0"), built_at
+assert not hasattr(dbtRunner.invoke, "__wrapped__")
+with Simulation() as sim:
+    assert hasattr(dbtRunner.invoke, "__wrapped__")
+"""
+
+
+def test_dbt_is_imported_when_a_flow_imports_it_and_called_rightly_from_then_on(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "models").mkdir()
+    for name, text in {
+        "dbt_project.yml": "{name: shop, version: '1.0', profile: shop}",
+        "profiles.yml": "shop: {target: dev, outputs: {dev: {type: duckdb, path: '%s'}}}"
+        % (tmp_path / "shop.duckdb"),
+        "models/a.sql": "{{ config(materialized='table') }} select now() as built_at",
+        "models/b.sql": "{{ config(materialized='table') }} select now() as built_at",
+        "late.py": LATE,
+    }.items():
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(
+        [sys.executable, "late.py", tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
