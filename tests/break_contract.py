@@ -134,8 +134,8 @@ BREAKS = [
         "4 each wake runs to quiescence before the next",
         "test_timers_of_one_instant_fire_in_the_order_in_which_they_were_set",
         "clock/virtual.py",
-        "                self.settle()\n                if any(wake",
-        "                if any(wake",
+        "                    self.settle()\n                    if any(wake",
+        "                    if any(wake",
     ),
     Break(
         "hand-over",
