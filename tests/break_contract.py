@@ -166,8 +166,8 @@ BREAKS = [
         "6 waiting for what can never happen is said at once",
         "test_waiting_for_what_can_never_happen_is_said_at_once",
         "clock/virtual.py",
-        "                    if end is None:\n                        raise",
-        "                    if False:\n                        raise",
+        "                        if end is None:\n                            raise",
+        "                        if False:\n                            raise",
     ),
     Break(
         "ticks",
