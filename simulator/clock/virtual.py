@@ -269,11 +269,13 @@ class VirtualClock:
         end = None if until is None else to_micros(until)
         self._drive(None if end is None else (end, end), done)
 
-    def sleep(self, seconds: float) -> None:
-        """Let the world run for `seconds`: the driving thread's own sleep. Raises as `drive` does."""
+    def sleep(self, seconds: float, done: Callable[[], bool] | None = None) -> None:
+        """Let the world run for `seconds`, or until `done()` in a quiet moment: the driving thread's
+        own sleep. Raises as `drive` does.
+        """
         with self._mutex:
             end = self._after(seconds)
-        self._drive(end, None)
+        self._drive(end, done)
 
     def _drive(self, end: tuple[int, int] | None, done: Callable[[], bool] | None) -> None:
         """As `drive`, until the instant `end[0]`, at which reads show `end[1]`."""

@@ -56,6 +56,7 @@ from simulator.clock import (
 )
 from simulator.errors import UnsupportedOperation
 from simulator.instants import Real
+from simulator.patches.driven_loops import loops_driving
 from simulator.patches.replacing import replacing
 from simulator.patches.time_machine import virtual_time
 
@@ -235,20 +236,28 @@ def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
 
 @contextmanager
 def _virtual_loops(clock: VirtualClock) -> Iterator[None]:
+    home = threading.get_ident()
     policy = VirtualEventLoopPolicy(clock, counted)
     before = asyncio.get_event_loop_policy()
 
     def new_event_loop() -> asyncio.AbstractEventLoop:
-        of_policy = asyncio.get_event_loop_policy() if counted() is None else policy
-        return of_policy.new_event_loop()
+        if counted() is not None:
+            return policy.new_event_loop()
+        loop = asyncio.get_event_loop_policy().new_event_loop()
+        if threading.get_ident() == home:
+            drive(loop)
+        return loop
 
     asyncio.set_event_loop_policy(policy)
     try:
-        with replacing(
-            [
-                (asyncio.events, "new_event_loop", new_event_loop),
-                (asyncio, "new_event_loop", new_event_loop),
-            ]
+        with (
+            loops_driving(clock) as drive,
+            replacing(
+                [
+                    (asyncio.events, "new_event_loop", new_event_loop),
+                    (asyncio, "new_event_loop", new_event_loop),
+                ]
+            ),
         ):
             yield
     finally:

@@ -71,6 +71,15 @@ def _other_readers(clock: VirtualClock) -> list[tuple[Any, Callable[..., Any]]]:
     def nanoseconds() -> int:
         return read() * 1000
 
+    # What has been read before, to time something, is compared with what is read from now on.
+    lead = int(Real.perf_counter() * 1_000_000) - clock.instant
+
+    def counter() -> float:
+        return (read() + lead) / 1_000_000
+
+    def counter_ns() -> int:
+        return (read() + lead) * 1000
+
     def ctime(*when: Any) -> str:
         return real_ctime(*(when if when not in ((), (None,)) else (read() // 1_000_000,)))
 
@@ -90,8 +99,8 @@ def _other_readers(clock: VirtualClock) -> list[tuple[Any, Callable[..., Any]]]:
     return [
         (time.monotonic, seconds),
         (time.monotonic_ns, nanoseconds),
-        (time.perf_counter, seconds),
-        (time.perf_counter_ns, nanoseconds),
+        (time.perf_counter, counter),
+        (time.perf_counter_ns, counter_ns),
         (time.ctime, ctime),
         (time.asctime, asctime),
         (time.clock_gettime, clock_gettime),

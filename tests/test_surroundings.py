@@ -1,0 +1,205 @@
+"""Where a simulation is opened: in a running loop, of whatever kind, and beside whatever else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import unittest
+from datetime import timedelta
+
+import anyio
+import pytest
+import uvloop
+from prefect import aserve, flow
+
+from simulator import Simulation
+from simulator.instants import Real
+from tests.worker.served_flows import quick
+
+START = "2026-01-05T00:00:00Z"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def sim():
+    with Simulation(start=START) as opened:
+        yield opened
+
+
+@flow
+async def sleeps_for_an_hour() -> str:
+    await asyncio.sleep(3600)
+    return "slept"
+
+
+@flow
+async def gathers() -> list[str]:
+    return await asyncio.gather(sleeps_for_an_hour(), sleeps_for_an_hour())
+
+
+# -- in a running loop ---------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_a_simulation_works_in_an_async_test(sim):
+    sim.deploy(quick, "dev", interval=600)
+    sim.advance(hours=1)
+    assert len(sim.runs("quick", state="Completed")) == 5
+    assert sim.run(sleeps_for_an_hour).state == "Completed"
+
+
+@pytest.mark.asyncio
+async def test_a_simulation_is_opened_in_an_async_test():
+    with Simulation(start=START) as sim:
+        sim.deploy(quick, "dev", interval=600)
+        await asyncio.sleep(3500)
+        assert sim.now - sim.start == timedelta(seconds=3500)
+        assert len(sim.runs("quick", state="Completed")) == 5
+    before = Real.monotonic()
+    await asyncio.sleep(0.05)
+    assert Real.monotonic() - before >= 0.04
+
+
+@pytest.mark.asyncio
+async def test_sleeps_of_an_async_test_let_the_world_run_and_go_on_side_by_side(sim):
+    order = []
+
+    async def sleep(name, seconds):
+        await anyio.sleep(seconds)
+        order.append((name, sim.now - sim.start))
+
+    await asyncio.gather(sleep("b", 7200), sleep("a", 3600))
+    assert order == [("a", HOUR), ("b", 2 * HOUR)]
+
+
+@pytest.mark.asyncio
+async def test_a_time_out_of_an_async_test_is_virtual(sim):
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), 3600)
+    assert sim.now - sim.start == HOUR
+
+
+@pytest.mark.asyncio
+async def test_an_async_flow_is_awaited_and_takes_the_time_that_it_takes(sim):
+    assert await gathers() == ["slept", "slept"]
+    assert sim.now - sim.start == HOUR
+    assert [run.state for run in sim.runs()] == ["Completed"] * 3
+
+
+@pytest.mark.asyncio
+async def test_aserve_in_an_async_test(sim):
+    await aserve(await quick.ato_deployment("dev", interval=600))
+    await asyncio.sleep(3500)
+    assert len(sim.runs("quick", state="Completed")) == 5
+
+
+@pytest.mark.asyncio
+async def test_a_thread_of_an_async_test_drives(sim):
+    sim.deploy(quick, "dev", interval=600)
+    await asyncio.to_thread(sim.advance, hours=1)
+    assert sim.now - sim.start == HOUR
+    await anyio.to_thread.run_sync(lambda: sim.advance(hours=1))
+    assert sim.now - sim.start == 2 * HOUR
+
+
+@pytest.mark.asyncio
+async def test_time_does_not_run_away_while_a_thread_works_in_real_time(sim):
+    sim.deploy(quick, "dev", interval=600)
+    await asyncio.to_thread(Real.sleep, 0.1)
+    await anyio.to_thread.run_sync(Real.sleep, 0.1)
+    assert sim.now == sim.start
+
+
+@pytest.mark.asyncio
+async def test_a_server_in_the_loop_of_a_test_answers_in_no_time(sim):
+    async def answer(reader, writer):
+        writer.write(await reader.readline())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        sim.deploy(quick, "dev", interval=600)
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"hello\n")
+        assert await asyncio.wait_for(reader.readline(), 5) == b"hello\n"
+        assert sim.now == sim.start
+        writer.close()
+        await asyncio.sleep(3600)
+        assert sim.now - sim.start == HOUR
+
+
+@pytest.mark.asyncio
+async def test_timers_from_before_stay_in_real_time():
+    rung = []
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.2, rung.append, "real")
+    far = loop.call_later(3000, rung.append, "far")
+    with Simulation(start=START) as sim:
+        sim.advance(days=1)
+        await asyncio.sleep(3600)
+        assert "far" not in rung
+        Real.sleep(0.25)
+        await asyncio.sleep(1)
+        assert rung == ["real"]
+    assert far.when() > loop.time() + 1000
+    far.cancel()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.anyio
+async def test_a_simulation_works_under_anyios_plugin(sim, anyio_backend):
+    sim.deploy(quick, "dev", interval=600)
+    await anyio.sleep(3500)
+    assert len(sim.runs("quick", state="Completed")) == 5
+
+
+def test_asyncio_run_in_a_test_lets_the_world_run(sim):
+    assert asyncio.run(gathers()) == ["slept", "slept"]
+    assert sim.now - sim.start == HOUR
+    sim.advance(hours=1)
+    assert asyncio.run(sleeps_for_an_hour()) == "slept"
+    assert sim.now - sim.start == 3 * HOUR
+
+
+def test_anyio_run_in_a_test_lets_the_world_run(sim):
+    assert anyio.run(sleeps_for_an_hour) == "slept"
+    assert sim.now - sim.start == HOUR
+
+
+class InUnittest(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self):
+        self.sim = self.enterContext(Simulation(start=START))
+
+    async def test(self):
+        self.sim.deploy(quick, "dev", interval=600)
+        await asyncio.sleep(3500)
+        self.assertEqual(len(self.sim.runs("quick", state="Completed")), 5)  # noqa: PT009
+        self.assertEqual(await sleeps_for_an_hour(), "slept")  # noqa: PT009
+
+
+def test_a_loop_of_another_kind_sleeps_in_virtual_time():
+    async def main():
+        with Simulation(start=START) as sim:
+            sim.deploy(quick, "dev", interval=600)
+            await asyncio.sleep(3600)
+            await anyio.sleep(3600)
+            assert sim.now - sim.start == 2 * HOUR
+            assert await sleeps_for_an_hour() == "slept"
+            assert sim.now - sim.start == 3 * HOUR
+            return len(sim.runs("quick", state="Completed"))
+
+    assert uvloop.run(main()) >= 17
+
+
+# -- clocks ----------------------------------------------------------------------------------------------
+
+
+def test_what_times_the_opening_does_not_jump():
+    for read, second in ((time.perf_counter, 1), (time.perf_counter_ns, 1_000_000_000)):
+        before = read()
+        with Simulation() as sim:
+            assert 0 <= read() - before < 120 * second
+            began = read()
+            sim.advance(hours=1)
+            assert round((read() - began) / second) == 3600
