@@ -385,7 +385,6 @@ def clocks() -> dict[str, Callable[[], float]]:
         "time.monotonic": lambda: time.monotonic(),
         "time.monotonic, bound before": lambda: monotonic(),
         "time.monotonic_ns": lambda: time.monotonic_ns() / 1e9,
-        "time.perf_counter": lambda: time.perf_counter(),
         "logging": lambda: logging.makeLogRecord({}).created,
         "Prefect": lambda: prefect_now().timestamp(),
         "Prefect, in a time zone": lambda: prefect_now("Europe/Berlin").timestamp(),

@@ -71,7 +71,7 @@ CLOCK = Clock()
 
 
 def enclosed() -> Callable[[], float]:
-    read = time.perf_counter
+    read = time.monotonic
     return lambda: read()
 
 
