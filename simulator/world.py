@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
-import random
 import shutil
+import signal
 import sqlite3
 import tempfile
 import warnings
@@ -64,9 +64,11 @@ class World:
         from simulator.clock import starting_background
         from simulator.faults import Steps
         from simulator.patches import network, stdlib
+        from simulator.patches import processes as apart
         from simulator.patches.imports import once_imported
         from simulator.patches.prefect import client, deployments, everywhere, processes
         from simulator.patches.prefect import server as prefect_server
+        from simulator.process import Seeds
         from simulator.server import (
             AsyncTransport,
             Cancellations,
@@ -83,7 +85,7 @@ class World:
             settings,
         )
         from simulator.warehouse import warehouse_installed
-        from simulator.worker import Flows, Runners, SimulatedWorker
+        from simulator.worker import Flows, Runners, SimulatedWorker, Starter
 
         self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -107,8 +109,11 @@ class World:
         self.cancellations = Cancellations(clock, self.database, self.written)
         self.worker = SimulatedWorker
         self.flows = Flows(self.database)
+        self._environment: dict[str, str] = {}
+        self._seeds = Seeds(seed)
+        self._starter = Starter(self.flows, clock, self.context, self._environment, self._seeds)
         self.runners = Runners(
-            clock, self.database, self.written, self.context, self.flows, self.cancellations
+            clock, self.database, self.written, self.context, self._starter, self.cancellations
         )
         self.pools: dict[str, Pool] = {}
         self._warehouse: Warehouse | None = None
@@ -122,7 +127,6 @@ class World:
         stack.enter_context(settings.quiet_console())
         # With it dbt brings a library that gives the root logger a handler to the console.
         stack.enter_context(once_imported("snowplow_tracker.emitters", settings.quiet_console))
-        stack.enter_context(Seeded(seed))
         stack.enter_context(warehouse_installed(lambda: clock.now, self.folder))
         stack.enter_context(stdlib.installed(clock, self.context, self.polls.sleep))
         stack.enter_context(
@@ -145,6 +149,7 @@ class World:
         stack.enter_context(
             deployments.installed(self.flows.know, self.runners.serve, self.folder_of)
         )
+        stack.enter_context(apart.installed(seed))
         set_api_log_sink(server.logs.append)
         stack.callback(set_api_log_sink, None)
         self.services = background_services(server, clock, self.database, self.written)
@@ -232,12 +237,14 @@ class World:
         raise SimulationError(f"no folder stands for {url!r}")
 
     def setenv(self, stack: ExitStack, variables: Mapping[str, str]) -> None:
+        self._environment.update(variables)
         for name, value in variables.items():
             stack.callback(_set_environment, name, os.environ.get(name))
             os.environ[name] = value
 
     def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> UUID:
-        from simulator.process import Process
+        from simulator.process import Process, Surroundings, surrounded
+        from simulator.server import settings
 
         _outside_of_flows("run: in a flow, call the other flow itself")
         outcome: list[Any] = []
@@ -251,7 +258,14 @@ class World:
             except BaseException as error:
                 outcome.append(error)
 
-        process = Process(f"flow {flow.name!r}", call, self.clock, self.context)
+        given = Surroundings(settings=settings.of_environment(self._environment))
+        process = Process(
+            f"flow {flow.name!r}",
+            surrounded(call, given),
+            self.clock,
+            self.context,
+            seed=self._seeds.next(flow.name),
+        )
         newest = self._newest_script()
         process.start()
         self.clock.drive(None, done=lambda: not process.alive)
@@ -266,9 +280,11 @@ class World:
         return UUID(run)
 
     def kill(self, run_id: UUID, exit_code: int) -> None:
+        from simulator.process import signals
+
         process = self._process_of(run_id)
-        if exit_code in (-15, 143):
-            process.terminate()
+        if exit_code in (-signal.SIGTERM, 128 + signal.SIGTERM):
+            signals.of(process).send(signal.SIGTERM)
         else:
             process.kill(exit_code)
 
@@ -283,7 +299,7 @@ class World:
                 self.database,
                 self.written,
                 self.context,
-                self.flows,
+                self._starter,
                 self.cancellations,
             )
             self.pools[name] = pool
@@ -341,20 +357,6 @@ order by rowid desc limit 1
 """
 
 _DEPLOYMENTS = "select f.name || '/' || d.name from deployment d join flow f on f.id = d.flow_id"
-
-
-class Seeded:
-    """Python's shared random numbers, seeded: Prefect draws the jitter of its retries from them."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-
-    def __enter__(self) -> None:
-        self._before = random.getstate()
-        random.seed(self._seed)
-
-    def __exit__(self, *_: object) -> None:
-        random.setstate(self._before)
 
 
 @contextmanager

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import Context
 from typing import Protocol
 
 from simulator.clock.standing import standing_at
 
 
 class Mortal(Protocol):
-    """What may die with all its threads: a process that is simulated by some of them."""
+    """What may die with all its threads: a process that is simulated by some of them.
+
+    `context` is what its threads begin with, if that is not the simulation's own.
+    """
 
     dead: bool
+    context: Context | None
 
 
 class Hold:
@@ -18,10 +24,10 @@ class Hold:
 
     `ident` is the thread that stands behind it, if any. A `background` thread serves the others: it
     is asked to end after them, and not interrupted. A thread of a dead `process` stays parked until
-    the clock is closed, whatever it waits for.
+    the clock is closed, whatever it waits for. `calls` are made by the thread where it waits next.
     """
 
-    __slots__ = ("background", "ident", "name", "process")
+    __slots__ = ("background", "calls", "ident", "name", "process")
 
     def __init__(
         self,
@@ -34,6 +40,7 @@ class Hold:
         self.ident = ident
         self.background = background
         self.process = process
+        self.calls: list[Callable[[], object]] = []
 
     @property
     def dead(self) -> bool:

@@ -16,6 +16,7 @@ own waiting primitives to use it.
 
 from __future__ import annotations
 
+import _thread
 import heapq
 import itertools
 import threading
@@ -23,13 +24,86 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
-from simulator.clock import telling
 from simulator.clock.holds import Hold
-from simulator.clock.mutex import Gate, Mutex
-from simulator.clock.waits import TIE, Source, Timer, Wait, tied
-from simulator.errors import ClockStalled, Deadlock, NothingToRun
+from simulator.errors import ClockStalled, NothingToRun
 from simulator.instants import Real, Timeline, from_micros, to_micros
+
+TIE = 1000
+"""Timers due in the same millisecond are due at the same instant. In microseconds."""
+
+
+class Timer:
+    """An action due at an instant. Timers fire in the order `(when, sequence)`.
+
+    Once it fires, every read is at least `shown`: whoever sleeps for a second reads a second more.
+    """
+
+    __slots__ = ("action", "sequence", "shown", "when")
+
+    def __init__(self, when: int, sequence: int, action: Callable[[], None], shown: int) -> None:
+        self.when = when
+        self.sequence = sequence
+        self.action: Callable[[], None] | None = action
+        self.shown = shown
+
+    def cancel(self) -> None:
+        self.action = None
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.when, self.sequence) < (other.when, other.sequence)
+
+
+class Source(Protocol):
+    """Something whose next instant is worked out anew whenever the world is quiet.
+
+    A source due at the same instant as a timer goes first, in the order in which sources were
+    added: the server's loops before the worker's polls before anybody's sleep.
+    """
+
+    def next_instant(self) -> int | None:
+        """Microseconds since the epoch of the next instant at which there is something to do."""
+
+    def fire(self) -> None:
+        """Do it. Called with the clock at, or a few reads past, that instant."""
+
+
+class Wait:
+    """A counted thread's wait. Stands in for the lock that `threading.Condition` would wait on."""
+
+    __slots__ = ("_gate", "clock", "error", "hold", "parked", "timed_out", "timer", "woken")
+
+    def __init__(self, clock: VirtualClock, hold: Hold) -> None:
+        self.clock = clock
+        self.hold = hold
+        self._gate = _thread.allocate_lock()
+        self._gate.acquire()
+        self.parked = False
+        self.woken = False
+        self.timed_out = False
+        self.error: BaseException | type[BaseException] | None = None
+        self.timer: Timer | None = None
+
+    def release(self) -> None:
+        """Wake the thread, taking its hold on its behalf.
+
+        Raises RuntimeError if it was woken already, as an unlocked lock would: this is what makes
+        `Condition.notify` turn to the next waiter.
+        """
+        if not self.clock.wake(self):
+            raise RuntimeError("release unlocked lock")
+
+    def open(self) -> None:
+        self._gate.release()
+
+    def block(self) -> None:
+        self._gate.acquire()
+
+
+def tied(when: int) -> int:
+    """`when`, in microseconds, to the tie: who computes it from reads is off by their number."""
+    return (when + TIE // 2) // TIE * TIE
 
 
 class VirtualClock:
@@ -43,23 +117,20 @@ class VirtualClock:
         self.stall_limit = stall_limit
         self.closing: type[BaseException] | None = None
         self.jumps = 0
-        # The thread that drives it, whenever that one waits; and the one that drives it now.
-        self.home: int | None = None
         self.driver: int | None = None
         self._micros = self._instant = to_micros(start)
         self._timeline = Timeline(self._instant)
-        # Each wakes one that has been overlooked, once nothing can run, and says whether there was one.
-        self.overlooked: list[Callable[[], bool]] = []
-        self._mutex = Mutex()
-        self._wheel = Mutex()
+        # Reentrant: a finalizer may log, or wake somebody, in the middle of any of what follows.
+        self._mutex = threading.RLock()
+        self._wheel = threading.RLock()
         self._timers: list[Timer] = []
         self._sequence = itertools.count()
         self._sources: list[Source] = []
         self._holds: set[Hold] = set()
         self._parked: set[Wait] = set()
         self._progress = 0
-        self._deadlocks: set[frozenset[Hold]] = set()
-        self._quiet = Gate()
+        self._quiet = _thread.allocate_lock()
+        self._quiet.acquire()
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -125,11 +196,6 @@ class VirtualClock:
     def held(self) -> bool:
         return bool(self._holds)
 
-    @property
-    def entered(self) -> bool:
-        """Whether the calling thread is in the middle of something that others would wait for."""
-        return bool(self._mutex.owned())
-
     # -- waiting (called by counted threads) -------------------------------------------------------
 
     def park(self, wait: Wait, timeout: float | None = None, block: bool = True) -> bool:
@@ -139,13 +205,29 @@ class VirtualClock:
         `block=False` the caller does its own blocking (an event loop in its selector) and must call
         `unpark` after it.
         """
+        if timeout is not None and not wait.woken:
+            with self._mutex:
+                wait.timer = self._push(timeout, lambda: self._time_out(wait))
+        parked = self._park(wait)
+        if not block:
+            return True
+        while parked or wait.hold.calls:
+            if parked:
+                wait.block()
+            if not wait.hold.calls:
+                break
+            self._make_calls(wait)
+            parked = self._park(wait)
+        return self.unpark(wait)
+
+    def _park(self, wait: Wait) -> bool:
+        """Give up the thread's hold if nothing has woken it yet, and nothing calls it."""
         with self._mutex:
             if self.closing is not None and not wait.woken and not wait.hold.background:
                 wait.error = self.closing
                 wait.woken = True
-            if not wait.woken:
-                if timeout is not None:
-                    wait.timer = self._push(timeout, lambda: self._time_out(wait))
+            parked = not wait.woken and not wait.hold.calls
+            if parked:
                 wait.parked = True
                 self._parked.add(wait)
                 self._holds.discard(wait.hold)
@@ -153,11 +235,16 @@ class VirtualClock:
             quiet = not self._holds
         if quiet:
             self._signal_quiet()
-        if not block:
-            return True
-        if wait.parked or not wait.woken:
-            wait.block()
-        return self.unpark(wait)
+        return parked
+
+    def _make_calls(self, wait: Wait) -> None:
+        """Make the calls for a waiting thread, in it. Raises what they raise: that ends its wait."""
+        try:
+            while wait.hold.calls:
+                wait.hold.calls.pop(0)()
+        except BaseException:
+            self.unpark(wait)
+            raise
 
     def unpark(self, wait: Wait) -> bool:
         """End a wait on the waiting thread's own side, whoever ended it."""
@@ -171,6 +258,8 @@ class VirtualClock:
                 wait.timer.cancel()
         if wait.error is not None:
             raise wait.error
+        while wait.hold.calls:  # of an event loop, which does its own blocking
+            wait.hold.calls.pop(0)()
         return not wait.timed_out
 
     def wake(self, wait: Wait, error: BaseException | type[BaseException] | None = None) -> bool:
@@ -207,6 +296,17 @@ class VirtualClock:
                 if wait.hold.ident == ident:
                     return self._wake(wait, error)
         return False
+
+    def interject(self, hold: Hold, call: Callable[[], object]) -> None:
+        """Let the thread of `hold` make a call where it waits, now or next, and then wait on."""
+        with self._mutex:
+            hold.calls.append(call)
+            for wait in [wait for wait in self._parked if wait.hold is hold and not hold.dead]:
+                wait.parked = False
+                self._parked.discard(wait)
+                self._holds.add(hold)
+                self._progress += 1
+                wait.open()
 
     def close(self, error: type[BaseException]) -> None:
         """Raise `error` in every wait from now on, those under way included.
@@ -263,8 +363,7 @@ class VirtualClock:
         One event at a time: everything that it set going comes to rest before the next.
 
         Raises `ClockStalled` if something holds the clock for `stall_limit` real seconds without
-        progress, `NothingToRun` if `until` is None and `done()` can never come true, and `Deadlock` if
-        threads wait in a circle for one another's locks at the end.
+        progress, `NothingToRun` if `until` is None and `done()` can never come true.
         """
         end = None if until is None else to_micros(until)
         self._drive(None if end is None else (end, end), done)
@@ -284,15 +383,12 @@ class VirtualClock:
             try:
                 while True:
                     self.settle()
-                    if any(wake() for wake in self.overlooked):
-                        continue
                     if done is not None and done():
                         return
                     when, shown, fire = self._next_event()
                     if fire is None or (end is not None and (when, shown) > end):
-                        self._tell_of_deadlock()
                         if end is None:
-                            raise NothingToRun(telling.nothing(self.now, self.parked()))
+                            raise NothingToRun(self._describe_nothing())
                         self._move_to(*end)
                         return
                     self._move_to(when, shown)
@@ -312,10 +408,8 @@ class VirtualClock:
                 seen, deadline = progress, Real.monotonic() + self.stall_limit
             remaining = deadline - Real.monotonic()
             if remaining <= 0:
-                with self._mutex:
-                    holds = list(self._holds)
-                raise ClockStalled(telling.stall(self.now, self.stall_limit, holds))
-            self._quiet.wait(min(remaining, 0.5))
+                raise ClockStalled(self._describe_stall())
+            self._quiet.acquire(timeout=min(remaining, 0.5))
 
     def _next_event(self) -> tuple[int, int, Callable[[], None] | None]:
         """When it is due, what reads will show at least, and what to call; None if there is none."""
@@ -349,21 +443,25 @@ class VirtualClock:
 
     def _signal_quiet(self) -> None:
         try:
-            self._quiet.open()
+            self._quiet.release()
         except RuntimeError:
             pass  # signalled already, and not looked at yet
 
     # -- telling ---------------------------------------------------------------------------------
 
-    def parked(self) -> list[Wait]:
-        """Who waits now."""
+    def _describe_stall(self) -> str:
         with self._mutex:
-            return list(self._parked)
+            holders = sorted(map(repr, self._holds))
+        return (
+            f"the clock has been held at {self.now:%Y-%m-%dT%H:%M:%SZ} for {self.stall_limit:g} s"
+            f" of real time without progress by {len(holders)} holder(s): " + "; ".join(holders)
+        )
 
-    def _tell_of_deadlock(self) -> None:
-        """Raise Deadlock, once for each, if some wait in a circle for one another."""
-        found = telling.circle(self.parked())
-        told = frozenset(wait.hold for wait in found)
-        if found and told not in self._deadlocks:
-            self._deadlocks.add(told)
-            raise Deadlock(telling.deadlock(self.now, found))
+    def _describe_nothing(self) -> str:
+        with self._mutex:
+            waiters = sorted(repr(wait.hold) for wait in self._parked)
+        who = "; ".join(waiters) if waiters else "nobody waits"
+        return (
+            f"nothing is left to run at {self.now:%Y-%m-%dT%H:%M:%SZ}, and what is waited for can"
+            f" never happen: {who}"
+        )

@@ -1,15 +1,38 @@
 """A process of its own, as threads of this one: what an operating system gives to each process.
 
-Its main thread, its end, its exit code and its death, and what it does not share with others. It may
-import `clock`. Open `processes.py` first.
+Its main thread, its end, its exit code and its death (`processes.py`), and what it does not share
+with others, one small module each: environment, working directory, output, the set-up of logging,
+random numbers, signals, what it does at its end. `own.py` is how these are kept apart. It may import
+`clock`. Open `processes.py` first.
 """
 
-from simulator.process.processes import Process, Terminated, current_process, give_up, is_main
+from simulator.process.cwd import directory_for_children
+from simulator.process.ending import exits
+from simulator.process.environ import VariablesOfProcess, environment
+from simulator.process.logs import logging_setup
+from simulator.process.own import Own
+from simulator.process.printing import NAMES_OF_SYS, output
+from simulator.process.processes import Process, current_process, give_up
+from simulator.process.randomness import Seeds, numbers
+from simulator.process.signalling import Signals, signals
+from simulator.process.surroundings import Surroundings, surrounded
 
 __all__ = [
+    "NAMES_OF_SYS",
+    "Own",
     "Process",
-    "Terminated",
+    "Seeds",
+    "Signals",
+    "Surroundings",
+    "VariablesOfProcess",
     "current_process",
+    "directory_for_children",
+    "environment",
+    "exits",
     "give_up",
-    "is_main",
+    "logging_setup",
+    "numbers",
+    "output",
+    "signals",
+    "surrounded",
 ]

@@ -2,16 +2,14 @@
 
 A flow run of a deployment really runs in its own process, and so does a script. What matters of that
 is kept here: its main thread, which signals interrupt; its end, with an exit code; its death, after
-which nothing of it happens any more; and what Prefect keeps once for each process.
-
-Not kept apart are Python's own globals: a module that a flow imports is imported once.
+which nothing of it happens any more; and its memory, where whatever is kept once for each process
+finds its place (`simulator.process.own`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import ctypes
 import itertools
 import signal
 import threading
@@ -27,18 +25,12 @@ _current: ContextVar[Process | None] = ContextVar("process", default=None)
 _pids = itertools.count(1)
 
 
-class Terminated(TerminationSignal):
-    """What a flow's main thread sees of SIGTERM."""
-
-    def __init__(self, signal: int = signal.SIGTERM) -> None:
-        super().__init__(signal)
-
-
 class Process:
     """A process: the thread that runs `main`, and every thread that it starts.
 
     `ended` is called once at its end, from whatever thread ended it. One that is `supervised` has a
-    worker that reports what becomes of it.
+    worker that reports what becomes of it. Its random numbers come from `seed`. What it holds of the
+    world outside is let go of by the functions in `releases`, however it ends.
     """
 
     def __init__(
@@ -49,20 +41,22 @@ class Process:
         context: contextvars.Context,
         ended: Callable[[], object] = lambda: None,
         supervised: bool = False,
+        seed: str = "",
     ) -> None:
         self.pid = next(_pids)
         self.returncode: int | None = None
         self.dead = False
         self.supervised = supervised
-        self.memory: dict[str, Any] = {}
+        self.seed = seed
+        self.memory: dict[Any, Any] = {}
         self.at_exit: list[Callable[[], object]] = []
+        self.releases: list[Callable[[], object]] = []
+        self.clock = clock
+        self.context: contextvars.Context | None = context
         self._main = main
-        self._clock = clock
-        self._context = context
         self._ended = ended
         self._mutex = threading.Lock()
-        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self.thread.__dict__["_main_of_a_process"] = True
+        self.thread = threading.Thread(target=self._run, name=name, daemon=False)
 
     def __repr__(self) -> str:
         return f"<Process {self.pid} {self.thread.name!r}, exit code {self.returncode}>"
@@ -73,7 +67,7 @@ class Process:
 
     def start(self) -> None:
         if self.alive:
-            start_counted(self.thread, self._clock, self._context, process=self)
+            start_counted(self.thread, self.clock, self.context, process=self)
 
     def _run(self) -> None:
         _current.set(self)
@@ -81,16 +75,17 @@ class Process:
         try:
             self._main()
         except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            code = exit_code(end)
         except TerminationSignal as end:
             code = -end.signal
         except BaseException:
             code = 1
-            if self._clock.closing is not None:
+            if self.clock.closing is not None:
                 raise
-        if self._clock.closing is None:  # else it has not ended: the simulation has
+        if self.clock.closing is None:  # else it has not ended: the simulation has
             for call in self.at_exit:
                 call()
+            self.dead = True  # its daemons are
             self._end(code)
 
     def _end(self, returncode: int) -> None:
@@ -99,20 +94,25 @@ class Process:
             if first:
                 self.returncode = returncode
         if first:
+            for release in self.releases:
+                release()
             self._ended()
 
-    # -- from outside ------------------------------------------------------------------------------
+    @property
+    def hold(self) -> Hold | None:
+        """By which its main thread holds the clock; None before it has been started."""
+        record = vars(self.thread).get("_counted")
+        return None if record is None else record.hold
 
-    def terminate(self) -> None:
-        """Send it SIGTERM: its main thread is interrupted, wherever it waits."""
-        if self.thread is threading.current_thread():
-            raise Terminated
-        if not self.alive:
-            return
-        if self.thread.ident is None:
-            self._end(-signal.SIGTERM)
-        elif not self._clock.interrupt(self.thread.ident, Terminated()):
-            _raise_in(self.thread, Terminated)
+    def threads(self) -> list[threading.Thread]:
+        """Its threads that have not ended."""
+        return [
+            thread
+            for thread in threading.enumerate()
+            if (record := vars(thread).get("_counted")) and record.hold.process is self
+        ]
+
+    # -- from outside ------------------------------------------------------------------------------
 
     def kill(self, returncode: int = -signal.SIGKILL) -> None:
         """End it at once. None of its threads ever runs again, not even to tidy up."""
@@ -128,11 +128,11 @@ class Process:
         """Keep the calling thread, which is one of its own, where it is."""
         hold = counted()
         if hold is not None and hold.process is self:
-            self._clock.park(Wait(self._clock, hold))
+            self.clock.park(Wait(self.clock, hold))
 
     async def stay_unanswered(self) -> None:
         """Keep what it has asked for, on a loop that serves others as well, until the very end."""
-        if self._clock.closing is not None:
+        if self.clock.closing is not None:
             raise _gone()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[None] = loop.create_future()
@@ -140,17 +140,9 @@ class Process:
         await answer
 
 
-def _raise_in(thread: threading.Thread, error: type[BaseException]) -> None:
-    """Raise `error` in a thread that is running, at its next step, if it has not ended."""
-    if thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(error)
-        )
-
-
-def is_main(thread: threading.Thread) -> bool:
-    """Whether `thread` stands for the main thread of a process of its own."""
-    return "_main_of_a_process" in thread.__dict__
+def exit_code(end: SystemExit) -> int:
+    """The exit code of a process that ends by `sys.exit`."""
+    return end.code if isinstance(end.code, int) else int(end.code is not None)
 
 
 _unanswered: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []

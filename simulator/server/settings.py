@@ -12,11 +12,10 @@ from typing import Any
 import prefect
 import prefect.settings as names
 from prefect.logging.handlers import PrefectConsoleHandler
-from prefect.settings import Settings, get_current_settings
-from pydantic import ValidationError
+from prefect.settings import Settings
 from pydantic_settings import BaseSettings
 
-from simulator.arguments import refused, shown, unknown
+from simulator.errors import SimulationError
 
 # Nothing listens there: the transport calls the server in this process. `.invalid` never resolves.
 HOST = "simulation.invalid"
@@ -68,20 +67,37 @@ def of_a_simulation(folder: Path) -> dict[Any, Any]:
 def named(changed: Mapping[str, Any]) -> dict[Any, Any]:
     """Settings for `temporary_settings`, given by the names of their environment variables.
 
-    Raises SimulationError for a name that Prefect does not know, and for a value that it refuses.
+    Raises SimulationError for a name that Prefect does not know.
     """
-    known = [f"PREFECT_{path.upper().replace('.', '_')}" for path in _defaults(Settings)]
     for name in changed:
-        if not name.startswith("PREFECT_") or not hasattr(names, name):
-            raise unknown(f"setting of Prefect {prefect.__version__} named", name, known)
-    settings = {getattr(names, name): value for name, value in changed.items()}
-    for name, value in changed.items():
-        try:
-            get_current_settings().copy_with_update(updates={getattr(names, name): value})
-        except ValidationError as error:
-            said = error.errors()[0]["msg"]
-            raise refused(f"settings: {name}={shown(value)}: {said}") from None
-    return settings
+        if not hasattr(names, name):
+            raise SimulationError(f"settings: Prefect {prefect.__version__} has no {name!r}")
+    return {getattr(names, name): value for name, value in changed.items()}
+
+
+def of_environment(variables: Mapping[str, str]) -> dict[Any, Any]:
+    """Settings for `temporary_settings` that the variables of a flow's process ask for.
+
+    What Prefect does not know it does not read. Where the simulation is has been settled.
+    """
+    return {
+        getattr(names, name): value
+        for name, value in variables.items()
+        if name.startswith("PREFECT_") and name not in SETTLED and hasattr(names, name)
+    }
+
+
+SETTLED = {
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    "PREFECT_API_KEY",
+    "PREFECT_API_URL",
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED",
+    "PREFECT_HOME",
+    "PREFECT_LOGGING_TO_API_ENABLED",
+    "PREFECT_MESSAGING_BROKER",
+    "PREFECT_PROFILES_PATH",
+}
+"""What no process can have its own way."""
 
 
 def _defaults(model: Any, only: tuple[str, ...] | None = None, path: str = "") -> dict[str, Any]:

@@ -6,6 +6,7 @@ Polling, prefetch, limits and crash reports are Prefect's own code. It may impor
 
 from simulator.worker.flows import Flows
 from simulator.worker.serving import Runners
+from simulator.worker.starting import Starter
 from simulator.worker.worker import Pool, SimulatedWorker
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "Pool",
     "Runners",
     "SimulatedWorker",
+    "Starter",
 ]

@@ -19,7 +19,6 @@ from uuid import UUID
 
 import anyio
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun
 from prefect.runner import Runner
 from prefect.runner._limit_manager import LimitManager
 from prefect.runner._scheduled_run_poller import ScheduledRunPoller
@@ -29,9 +28,8 @@ from simulator.instants import to_micros
 from simulator.patches.prefect.deployments import poll, prefetch_of, served_by, taken_by
 from simulator.process import Process
 from simulator.server import Cancellations
-from simulator.worker.flows import Flows
+from simulator.worker.starting import Starter
 from simulator.worker.supervision import Supervisor
-from simulator.worker.worker import start_process
 
 
 class Serving:
@@ -177,30 +175,28 @@ class Runners:
         database: sqlite3.Connection,
         written: Callable[[], int],
         context: contextvars.Context,
-        flows: Flows,
+        starter: Starter,
         cancellations: Cancellations,
     ) -> None:
         self._clock = clock
         self._database = database
         self._written = written
         self._context = context
-        self._flows = flows
+        self._starter = starter
         self._cancellations = cancellations
         self._serving: list[Serving] = []
 
     def serve(self, runner: Runner) -> None:
         """Serve the deployments that `runner` has been given, from now on."""
-
-        def start(flow_run: FlowRun, ended: Callable[[], object]) -> Process:
-            return start_process(flow_run, ended, self._flows, self._clock, self._context)
-
         serving = Serving(
             runner,
             self._clock,
             self._database,
             self._written,
             self._context,
-            lambda client: Supervisor(client, start, self._flows, self._cancellations),
+            lambda client: Supervisor(
+                client, self._starter.start, self._starter.flows, self._cancellations
+            ),
         )
         self._serving.append(serving)
         self._clock.add_source(serving)

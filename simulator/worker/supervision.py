@@ -10,6 +10,7 @@ and the socket on which runner and process talk is a few attributes.
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,7 @@ from prefect.runner._hook_runner import HookRunner
 from prefect.runner._process_manager import ProcessHandle, ProcessManager
 from prefect.runner._state_proposer import StateProposer
 
-from simulator.process import Process
+from simulator.process import Process, signals
 from simulator.server import Cancellations
 from simulator.worker.flows import Flows
 
@@ -88,13 +89,16 @@ class Supervisor:
         return self._processes.get(flow_run_id)
 
     async def execute(
-        self, flow_run: FlowRun, task_status: anyio.abc.TaskStatus[int]
+        self,
+        flow_run: FlowRun,
+        start_process: StartProcess,
+        task_status: anyio.abc.TaskStatus[int],
     ) -> tuple[Process, int]:
         """Run a flow run in a process of its own, to the end. Returns it and its exit code.
 
         `task_status` is told the number of the process once it has started.
         """
-        starter = _Starter(self._start_process, self._processes)
+        starter = _Starter(start_process, self._processes)
         executor = FlowRunExecutor(
             flow_run=flow_run,
             starter=starter,
@@ -179,7 +183,7 @@ class _Termination:
     def graceful_kill(self, pid: int) -> None:  # noqa: ARG002
         if not self._process.alive:
             raise ProcessLookupError
-        self._process.terminate()
+        signals.of(self._process).send(signal.SIGTERM)
 
     def hard_kill(self, pid: int) -> None:  # noqa: ARG002
         self._process.kill()

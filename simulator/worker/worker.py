@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -25,18 +26,21 @@ from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerRes
 from pydantic import Field
 
 from simulator.clock import Candidate, GridLoop, VirtualClock, start_counted
-from simulator.errors import SimulationError
 from simulator.instants import to_micros
 from simulator.patches.prefect.client import without_websocket
-from simulator.patches.prefect.processes import main_of
 from simulator.process import Process
 from simulator.server import Cancellations
-from simulator.worker.flows import Flows
-from simulator.worker.supervision import StartProcess, Supervisor
+from simulator.worker.starting import Starter
+from simulator.worker.supervision import Supervisor
 
 
 class SimulatedJobConfiguration(BaseJobConfiguration):
-    """A job without the settings of its parent as environment variables: it shares its process."""
+    """A job without the settings of its parent as environment variables: it has them from its context.
+
+    `working_dir` as for a process worker; but without one, the process begins where the test is.
+    """
+
+    working_dir: Path | None = None
 
     image: str | None = Field(
         default=None, description="What a container would be made of. A simulated process is not."
@@ -51,8 +55,8 @@ class SimulatedWorkerResult(BaseWorkerResult):
     """The exit code of a simulated process."""
 
 
-class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
-    """Prefect's worker; `start_process` makes and starts the thread that stands for a process."""
+class SimulatedWorker(BaseWorker[SimulatedJobConfiguration, Any, BaseWorkerResult]):
+    """Prefect's worker; `starter` makes and starts the thread that stands for a process."""
 
     type = "simulated"
     job_configuration = SimulatedJobConfiguration
@@ -60,21 +64,19 @@ class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     def __init__(
         self,
         work_pool_name: str,
-        start_process: StartProcess,
-        flows: Flows,
+        starter: Starter,
         cancellations: Cancellations,
         **kwargs: Any,
     ) -> None:
         super().__init__(work_pool_name, **kwargs)
-        self._start_process = start_process
-        self._flows = flows
+        self._starter = starter
         self._cancellations = cancellations
         self.supervisor: Supervisor | None = None
 
     async def setup(self) -> None:
         await super().setup()
         self.supervisor = await self._exit_stack.enter_async_context(
-            Supervisor(self.client, self._start_process, self._flows, self._cancellations)
+            Supervisor(self.client, self._starter.start, self._starter.flows, self._cancellations)
         )
 
     def _ensure_worker_channel(self) -> None:
@@ -85,19 +87,15 @@ class SimulatedWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     async def run(
         self,
         flow_run: FlowRun,
-        configuration: BaseJobConfiguration,
+        configuration: SimulatedJobConfiguration,
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> BaseWorkerResult:
         assert self.supervisor is not None
-        for name, value in configuration.env.items():
-            # The worker adds Prefect's own, which a simulated run has from its context.
-            if not name.startswith("PREFECT__") and os.environ.get(name) != value:
-                raise SimulationError(
-                    f"job_variables ask for {name}={value!r} in the environment, but this process"
-                    f" has {os.environ.get(name)!r}: a simulated run has no environment of its own"
-                )
+        start = partial(
+            self._starter.start, variables=configuration.env, folder=configuration.working_dir
+        )
         process, exit_code = await self.supervisor.execute(
-            flow_run, task_status or anyio.TASK_STATUS_IGNORED
+            flow_run, start, task_status or anyio.TASK_STATUS_IGNORED
         )
         return SimulatedWorkerResult(identifier=str(process.pid), status_code=exit_code)
 
@@ -122,7 +120,7 @@ class Pool:
         database: sqlite3.Connection,
         written: Callable[[], int],
         context: contextvars.Context,
-        flows: Flows,
+        starter: Starter,
         cancellations: Cancellations,
     ) -> None:
         settings = get_current_settings().worker
@@ -130,7 +128,7 @@ class Pool:
         self._clock = clock
         self._database = database
         self._context = context
-        self._flows = flows
+        self._starter = starter
         self._cancellations = cancellations
         self._prefetch = timedelta(seconds=int(settings.prefetch_seconds))
         self._polled: tuple[int, int] = (-1, 0)
@@ -183,8 +181,7 @@ class Pool:
             self._stop = asyncio.Event()
             worker = SimulatedWorker(
                 self.name,
-                self._start_process,
-                self._flows,
+                self._starter,
                 self._cancellations,
                 name=f"worker-{self.name}",
             )
@@ -198,9 +195,6 @@ class Pool:
                 ready.set_exception(error)
             else:
                 raise
-
-    def _start_process(self, flow_run: FlowRun, ended: Callable[[], object]) -> Process:
-        return start_process(flow_run, ended, self._flows, self._clock, self._context)
 
     def process_of(self, flow_run_id: UUID) -> Process | None:
         """The process in which the pool's worker runs a flow run now."""
@@ -235,28 +229,6 @@ class Pool:
         if poll.done():
             poll.result()
         self._polled = (self._written(), polled)
-
-
-def start_process(
-    flow_run: FlowRun,
-    ended: Callable[[], object],
-    flows: Flows,
-    clock: VirtualClock,
-    context: contextvars.Context,
-) -> Process:
-    """Start the process of a flow run; `ended` is called at its end."""
-    flow = flows.known(flow_run)
-    process = Process(
-        f"{flow.name}/{flow_run.name}" if flow is not None else flow_run.name,
-        main_of(flows.of, flow_run),
-        clock,
-        context,
-        ended,
-        supervised=True,
-    )
-    # An event of its own, so that runs taken in one poll start one after the other, in order.
-    clock.call_later(0, process.start)
-    return process
 
 
 # What Prefect's `get-runs-from-worker-queues` finds: the earliest run of each queue that has a slot,

@@ -27,7 +27,7 @@ import pytest
 import sqlalchemy as sa
 from prefect import flow
 from prefect._flow_run_suspension import observe_flow_run_suspension
-from prefect._internal.concurrency import cancellation, threads
+from prefect._internal.concurrency import threads
 from prefect._internal.uuid7 import uuid7
 from prefect.client import orchestration
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
@@ -362,12 +362,6 @@ def test_ids_of_two_simulations_differ():
         with Simulation(start=START):
             made += [uuid7(ms=1) for _ in range(100)]
     assert len(set(made)) == 200
-
-
-def test_a_sleep_would_not_be_interrupted_by_a_raised_exception():
-    """As Prefect's own docstring says, which is why it sends a signal to a main thread."""
-    told = cancellation._send_exception_to_thread.__doc__
-    assert "will not interrupt long-running system calls" in told
 
 
 # -- waiting for a deployment's run ----------------------------------------------------------------

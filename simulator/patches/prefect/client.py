@@ -13,7 +13,6 @@ import itertools
 import os
 import ssl
 import sys
-import threading
 import types
 import zoneinfo
 from collections.abc import Awaitable, Callable, Iterator
@@ -28,7 +27,6 @@ import prefect.deployments.flow_runs as prefect_flow_runs
 import prefect.flow_engine as prefect_flow_engine
 import prefect.server.events.triggers as prefect_triggers
 from prefect._internal import uuid7 as prefect_uuid7
-from prefect._internal.concurrency import cancellation as prefect_cancellation
 from prefect._internal.concurrency import threads as prefect_threads
 from prefect.client import base as prefect_client
 from prefect.client import orchestration as prefect_orchestration
@@ -42,7 +40,6 @@ from simulator.clock import VirtualClock
 from simulator.errors import UnsupportedOperation
 from simulator.patches.prefect import steps
 from simulator.patches.replacing import replacing
-from simulator.process import is_main
 
 
 @contextmanager
@@ -88,9 +85,6 @@ def installed(
         (prefect_orchestration, "ssl", _Ssl()),
         # Every schedule with a time zone that is loaded reads the names of all zones from the disk.
         (prefect_datetime, "available_timezones", _available_timezones),
-        # Prefect interrupts a sleeping sync flow at its deadline by a signal to the main thread of
-        # the flow's process. Here that main thread is a thread of this process.
-        (prefect_cancellation, "_send_exception_to_thread", _interrupting(clock)),
         # Version 7 UUIDs made in the same millisecond sort at random, and queries sort by them.
         (prefect_uuid7, "os", types.SimpleNamespace(urandom=_ascending())),
         # The triggers' own loop evaluates on real time; `services` does it at virtual instants.
@@ -173,17 +167,6 @@ def _refuse_process_pool(self: Any, *args: Any, **kwargs: Any) -> Any:
         "ProcessPoolTaskRunner would leave the simulation's process, where no virtual clock reaches"
         " it: use ThreadPoolTaskRunner instead"
     )
-
-
-def _interrupting(clock: VirtualClock) -> Callable[..., None]:
-    send = prefect_cancellation._send_exception_to_thread
-
-    def _send_exception_to_thread(thread: threading.Thread, exc_type: type[BaseException]) -> None:
-        if thread.ident is not None and is_main(thread) and clock.interrupt(thread.ident, exc_type):
-            return
-        send(thread, exc_type)
-
-    return _send_exception_to_thread
 
 
 def prefect_now() -> Any:

@@ -5,19 +5,21 @@ Prefect 3.8.8. See `simulator.process`; a test for each stands in `tests/worker/
 
 from __future__ import annotations
 
-import os
-import signal
+import inspect
 import sys
 import time
+import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import cachetools
+import prefect._internal.control_listener as prefect_control
 import prefect.concurrency._asyncio as prefect_slots
 import prefect.concurrency.services as prefect_slot_services
 import prefect.engine as prefect_engine
 import prefect.flow_engine as prefect_flow_engine
+import prefect.utilities.engine as prefect_run_engine
 from prefect.logging.loggers import flow_run_logger
 
 from simulator.patches.replacing import replacing
@@ -80,9 +82,9 @@ def installed() -> Iterator[None]:
         ),
         # Five seconds of real time, for all processes.
         (prefect_slot_services, "_no_limits_cache", _CacheOfProcess(memory)),
-        # A flow that ends its process, or sends it a signal, must not end this one.
-        (os, "_exit", _exit_process(os._exit)),
-        (os, "kill", _signal_process(os.kill)),
+        # A signal's handler that belongs to Prefect, counted in a global.
+        (prefect_flow_engine, "capture_sigterm", _capture_sigterm),
+        (prefect_control, "get_intent", get_intent),
     ]
     with replacing(replaced):
         yield
@@ -143,34 +145,22 @@ class _CacheOfProcess:
         self._cache()[key] = value
 
 
-def _exit_process(exit_: Callable[[int], Any]) -> Callable[[int], Any]:
-    here = os.getpid()
+def _capture_sigterm() -> AbstractContextManager[None]:
+    """Prefect's own, with globals of its own for each process."""
+    process = current_process()
+    if process is None:
+        return prefect_run_engine.capture_sigterm()
+    if "capture_sigterm" not in process.memory:
+        real: Any = prefect_run_engine.capture_sigterm
+        plain = inspect.unwrap(real)
+        own = types.FunctionType(plain.__code__, dict(plain.__globals__), plain.__name__)
+        process.memory["capture_sigterm"] = contextmanager(own)
+    captured: AbstractContextManager[None] = process.memory["capture_sigterm"]()
+    return captured
 
-    def _exit(status: int) -> Any:
-        process = current_process()
-        if process is None or os.getpid() != here:
-            exit_(status)
-        else:
-            process.exit(status)
 
-    return _exit
-
-
-def _signal_process(kill: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    here = os.getpid()
-
-    def kill_(pid: int, signum: int) -> None:
-        process = current_process()
-        if process is None or pid != here or os.getpid() != here:
-            kill(pid, signum)
-        elif signum == signal.SIGTERM:
-            process.terminate()
-        elif signum == signal.SIGKILL:
-            process.exit(-signum)
-        else:
-            kill(pid, signum)
-
-    return kill_
+ENGINE = str(prefect_engine.__file__)
+"""The script of a flow run's process, its `sys.argv[0]`."""
 
 
 def main_of(load: Callable[[Any], Any], flow_run: Any) -> Callable[[], None]:

@@ -1,0 +1,109 @@
+"""Gives each simulated process its own `print`, `sys.stdout`, `sys.stderr`, `sys.stdin`, `sys.argv`.
+
+Python 3.11 to 3.13, Prefect 3.8 and 3.9. What is patched, and why:
+
+- the class of the module `sys`: `contextlib.redirect_stdout` and whoever else assigns to
+  `sys.stdout` does so for all processes. A property of the module's class sends each to its own.
+- what `sys` holds as `stdout` and `stderr`: the built-in `print` looks there, past any property.
+- `builtins.print`, and Prefect's `patch_print` in its engines: for `log_prints` Prefect puts its own
+  function in the place of `print` and afterwards what it found there, which may be the one of
+  another run. Lines are lost.
+
+`tests/process/test_output.py` fails without each of them.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import prefect.flow_engine as prefect_flow_engine
+import prefect.logging.loggers as prefect_loggers
+import prefect.task_engine as prefect_task_engine
+
+from simulator.patches.replacing import replacing
+from simulator.process import NAMES_OF_SYS, output
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Keep output apart, for one simulation."""
+    print_ = builtins.print
+
+    def print_of_process(*args: Any, **kwargs: Any) -> None:
+        own = output.current()
+        (print_ if own is None or own.print is None else own.print)(*args, **kwargs)
+
+    replaced: list[tuple[Any, str, Any]] = [
+        (builtins, "print", print_of_process),
+        (prefect_flow_engine, "patch_print", _patch_print),
+        (prefect_task_engine, "patch_print", _patch_print),
+    ]
+    with _own_sys(), replacing(replaced):
+        yield
+
+
+@contextmanager
+def _patch_print() -> Iterator[None]:
+    own = output.current()
+    if own is None:
+        with _real_patch_print():
+            yield
+        return
+    before, own.print = own.print, prefect_loggers.print_as_log
+    try:
+        yield
+    finally:
+        own.print = before
+
+
+_real_patch_print = prefect_loggers.patch_print
+
+
+@contextmanager
+def _own_sys() -> Iterator[None]:
+    shared: dict[str, Any] = {name: vars(sys)[name] for name in NAMES_OF_SYS}
+    properties = {name: _property(name, shared) for name in NAMES_OF_SYS}
+    before = type(sys)
+    sys.__class__ = type("sys", (before,), properties)
+    vars(sys)["stdout"] = _Stream("stdout")
+    vars(sys)["stderr"] = _Stream("stderr")
+    try:
+        yield
+    finally:
+        sys.__class__ = before
+        vars(sys).update(shared)
+
+
+def _property(name: str, shared: dict[str, Any]) -> property:
+    def get(_: types.ModuleType) -> Any:
+        own = output.current()
+        return shared[name] if own is None or name not in own.of_sys else own.of_sys[name]
+
+    def put(_: types.ModuleType, value: Any) -> None:
+        own = output.current()
+        (shared if own is None else own.of_sys)[name] = value
+        if own is None and not isinstance(vars(sys)[name], _Stream):
+            vars(sys)[name] = value
+
+    return property(get, put)
+
+
+class _Stream:
+    """What C code finds as `sys.stdout`: the stream of the current process."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(sys, self._name), name)
+
+    def write(self, text: str) -> Any:
+        return getattr(sys, self._name).write(text)
+
+    def flush(self) -> None:
+        getattr(sys, self._name).flush()

@@ -1,0 +1,23 @@
+"""What a process prints with, and where to: its own `print`, `sys.stdout`, `sys.argv` and the like."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from simulator.process.own import Own
+
+NAMES_OF_SYS = ("stdin", "stdout", "stderr", "argv")
+"""What of `sys` each process has for itself."""
+
+
+class Output:
+    """What one process has in the place of some attributes of `sys`, and of `print`."""
+
+    def __init__(self) -> None:
+        self.of_sys: dict[str, Any] = {"argv": list(vars(sys)["argv"])}
+        self.print: Callable[..., None] | None = None
+
+
+output = Own(lambda _: Output())

@@ -1,0 +1,72 @@
+"""Starts the processes of flow runs, for workers and for runners."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from prefect.client.schemas.objects import FlowRun
+
+from simulator.clock import VirtualClock
+from simulator.patches.prefect.processes import ENGINE, main_of
+from simulator.process import Process, Seeds, Surroundings, surrounded
+from simulator.server.settings import of_environment
+from simulator.worker.flows import Flows
+
+
+class Starter:
+    """What is needed to start the process of a flow run: which flows there are, and what all
+    processes begin with.
+
+    `environment`: the variables that the simulation sets. `seeds`: of their random numbers.
+    """
+
+    def __init__(
+        self,
+        flows: Flows,
+        clock: VirtualClock,
+        context: contextvars.Context,
+        environment: Mapping[str, str],
+        seeds: Seeds,
+    ) -> None:
+        self.flows = flows
+        self._clock = clock
+        self._context = context
+        self._environment = environment
+        self._seeds = seeds
+
+    def start(
+        self,
+        flow_run: FlowRun,
+        ended: Callable[[], object],
+        *,
+        variables: Mapping[str, str | None] | None = None,
+        folder: Path | None = None,
+    ) -> Process:
+        """Start the process of a flow run; `ended` is called at its end.
+
+        `variables` are its own, on top of all others. It begins in `folder`, or where the test is.
+        """
+        flow = self.flows.known(flow_run)
+        named = flow_run.name if flow is None else f"{flow.name}/{flow_run.name}"
+        own = {name: str(value) for name, value in (variables or {}).items() if value is not None}
+        own["PREFECT__FLOW_RUN_ID"] = str(flow_run.id)
+        given = Surroundings(
+            environment=own,
+            working_directory=None if folder is None else str(folder),
+            settings=of_environment({**self._environment, **own}),
+            arguments=[ENGINE],
+        )
+        process = Process(
+            named,
+            surrounded(main_of(self.flows.of, flow_run), given),
+            self._clock,
+            self._context,
+            ended,
+            supervised=True,
+            seed=self._seeds.next(str(flow_run.flow_id) if flow is None else flow.name),
+        )
+        # An event of its own, so that runs taken in one poll start one after the other, in order.
+        self._clock.call_later(0, process.start)
+        return process
