@@ -27,7 +27,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What ruff looks at. Not all of them need exist.
 SOURCES := $(wildcard simulator pipelines scenarios tests benchmarks)
 
-.PHONY: help simulate test conformance check format bench lock newest install clean
+.PHONY: help simulate test conformance check format bench dist lock newest install clean
 
 help:
 	@echo "make simulate   run the scenarios, print verdicts and where the results are"
@@ -36,6 +36,7 @@ help:
 	@echo "make check      format, lint and types"
 	@echo "make format     put format and imports right"
 	@echo "make bench      measure speed and memory"
+	@echo "make dist       build a wheel and an archive of the sources in dist/"
 	@echo "make lock       write the locks anew (UPGRADE=--upgrade for newer versions)"
 	@echo "make newest     run the tests on the newest of everything that pyproject.toml allows"
 	@echo "make clean      remove $(VENV) and what tools and runs left behind"
@@ -62,6 +63,11 @@ format: install
 
 bench: install
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# The wheel is built from the archive: what that lacks would be missed.
+dist: install
+	@rm -rf dist
+	@$(BIN)/uv build --python $(BIN)/python --no-build-isolation --offline --quiet --out-dir dist .
 
 # Pins that still fit are kept; no index address is written. A lock of an older series is the
 # same resolution with Prefect held below the next one.

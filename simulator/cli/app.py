@@ -86,3 +86,7 @@ def simulate(
     """Run scenarios of real Prefect flows on a virtual clock, variants side by side."""
     if context.invoked_subcommand is None:
         print(context.get_help())
+        if not Path("scenarios").exists():
+            from simulator.scenarios import HOW_TO_WRITE_ONE
+
+            print(f"There are no scenarios here yet; {HOW_TO_WRITE_ONE}.")

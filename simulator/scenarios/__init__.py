@@ -5,7 +5,13 @@ happens as one stream of events. It may import `simulation` and `history`.
 """
 
 from simulator.scenarios.definition import Scenario, check_days, run_variant, scenario
-from simulator.scenarios.files import load, looks_like_scenarios, scenario_files, select
+from simulator.scenarios.files import (
+    HOW_TO_WRITE_ONE,
+    load,
+    looks_like_scenarios,
+    scenario_files,
+    select,
+)
 from simulator.scenarios.runner import (
     Finished,
     Moved,
@@ -18,6 +24,7 @@ from simulator.scenarios.runner import (
 from simulator.scenarios.verdict import VariantResult, Verdict
 
 __all__ = [
+    "HOW_TO_WRITE_ONE",
     "Finished",
     "Moved",
     "Scenario",

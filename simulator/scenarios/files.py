@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 SCENARIO_LINE = re.compile(r"^@(\w+\.)?scenario\(", re.MULTILINE)
+HOW_TO_WRITE_ONE = "python -m pydoc simulator.scenario shows how to write one"
 IMPORT_LINE = re.compile(r"^\s*(from|import)\s+simulator\b", re.MULTILINE)
 
 
@@ -58,12 +59,12 @@ def scenario_files(*paths: Path) -> list[Path]:
                 if not file.name.startswith("_") and file.name != "conftest.py"
             ]
             if not inside:
-                raise SimulationError(f"{path} has no scenario files (*.py)")
+                raise SimulationError(f"{path} has no scenario files (*.py); {HOW_TO_WRITE_ONE}")
             files += inside
         elif path.is_file():
             files.append(path)
         else:
-            raise SimulationError(f"{path} does not exist: no scenarios there")
+            raise SimulationError(f"{path} does not exist: no scenarios there; {HOW_TO_WRITE_ONE}")
     return files
 
 

@@ -478,7 +478,7 @@ class TestBadInput:
             (["run", "--seed", "x"], "'--seed'"),
             (["run", "--fast"], "--fast"),
             (["simulate"], "'simulate'"),
-            (["list", "--scenarios", "nowhere"], "nowhere does not exist"),
+            (["list", "--scenarios", "nowhere"], "pydoc simulator.scenario shows how to write one"),
         ],
     )
     def test_what_cannot_be(
