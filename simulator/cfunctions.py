@@ -1,4 +1,4 @@
-"""Python's own C functions: more of the same kind, and what they call.
+"""Python's own C functions: more of the same kind, and what they call; the methods of types in C.
 
 `time.monotonic` is one object, wherever it was bound: as a default argument, in a `partial`, in a
 dict. Who replaces the name reaches none of these; who replaces what the object calls reaches all.
@@ -6,12 +6,16 @@ time-machine does so with code in C of its own. Here it is done with what Python
 function in C keeps a pointer to its code beside what it is bound to, and `PyObject_CallObject`
 called with a Python function in that place calls that function.
 
+A type in C, such as that of `threading.Lock()`, finds its methods in a dictionary, which has others put
+in: it does not matter when or by whom a lock was made.
+
 CPython 3.11 to 3.13. An object that does not look as expected is not touched.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -120,6 +124,25 @@ def calling(replaced: list[tuple[Any, Callable[..., Any]]]) -> Iterator[None]:
 
 def _set(pointers: Any, values: list[int]) -> None:
     pointers[:] = values  # both in one go, or another thread might call one with the other's
+
+
+@contextmanager
+def overriding(overridden: list[tuple[type, dict[str, Callable[..., Any]]]]) -> Iterator[None]:
+    """Give types in C other methods by these names, and put back their own at the end."""
+    before = [(kind, {name: vars(kind)[name] for name in new}) for kind, new in overridden]
+    try:
+        for kind, methods in overridden:
+            _give(kind, methods)
+        yield
+    finally:
+        for kind, methods in before:
+            _give(kind, methods)
+
+
+def _give(kind: type, methods: dict[str, Any]) -> None:
+    [known] = gc.get_referents(kind.__dict__)
+    known.update(methods)
+    _api.PyType_Modified(ctypes.py_object(kind))
 
 
 def _callee_of(function: Any) -> tuple[_Callee, _Method]:

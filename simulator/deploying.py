@@ -140,9 +140,11 @@ def _one_line(error: ValueError) -> str:
     errors = getattr(error, "errors", None)
     if errors is None:
         return " ".join(str(error).split())
-    return "; ".join(
-        f"{'.'.join(map(str, one['loc']))}={one['input']!r}: {one['msg']}" for one in errors()
-    )
+    said: dict[str, str] = {}
+    for one in errors():  # of a union there is one for each kind that it could have been
+        name, given = "".join(map(str, one["loc"][:1])), arguments.shown(one["input"])
+        said.setdefault(name, f"{name}={given}: {one['msg']}" if name else one["msg"])
+    return " ".join("; ".join(said.values()).split())
 
 
 def ensure_pool(

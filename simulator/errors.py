@@ -15,6 +15,10 @@ class NothingToRun(SimulationError):
     """The caller waits for something that can never happen: nothing is left to run."""
 
 
+class Deadlock(NothingToRun):
+    """Threads wait for one another's locks in a circle, and none of them with a time-out."""
+
+
 class UnsupportedOperation(SimulationError):
     """Something that cannot follow the virtual clock, with what to use instead."""
 

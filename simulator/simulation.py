@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 from uuid import UUID
 
 from simulator import arguments, versions
+from simulator.arguments import calls, kinds
 from simulator.errors import SimulationError
 from simulator.hosts import Hosts
 
@@ -43,10 +44,12 @@ class Simulation:
     `allow_network`: hosts beyond this machine that may be reached, by name ("*.example.com"),
     address or network ("10.0.0.0/8"), with a port if need be. A connection to any other is refused.
 
-    Raises SimulationError for a naive start; when it opens, if another simulation is open, or if a
-    Prefect is installed that it does not know, or a library that is known to break that Prefect.
+    Raises SimulationError, as every other call does, in one line for each argument that cannot be
+    what it should be; when it opens, if another simulation is open, or if a Prefect is installed that
+    it does not know, or a library that is known to break that Prefect.
     """
 
+    @calls.simulation
     def __init__(
         self,
         start: datetime | str | None = None,
@@ -56,20 +59,22 @@ class Simulation:
         allow_network: Collection[str] = (),
     ) -> None:
         self.start = arguments.instant("start", _first() if start is None else start)
-        if not isinstance(seed, int):
-            raise SimulationError(f"seed={seed!r} must be a whole number")
-        if stall_limit <= 0:
-            raise SimulationError(f"stall_limit={stall_limit:g} s must be more than 0")
         self.seed = seed
         self.stall_limit = stall_limit
         self._stack: ExitStack | None = None
         self._known: dict[str, bool] = {}
+        self._flows: dict[UUID, Flow[..., Any]] = {}
         self._world: Engine
         self._start: Callable[[ExitStack], Engine] = self._virtually
         self._settings = dict(settings or {})
         self._allowed = Hosts(allow_network)
+        if settings:
+            from simulator.server.settings import named
+
+            named(settings)
 
     @classmethod
+    @calls.live
     def live(
         cls,
         server: LiveServer | None = None,
@@ -88,8 +93,10 @@ class Simulation:
         versions.check()
         from simulator.live import LiveServer, LiveWorld
 
-        if server is not None and settings:
-            raise SimulationError("settings belong to a server: give them to LiveServer")
+        if server is not None:
+            kinds.an(LiveServer, right="a LiveServer")("server", server)
+            if settings:
+                raise SimulationError("settings belong to a server: give them to LiveServer")
         simulation = cls(seed=seed)
 
         def start(stack: ExitStack) -> Engine:
@@ -133,16 +140,21 @@ class Simulation:
 
     def _opened(self) -> None:
         if self._stack is None:
-            raise SimulationError("the simulation is not open: use it in a `with` block")
+            reason = "is closed: what happened in it is read in its `with` block"
+            if not hasattr(self, "_world"):
+                reason = "is not open: use it in a `with` block"
+            raise SimulationError(f"the simulation {reason}")
 
     # -- time ------------------------------------------------------------------------------------
 
     @property
     def now(self) -> datetime:
         """The virtual time: aware UTC, to the millisecond."""
+        self._opened()
         now = self._world.now
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
+    @calls.advance
     def advance(
         self,
         by: timedelta | None = None,
@@ -157,18 +169,21 @@ class Simulation:
 
         Raises SimulationError for a negative duration, ClockStalled if something holds the clock.
         """
-        self._opened()
-        step = by or timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        try:
+            step = by or timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+            until = self._world.now + step
+        except OverflowError:
+            raise SimulationError("advance by so much goes beyond all dates") from None
         if step < timedelta(0):
             raise SimulationError(f"advance by {step.total_seconds():g} s must be 0 or more")
-        self._world.advance_to(self._world.now + step)
+        self._world.advance_to(kinds.instant("advance to", until))
 
+    @calls.advance_to
     def advance_to(self, instant: datetime | str) -> None:
         """Let virtual time pass until `instant`.
 
         Raises SimulationError for a naive instant, or one in the past.
         """
-        self._opened()
         until = arguments.instant("instant", instant)
         if until < self.now:
             raise SimulationError(
@@ -179,6 +194,7 @@ class Simulation:
 
     # -- deployments -------------------------------------------------------------------------------
 
+    @calls.deploy
     def deploy(
         self,
         flow: Flow[..., Any],
@@ -216,8 +232,9 @@ class Simulation:
         """
         from simulator import deploying
 
-        self._opened()
         self._world.check(flow)
+        if enforce_parameter_schema:
+            arguments.check_parameters(flow.fn, f"flow {flow.name!r}", parameters or ())
         pool = work_pool_name or work_pool
         self.work_pool(pool)
         if work_queue_name is not None:
@@ -244,16 +261,18 @@ class Simulation:
             **self._world.process_options(job_variables),
         )
         self._world.deployed(deployment_id, flow)
+        self._flows[deployment_id] = flow
         return deployment_id
 
+    @calls.work_pool
     def work_pool(self, name: str, concurrency_limit: int | None = None) -> None:
         """Make a work pool with a worker, or set the concurrency limit of one that is there."""
         from simulator import deploying
 
-        self._opened()
         deploying.ensure_pool(self._world.client, name, self._world.worker, concurrency_limit)
         self._world.ensure_pool(name)
 
+    @calls.work_queue
     def work_queue(
         self,
         name: str,
@@ -268,10 +287,12 @@ class Simulation:
         self.work_pool(work_pool)
         deploying.ensure_queue(self._world.client, work_pool, name, concurrency_limit, priority)
 
+    @calls.stop_worker
     def stop_worker(self, work_pool: str = "default") -> None:
         """Let a pool's worker take nothing until `start_worker`. What runs goes on."""
         self._pool(work_pool).stop()
 
+    @calls.start_worker
     def start_worker(self, work_pool: str = "default") -> None:
         """Start a pool's worker again: it polls now, and every ten seconds from now on."""
         pool = self._pool(work_pool)
@@ -279,24 +300,22 @@ class Simulation:
             pool.start()
 
     def _pool(self, name: str) -> WorkerOfPool:
-        self._opened()
         if name not in self._world.pools:
             raise arguments.unknown("work pool", name, self._world.pools)
         return self._world.pools[name]
 
     # -- what steps take, what goes wrong ------------------------------------------------------------
 
+    @calls.takes
     def takes(self, name: str, duration: Duration) -> None:
         """Add a virtual duration at the end of every step (flow or task) named `name`.
 
         `duration`: a timedelta, `lognormal(...)`, or a list (run by run, the last one stays).
         Raises SimulationError for an unknown name, a step that yields, or a negative duration.
         """
-        from simulator.faults import checked
+        self._world.steps.take(self._step_name(name), duration)
 
-        self._opened()
-        self._world.steps.take(self._step_name(name), checked(duration))
-
+    @calls.fail
     def fail(
         self,
         name: str,
@@ -319,14 +338,13 @@ class Simulation:
         """
         from simulator.faults import Fault
 
-        self._opened()
         self._world.steps.fail(
             Fault(
                 name=self._step_name(name),
                 error=error if error is not None else RuntimeError(f"{name} failed"),
                 probability=probability,
                 on=on,
-                attempts=attempts,
+                attempts=cast("range | None", attempts),  # by its kind
                 between=between,
                 after=after,
                 number=self._world.steps.fault_count,
@@ -338,30 +356,33 @@ class Simulation:
             self._known = arguments.step_names()
         return arguments.step_name(name, self._known)
 
+    @calls.random
     def random(self, name: str) -> random.Random:
         """Random numbers that depend on the seed and on `name` alone."""
         digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
         return random.Random(int.from_bytes(digest, "big"))
 
+    @calls.setenv
     def setenv(self, **variables: str | Path) -> None:
         """Set environment variables until the simulation ends, as a deployment's job would."""
-        self._opened()
         assert self._stack is not None
         self._world.setenv(self._stack, {name: str(value) for name, value in variables.items()})
 
     # -- running -----------------------------------------------------------------------------------
 
+    @calls.run
     def run(self, flow: Flow[..., Any], /, **parameters: Any) -> RunRecord:
         """Call a flow now, as a script would, and let time pass until it has ended.
 
         Returns its record. Never raises for a failed flow; raises NothingToRun if it waits for
         something that can never happen.
         """
-        self._opened()
         self._world.check(flow)
+        arguments.check_parameters(flow.fn, f"flow {flow.name!r}", parameters, all_of_them=True)
         run = self._world.run(flow, parameters)
         return self.history().run(run)
 
+    @calls.kill
     def kill(self, run: RunRecord | UUID | str, exit_code: int = -9) -> None:
         """End the process of a running flow run, now.
 
@@ -372,9 +393,9 @@ class Simulation:
         Raises SimulationError for a run that is not running in a worker's process, as a deployment's
         run or a subflow of one.
         """
-        self._opened()
-        self._world.kill(UUID(str(getattr(run, "id", run))), exit_code)
+        self._world.kill(UUID(str(run)), exit_code)
 
+    @calls.trigger
     def trigger(
         self,
         deployment: str,
@@ -392,7 +413,6 @@ class Simulation:
 
         from simulator.deploying import refusal
 
-        self._opened()
         now = self.now  # once: on a live engine it moves on
         when = now if at is None else arguments.instant("at", at)
         if when < now:
@@ -404,6 +424,9 @@ class Simulation:
         except (ObjectNotFound, ValueError):
             names = self._world.deployment_names()
             raise arguments.unknown("deployment", deployment, names) from None
+        if found.id in self._flows and found.enforce_parameter_schema:
+            flow = self._flows[found.id]
+            arguments.check_parameters(flow.fn, f"flow {flow.name!r}", parameters or ())
         try:
             run = self._world.client.create_flow_run_from_deployment(
                 found.id, parameters=parameters, state=Scheduled(scheduled_time=when)
@@ -414,22 +437,15 @@ class Simulation:
 
     # -- what happened -----------------------------------------------------------------------------
 
+    @calls.runs
     def runs(
         self, flow: str | None = None, *, deployment: str | None = None, state: str | None = None
     ) -> list[RunRecord]:
         """Records of flow runs, oldest first; of one flow, one deployment, in one state.
 
-        Raises SimulationError for an unknown flow or deployment name.
+        Raises SimulationError for an unknown flow, deployment or state.
         """
-        history = self.history()
-        if flow is not None:
-            flows = self._world.flow_names()
-            if flow not in flows and flow not in arguments.step_names():
-                raise arguments.unknown("flow named", flow, flows)
-        if deployment is not None and deployment not in self._world.deployment_names():
-            names = self._world.deployment_names()
-            raise arguments.unknown("deployment", deployment, names)
-        return history.runs(flow, deployment=deployment, state=state)
+        return self.history().runs(flow, deployment=deployment, state=state)
 
     def history(self) -> History:
         """Everything that has happened so far."""

@@ -5,6 +5,7 @@ import threading
 from prefect import Task, flow, task
 
 from simulator.arguments import step_names
+from simulator.arguments.kinds import attempts
 
 
 class OwnTask(Task):
@@ -50,3 +51,8 @@ def test_tuples_that_other_threads_are_making_stay_whole() -> None:
     for thread in threads:
         thread.join()
     assert broken == []
+
+
+def test_attempts_are_ranges() -> None:
+    assert attempts("attempts", "2-4") == range(2, 5)
+    assert attempts("attempts", " 2 ") == attempts("attempts", 2) == range(2, 3)

@@ -6,23 +6,32 @@ primitives to use it. It may import `instants` and `errors`. Open `virtual.py` f
 
 from simulator.clock.grid import Candidate, GridLoop, GridLoops
 from simulator.clock.holds import Hold, Mortal
+from simulator.clock.locks import Locks, RLockType
 from simulator.clock.loops import VirtualEventLoopPolicy
+from simulator.clock.mutex import Gate, Mutex
 from simulator.clock.standing import standing_at
-from simulator.clock.virtual import Source, Timer, VirtualClock, Wait, tied
+from simulator.clock.virtual import VirtualClock
 from simulator.clock.waiting import (
     counted,
     join_counted,
     of_this_thread,
     start_counted,
     starting_background,
+    wait_for,
+    waiter,
 )
+from simulator.clock.waits import Source, Timer, Wait, tied
 
 __all__ = [
     "Candidate",
+    "Gate",
     "GridLoop",
     "GridLoops",
     "Hold",
+    "Locks",
     "Mortal",
+    "Mutex",
+    "RLockType",
     "Source",
     "Timer",
     "VirtualClock",
@@ -35,4 +44,6 @@ __all__ = [
     "start_counted",
     "starting_background",
     "tied",
+    "wait_for",
+    "waiter",
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-import threading
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
 from simulator.clock.holds import Hold
-from simulator.clock.virtual import Timer, VirtualClock, Wait
+from simulator.clock.mutex import Mutex
+from simulator.clock.virtual import VirtualClock
+from simulator.clock.waits import Timer, Wait
 from simulator.instants import to_micros
 
 
@@ -24,7 +25,7 @@ class VirtualSelector(selectors.DefaultSelector):
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__()
         self._clock = clock
-        self._mutex = threading.Lock()
+        self._mutex = Mutex()
         self._wait: Wait | None = None
         self._woken = False
         self.loop: VirtualEventLoop | None = None

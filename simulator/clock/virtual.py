@@ -16,7 +16,6 @@ own waiting primitives to use it.
 
 from __future__ import annotations
 
-import _thread
 import heapq
 import itertools
 import threading
@@ -24,86 +23,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Protocol
 
+from simulator.clock import telling
 from simulator.clock.holds import Hold
-from simulator.errors import ClockStalled, NothingToRun
+from simulator.clock.mutex import Gate, Mutex
+from simulator.clock.waits import TIE, Source, Timer, Wait, tied
+from simulator.errors import ClockStalled, Deadlock, NothingToRun
 from simulator.instants import Real, Timeline, from_micros, to_micros
-
-TIE = 1000
-"""Timers due in the same millisecond are due at the same instant. In microseconds."""
-
-
-class Timer:
-    """An action due at an instant. Timers fire in the order `(when, sequence)`.
-
-    Once it fires, every read is at least `shown`: whoever sleeps for a second reads a second more.
-    """
-
-    __slots__ = ("action", "sequence", "shown", "when")
-
-    def __init__(self, when: int, sequence: int, action: Callable[[], None], shown: int) -> None:
-        self.when = when
-        self.sequence = sequence
-        self.action: Callable[[], None] | None = action
-        self.shown = shown
-
-    def cancel(self) -> None:
-        self.action = None
-
-    def __lt__(self, other: Timer) -> bool:
-        return (self.when, self.sequence) < (other.when, other.sequence)
-
-
-class Source(Protocol):
-    """Something whose next instant is worked out anew whenever the world is quiet.
-
-    A source due at the same instant as a timer goes first, in the order in which sources were
-    added: the server's loops before the worker's polls before anybody's sleep.
-    """
-
-    def next_instant(self) -> int | None:
-        """Microseconds since the epoch of the next instant at which there is something to do."""
-
-    def fire(self) -> None:
-        """Do it. Called with the clock at, or a few reads past, that instant."""
-
-
-class Wait:
-    """A counted thread's wait. Stands in for the lock that `threading.Condition` would wait on."""
-
-    __slots__ = ("_gate", "clock", "error", "hold", "parked", "timed_out", "timer", "woken")
-
-    def __init__(self, clock: VirtualClock, hold: Hold) -> None:
-        self.clock = clock
-        self.hold = hold
-        self._gate = _thread.allocate_lock()
-        self._gate.acquire()
-        self.parked = False
-        self.woken = False
-        self.timed_out = False
-        self.error: BaseException | type[BaseException] | None = None
-        self.timer: Timer | None = None
-
-    def release(self) -> None:
-        """Wake the thread, taking its hold on its behalf.
-
-        Raises RuntimeError if it was woken already, as an unlocked lock would: this is what makes
-        `Condition.notify` turn to the next waiter.
-        """
-        if not self.clock.wake(self):
-            raise RuntimeError("release unlocked lock")
-
-    def open(self) -> None:
-        self._gate.release()
-
-    def block(self) -> None:
-        self._gate.acquire()
-
-
-def tied(when: int) -> int:
-    """`when`, in microseconds, to the tie: who computes it from reads is off by their number."""
-    return (when + TIE // 2) // TIE * TIE
 
 
 class VirtualClock:
@@ -117,20 +43,23 @@ class VirtualClock:
         self.stall_limit = stall_limit
         self.closing: type[BaseException] | None = None
         self.jumps = 0
+        # The thread that drives it, whenever that one waits; and the one that drives it now.
+        self.home: int | None = None
         self.driver: int | None = None
         self._micros = self._instant = to_micros(start)
         self._timeline = Timeline(self._instant)
-        # Reentrant: a finalizer may log, or wake somebody, in the middle of any of what follows.
-        self._mutex = threading.RLock()
-        self._wheel = threading.RLock()
+        # Each wakes one that has been overlooked, once nothing can run, and says whether there was one.
+        self.overlooked: list[Callable[[], bool]] = []
+        self._mutex = Mutex()
+        self._wheel = Mutex()
         self._timers: list[Timer] = []
         self._sequence = itertools.count()
         self._sources: list[Source] = []
         self._holds: set[Hold] = set()
         self._parked: set[Wait] = set()
         self._progress = 0
-        self._quiet = _thread.allocate_lock()
-        self._quiet.acquire()
+        self._deadlocks: set[frozenset[Hold]] = set()
+        self._quiet = Gate()
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -195,6 +124,11 @@ class VirtualClock:
     @property
     def held(self) -> bool:
         return bool(self._holds)
+
+    @property
+    def entered(self) -> bool:
+        """Whether the calling thread is in the middle of something that others would wait for."""
+        return bool(self._mutex.owned())
 
     # -- waiting (called by counted threads) -------------------------------------------------------
 
@@ -363,7 +297,8 @@ class VirtualClock:
         One event at a time: everything that it set going comes to rest before the next.
 
         Raises `ClockStalled` if something holds the clock for `stall_limit` real seconds without
-        progress, `NothingToRun` if `until` is None and `done()` can never come true.
+        progress, `NothingToRun` if `until` is None and `done()` can never come true, and `Deadlock` if
+        threads wait in a circle for one another's locks at the end.
         """
         end = None if until is None else to_micros(until)
         self._drive(None if end is None else (end, end), done)
@@ -383,12 +318,15 @@ class VirtualClock:
             try:
                 while True:
                     self.settle()
+                    if any(wake() for wake in self.overlooked):
+                        continue
                     if done is not None and done():
                         return
                     when, shown, fire = self._next_event()
                     if fire is None or (end is not None and (when, shown) > end):
+                        self._tell_of_deadlock()
                         if end is None:
-                            raise NothingToRun(self._describe_nothing())
+                            raise NothingToRun(telling.nothing(self.now, self.parked()))
                         self._move_to(*end)
                         return
                     self._move_to(when, shown)
@@ -408,8 +346,10 @@ class VirtualClock:
                 seen, deadline = progress, Real.monotonic() + self.stall_limit
             remaining = deadline - Real.monotonic()
             if remaining <= 0:
-                raise ClockStalled(self._describe_stall())
-            self._quiet.acquire(timeout=min(remaining, 0.5))
+                with self._mutex:
+                    holds = list(self._holds)
+                raise ClockStalled(telling.stall(self.now, self.stall_limit, holds))
+            self._quiet.wait(min(remaining, 0.5))
 
     def _next_event(self) -> tuple[int, int, Callable[[], None] | None]:
         """When it is due, what reads will show at least, and what to call; None if there is none."""
@@ -443,25 +383,21 @@ class VirtualClock:
 
     def _signal_quiet(self) -> None:
         try:
-            self._quiet.release()
+            self._quiet.open()
         except RuntimeError:
             pass  # signalled already, and not looked at yet
 
     # -- telling ---------------------------------------------------------------------------------
 
-    def _describe_stall(self) -> str:
+    def parked(self) -> list[Wait]:
+        """Who waits now."""
         with self._mutex:
-            holders = sorted(map(repr, self._holds))
-        return (
-            f"the clock has been held at {self.now:%Y-%m-%dT%H:%M:%SZ} for {self.stall_limit:g} s"
-            f" of real time without progress by {len(holders)} holder(s): " + "; ".join(holders)
-        )
+            return list(self._parked)
 
-    def _describe_nothing(self) -> str:
-        with self._mutex:
-            waiters = sorted(repr(wait.hold) for wait in self._parked)
-        who = "; ".join(waiters) if waiters else "nobody waits"
-        return (
-            f"nothing is left to run at {self.now:%Y-%m-%dT%H:%M:%SZ}, and what is waited for can"
-            f" never happen: {who}"
-        )
+    def _tell_of_deadlock(self) -> None:
+        """Raise Deadlock, once for each, if some wait in a circle for one another."""
+        found = telling.circle(self.parked())
+        told = frozenset(wait.hold for wait in found)
+        if found and told not in self._deadlocks:
+            self._deadlocks.add(told)
+            raise Deadlock(telling.deadlock(self.now, found))

@@ -2,7 +2,8 @@
 
 A *counted* thread holds the clock from its start to its end, except while it is parked: in
 `time.sleep`, in a `Condition.wait` (so also `Event`, `Semaphore`, `Barrier`, `queue.Queue`,
-`Future.result`), in `Thread.join` of another counted thread, or in the selector of its event loop.
+`Future.result`), before a `Lock` that is held in virtual time, in `Thread.join` of another counted
+thread, or in the selector of its event loop.
 Whatever a counted thread starts is counted. Any other blocking call keeps its hold: real work takes
 no virtual time. Python's own primitives are taught so by `simulator.patches.stdlib`.
 """
@@ -10,21 +11,65 @@ no virtual time. Python's own primitives are taught so by `simulator.patches.std
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from simulator.clock.holds import Hold, Mortal
-from simulator.clock.virtual import VirtualClock, Wait
+from simulator.clock.mutex import Mutex
+from simulator.clock.virtual import VirtualClock
+from simulator.clock.waits import Wait
+from simulator.errors import NothingToRun
 from simulator.instants import Real
 
 of_this_thread = threading.local()
 """The calling thread's `hold`; whether it is `starting` another one, or starts `background` ones."""
 
 
+_holds: dict[int, Hold] = {}
+"""The holds of all counted threads that have not ended, by thread."""
+
+
 def counted() -> Hold | None:
     """The hold of the calling thread; None if it is not counted."""
     return getattr(of_this_thread, "hold", None)
+
+
+def waiter(clock: VirtualClock, seconds: float | None = None) -> Hold | None:
+    """For whom the calling thread waits in virtual time; None if it is to wait in real time.
+
+    The home thread's own wait lets the world run; with a time-out of `seconds` it is one for the real
+    world (its own `sleep` and `advance` are what moves time).
+    """
+    hold = counted()
+    ident = threading.get_ident()
+    if hold is not None or ident != clock.home or clock.driver == ident or seconds is not None:
+        return hold
+    starting = getattr(of_this_thread, "starting", False)
+    return None if starting else Hold("the driving thread", ident)
+
+
+def wait_for(wait: Wait, seconds: float | None = None) -> bool:
+    """Wait in virtual time, for so many seconds at most. False at the time-out."""
+    if counted() is not None:
+        return wait.clock.park(wait, seconds)
+    try:
+        wait.clock.drive(None, done=lambda: wait.woken)
+    except NothingToRun:
+        # Nothing virtual can wake it: a thread of the real world may.
+        try:
+            wait.clock.park(wait)
+        finally:
+            wait.clock.release(wait.hold)
+    return True
+
+
+def takes_virtual_time(clock: VirtualClock, thread: int) -> bool:
+    """Whether what a thread does next may be a matter of virtual time: it is not one of the real
+    world, which goes on by itself.
+    """
+    return thread in _holds or thread == clock.home or thread not in sys._current_frames()
 
 
 class _CountedThread:
@@ -36,7 +81,7 @@ class _CountedThread:
         self.hold = hold
         self.done = False
         self.joiners: list[Wait] = []
-        self.mutex = threading.Lock()
+        self.mutex = Mutex()
 
     def finish(self) -> None:
         with self.mutex:
@@ -72,7 +117,7 @@ def start_counted(
     def counted_run() -> None:
         vars(thread)["_daemonic"] = declared  # what its own threads are by default
         hold.ident = threading.get_ident()
-        of_this_thread.hold = hold
+        _holds[hold.ident] = of_this_thread.hold = hold
         try:
             run()
         except BaseException as error:
@@ -80,6 +125,7 @@ def start_counted(
                 raise
         finally:
             of_this_thread.hold = None
+            del _holds[hold.ident]
             record.finish()
             clock.release(hold)
 

@@ -4,8 +4,8 @@
 around a step's own code. It imports nothing that runs: a live engine uses it too.
 """
 
-from simulator.faults.durations import Duration, LogNormal, checked, draw, lognormal
-from simulator.faults.plans import Fault, Step, parse_attempts
+from simulator.faults.durations import Duration, LogNormal, draw, lognormal
+from simulator.faults.plans import Fault, Step
 from simulator.faults.steps import Steps
 
 __all__ = [
@@ -14,8 +14,6 @@ __all__ = [
     "LogNormal",
     "Step",
     "Steps",
-    "checked",
     "draw",
     "lognormal",
-    "parse_attempts",
 ]

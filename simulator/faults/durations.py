@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeAlias
 
-from simulator.errors import SimulationError
+from simulator.arguments import checked, kinds
 
 
 class Distribution(Protocol):
@@ -33,6 +33,7 @@ class LogNormal:
         return self.median * math.exp(source.gauss(0.0, self.sigma))
 
 
+@checked(median=kinds.span(above_zero=True), sigma=kinds.number(0))
 def lognormal(median: timedelta, sigma: float) -> LogNormal:
     """Durations whose logarithm is normal: half of them below `median`, with a long tail above.
 
@@ -41,30 +42,7 @@ def lognormal(median: timedelta, sigma: float) -> LogNormal:
 
     Raises SimulationError if `median` is not positive or `sigma` is negative.
     """
-    if median <= timedelta(0):
-        raise SimulationError(f"lognormal(median={median}) must be longer than zero")
-    if sigma < 0:
-        raise SimulationError(f"lognormal(sigma={sigma:g}) must be 0 or more")
     return LogNormal(median, sigma)
-
-
-def checked(duration: Duration) -> Duration:
-    """`duration` itself, if it is one. Raises SimulationError for what is not, or is negative."""
-    if isinstance(duration, timedelta):
-        if duration < timedelta(0):
-            raise SimulationError(f"a duration of {duration.total_seconds():g} s must be 0 or more")
-        return duration
-    if isinstance(duration, Sequence):
-        if not duration:
-            raise SimulationError("a list of durations must hold at least one")
-        for one in duration:
-            if not isinstance(one, timedelta):
-                raise SimulationError(f"a list of durations holds {one!r}: use timedelta")
-            checked(one)
-        return duration
-    if callable(getattr(duration, "sample", None)):
-        return duration
-    raise SimulationError(f"{duration!r} is no duration: use timedelta, lognormal(...) or a list")
 
 
 def draw(duration: Duration, occurrence: int, source: random.Random) -> timedelta:

@@ -1,7 +1,8 @@
 """What happened, read only: records of runs, measures over them, and the results file.
 
-It imports nothing that runs: only `instants` and `errors`. Open `records.py` for what a run is,
-`history.py` for how it is read, `measures/` for figures, `results.py` for the file.
+It imports nothing that runs: only `arguments`, `instants` and `errors`. Open `records.py` for what a run
+is, `history.py` for what is asked of all of them, `reading.py` for how they are read, `measures/` for
+figures, `results.py` for the file.
 """
 
 from simulator.history.history import History

@@ -5,77 +5,36 @@
         print(run, [child.state for child in run.children])
 
 The database is only ever read, in one transaction, so that a history is a snapshot even while the
-server goes on writing. Column names and formats are those of Prefect 3.8: ids, instants (UTC
-without a zone, to the microsecond) and JSON are all stored as text.
+server goes on writing.
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from simulator.errors import SimulationError
+from simulator.arguments import STATES, checked, kinds, state_name, step_names, unknown
 from simulator.history.normal import normalised
+from simulator.history.reading import (
+    FLOW_RUNS,
+    Instants,
+    flow_run,
+    logs_by_run,
+    reading,
+    states_by_run,
+    tasks_by_run,
+    to_millisecond,
+)
 from simulator.history.records import Links, LogRecord, RunRecord, StateRecord, TaskRecord, moment
-from simulator.instants import Timeline, from_micros, to_micros
+from simulator.instants import Timeline
 
 __all__ = ["History", "LogRecord", "RunRecord", "StateRecord", "TaskRecord"]
-
-# Of the true class, also if this is imported under a patched clock: records hold plain datetimes
-# (which outlive the simulation), and reading them is fast.
-_true = next(kind for kind in datetime.__mro__ if kind.__module__ == "datetime")
-_from_iso = cast("type[datetime]", _true).fromisoformat
-
-# A deployment's full name is that of its own flow, which is the run's flow.
-_FLOW_RUNS = """
-    select r.id, r.name, f.name, d.name, r.state_name, r.state_type, r.state_id,
-           r.expected_start_time, r.start_time, r.end_time, r.run_count, r.parameters, r.tags,
-           p.flow_run_id, r.auto_scheduled
-    from flow_run r
-    join flow f on f.id = r.flow_id
-    left join deployment d on d.id = r.deployment_id
-    left join task_run p on p.id = r.parent_task_run_id
-    order by coalesce(r.start_time, r.expected_start_time), r.created, r.rowid
-"""
-
-# A call of a subflow or of run_deployment leaves a task run that stands for the called run: it is
-# what the called run's parent_task_run_id points at. Until that run is there, such a stand-in is
-# known by its key (run_deployment), or by a name that ends in its whole dynamic key (a subflow);
-# a real task's name ends in the first three characters of one. Tasks of `Task.delay` are named as
-# subflows are, but begin as Scheduled.
-_TASK_RUNS = """
-    select t.id, t.name, t.task_key, t.dynamic_key, t.state_name, t.state_type, t.state_id,
-           t.expected_start_time, t.start_time, t.end_time, t.run_count, t.tags, t.flow_run_id
-    from task_run t
-    where t.flow_run_id is not null
-      and t.task_key not like 'prefect.deployments.flow_runs.run_deployment.%'
-      and not exists (select 1 from flow_run r where r.parent_task_run_id = t.id)
-      and not (
-        t.name like '%-' || t.dynamic_key
-        and 'PENDING' = (select s.type from task_run_state s where s.task_run_id = t.id
-                         order by s.timestamp limit 1)
-      )
-    order by coalesce(t.start_time, t.expected_start_time), t.created, t.rowid
-"""
-
-_STATES = """
-    select s.{run}_id, s.id, s.name, s.type, s.timestamp, s.message
-    from {run}_state s order by s.timestamp, s.rowid
-"""
-
-_LOGS = """
-    select flow_run_id, timestamp, level, name, message, task_run_id
-    from log where flow_run_id is not null and rowid <= ? order by timestamp, rowid
-"""
 
 
 class History:
@@ -108,7 +67,7 @@ class History:
         links.children = {parent: tuple(runs) for parent, runs in children.items()}
         self._links = links
         self._runs = tuple(links.runs.values())
-        self.now = _to_millisecond(now) if now is not None else self._newest()
+        self.now = to_millisecond(now) if now is not None else self._newest()
         self.flows = tuple(sorted({*flows, *(run.flow for run in self._runs)}))
         self.deployments = tuple(
             sorted({*deployments, *(run.deployment for run in self._runs if run.deployment)})
@@ -129,11 +88,11 @@ class History:
         to where they stood now. Raises SimulationError if the file is missing or is not such a
         database.
         """
-        at = _Instants(timeline)
-        with _reading(database) as connection:
-            rows = connection.execute(_FLOW_RUNS).fetchall()
-            states = _states_by_run(connection, "flow_run", at)
-            tasks = _tasks_by_run(connection, at)
+        at = Instants(timeline)
+        with reading(database) as connection:
+            rows = connection.execute(FLOW_RUNS).fetchall()
+            states = states_by_run(connection, "flow_run", at)
+            tasks = tasks_by_run(connection, at)
             last_log = connection.execute("select coalesce(max(rowid), 0) from log").fetchone()[0]
             flows = [name for (name,) in connection.execute("select name from flow")]
             deployments = [
@@ -143,13 +102,19 @@ class History:
                 )
             ]
         return cls(
-            (_flow_run(row, states, tasks, at) for row in rows),
+            (flow_run(row, states, tasks, at) for row in rows),
             now=now,
-            logs=partial(_logs_by_run, database, last_log, at),
+            logs=partial(logs_by_run, database, last_log, at),
             flows=flows,
             deployments=deployments,
         )
 
+    @checked(
+        flow=kinds.optional(kinds.text),
+        deployment=kinds.optional(kinds.text),
+        state=kinds.optional(kinds.text),
+        upcoming=kinds.flag,
+    )
     def runs(
         self,
         flow: str | None = None,
@@ -163,7 +128,14 @@ class History:
         `flow` is a flow's name; `deployment` a full name ("flow/deployment") or only its last
         part; `state` the name ("TimedOut") or the type ("FAILED") of the newest state. With
         `upcoming`, also the runs that a schedule has made for later (see `upcoming`).
+
+        Raises SimulationError for an unknown flow, deployment or state, with the nearest known one.
         """
+        self._check_flow(flow)
+        self._check_deployment(deployment)
+        if state is not None and state not in STATES:
+            entered = {name for run in self._runs for name in (run.state, run.state_type)}
+            state_name(state, entered | {one.name for run in self._runs for one in run.states})
         return [
             run
             for run in self._runs
@@ -173,10 +145,14 @@ class History:
             and (upcoming or not self._is_upcoming(run))
         ]
 
+    @checked(flow=kinds.optional(kinds.text))
     def upcoming(self, flow: str | None = None) -> list[RunRecord]:
         """The runs that a schedule has made for `now` or later and that nothing has happened to
         yet but being taken by a worker ahead of time, earliest first.
+
+        Raises SimulationError for an unknown flow.
         """
+        self._check_flow(flow)
         return [
             run
             for run in self._runs
@@ -187,8 +163,8 @@ class History:
         """The run with that id. Raises SimulationError if there is none."""
         try:
             return self._links.runs[run_id if isinstance(run_id, UUID) else UUID(run_id)]
-        except (KeyError, ValueError):
-            raise SimulationError(f"no flow run has the id {str(run_id)!r}") from None
+        except (KeyError, ValueError, TypeError, AttributeError):
+            raise unknown("flow run has the id", run_id, ()) from None
 
     def only(self, roots: Callable[[RunRecord], bool]) -> History:
         """The part of it that consists of these runs and of all that they have called."""
@@ -218,160 +194,23 @@ class History:
             and run.scheduled >= self.now
         )
 
+    def _check_flow(self, name: str | None) -> None:
+        # A flow that has neither been deployed nor run is known to its process alone.
+        if name is not None and name not in self.flows and name not in step_names():
+            raise unknown("flow named", name, self.flows)
+
+    def _check_deployment(self, name: str | None) -> None:
+        known = self.deployments
+        if name is not None and not any(_is_called(one, name) for one in known):
+            raise unknown("deployment", name, known)
+
     def _newest(self) -> datetime:
         """The newest instant at which something happened; what the clock says if nothing did."""
         instants = [state.timestamp for run in self._runs for state in run.states]
-        return max(instants) if instants else _to_millisecond(datetime.now(UTC))
+        return max(instants) if instants else to_millisecond(datetime.now(UTC))
 
 
 def _is_called(deployment: str | None, name: str) -> bool:
     if deployment is None:
         return False
     return name in (deployment, deployment.partition("/")[2])
-
-
-@contextmanager
-def _reading(database: Path) -> Iterator[sqlite3.Connection]:
-    """A connection in one read transaction: a snapshot, and no lock that a writer would meet."""
-    if not database.is_file():
-        raise SimulationError(f"no Prefect database at {str(database)!r}")
-    # Autocommit: the transaction is exactly the one begun here.
-    connection = sqlite3.connect(
-        f"{database.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30
-    )
-    try:
-        connection.execute("begin")
-        yield connection
-    except sqlite3.DatabaseError as error:
-        raise SimulationError(
-            f"{str(database)!r} is not a database of a Prefect 3.8 server: {error}"
-        ) from error
-    finally:
-        connection.close()
-
-
-def _flow_run(
-    row: tuple[Any, ...],
-    states: Mapping[str, list[tuple[str, StateRecord]]],
-    tasks: Mapping[str, list[TaskRecord]],
-    at: _Instants,
-) -> RunRecord:
-    (run_id, name, flow, deployment, state, state_type, state_id) = row[:7]
-    (scheduled, start, end, run_count, parameters, tags, parent_id, auto_scheduled) = row[7:]
-    entered = states.get(run_id, [])
-    return RunRecord(
-        id=UUID(run_id),
-        name=name,
-        flow=flow,
-        deployment=f"{flow}/{deployment}" if deployment else None,
-        state=state or "",
-        state_type=state_type or "",
-        message=_message(entered, state_id),
-        states=tuple(record for _, record in entered),
-        scheduled=at.optional(scheduled),
-        start=at.optional(start),
-        end=at.optional(end),
-        run_count=run_count,
-        parameters=json.loads(parameters),
-        tags=tuple(json.loads(tags)),
-        tasks=tuple(tasks.get(run_id, ())),
-        parent_id=UUID(parent_id) if parent_id else None,
-        auto_scheduled=bool(auto_scheduled),
-    )
-
-
-def _tasks_by_run(connection: sqlite3.Connection, at: _Instants) -> dict[str, list[TaskRecord]]:
-    states = _states_by_run(connection, "task_run", at)
-    found: dict[str, list[TaskRecord]] = defaultdict(list)
-    for row in connection.execute(_TASK_RUNS):
-        (run_id, name, task_key, dynamic_key, state, state_type, state_id) = row[:7]
-        (scheduled, start, end, run_count, tags, flow_run_id) = row[7:]
-        entered = states.get(run_id, [])
-        found[flow_run_id].append(
-            TaskRecord(
-                id=UUID(run_id),
-                name=name,
-                task=_task_name(name, task_key, dynamic_key),
-                task_key=task_key,
-                state=state or "",
-                state_type=state_type or "",
-                message=_message(entered, state_id),
-                states=tuple(record for _, record in entered),
-                scheduled=at.optional(scheduled),
-                start=at.optional(start),
-                end=at.optional(end),
-                run_count=run_count,
-                tags=tuple(json.loads(tags)),
-            )
-        )
-    return found
-
-
-def _task_name(name: str, task_key: str, dynamic_key: str) -> str:
-    """The task's own name: its run's without the random ending, or, for a run that was given a
-    name, the function's.
-    """
-    for ending in (f"-{dynamic_key}", f"-{dynamic_key[:3]}"):
-        if name.endswith(ending):
-            return name.removesuffix(ending)
-    return task_key.rpartition("-")[0] or task_key
-
-
-def _states_by_run(
-    connection: sqlite3.Connection, run: str, at: _Instants
-) -> dict[str, list[tuple[str, StateRecord]]]:
-    """The states of every flow run or task run, oldest first, each with its id."""
-    found: dict[str, list[tuple[str, StateRecord]]] = defaultdict(list)
-    for run_id, state_id, name, kind, timestamp, message in connection.execute(
-        _STATES.format(run=run)
-    ):
-        found[run_id].append((state_id, StateRecord(name, kind, at(timestamp), message)))
-    return found
-
-
-def _logs_by_run(database: Path, last: int, at: _Instants) -> dict[UUID, tuple[LogRecord, ...]]:
-    """The log lines of every flow run up to row number `last`, oldest first."""
-    found: dict[UUID, list[LogRecord]] = defaultdict(list)
-    with _reading(database) as connection:
-        for run_id, timestamp, level, logger, message, task_run_id in connection.execute(
-            _LOGS, (last,)
-        ):
-            found[UUID(run_id)].append(
-                LogRecord(
-                    timestamp=at(timestamp),
-                    level=level,
-                    logger=logger,
-                    message=message,
-                    task_run_id=UUID(task_run_id) if task_run_id else None,
-                )
-            )
-    return {run_id: tuple(lines) for run_id, lines in found.items()}
-
-
-def _message(entered: list[tuple[str, StateRecord]], state_id: str | None) -> str | None:
-    """The message of the state that the run is in."""
-    for known, record in reversed(entered):
-        if known == state_id:
-            return record.message
-    return None
-
-
-class _Instants:
-    """Timestamps of the database as instants."""
-
-    def __init__(self, timeline: Timeline | None) -> None:
-        self._timeline = timeline
-
-    def __call__(self, text: str) -> datetime:
-        """SQLite's "2026-01-01 12:10:00.000123" as an aware UTC datetime, to the millisecond."""
-        shown = _from_iso(f"{text[:26]}+00:00")
-        if self._timeline is not None:
-            shown = from_micros(self._timeline.instant_of(to_micros(shown)))
-        return _to_millisecond(shown)
-
-    def optional(self, text: str | None) -> datetime | None:
-        return self(text) if text else None
-
-
-def _to_millisecond(instant: datetime) -> datetime:
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

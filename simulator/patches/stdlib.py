@@ -8,6 +8,8 @@ What is patched, and why (Python 3.11 to 3.13):
 - `time.sleep`: parks the thread. The function itself, and so wherever it was bound, and whenever.
 - `Thread.start`: a thread that a test starts has the simulation's settings, and keeps them if it
   outlives it; else Prefect would give it the user's own. One that a pool lends out has whatever holds.
+- `threading.Lock`, `threading.RLock`: see `simulator.clock.locks`. Their types are given other
+  methods: it does not matter when or by whom a lock was made.
 - `Condition.wait`, `Thread.start`, `Thread.join`: parked threads give up their hold.
 - `ThreadPoolExecutor.submit`: items start one after the other, in the order of submission.
 - `queue.SimpleQueue`: the C version waits on a lock of its own. The pure Python version that the
@@ -38,17 +40,21 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, SupportsFloat, SupportsIndex
 
-from simulator.cfunctions import calling
+from simulator.cfunctions import calling, overriding
 from simulator.clock import (
-    Hold,
+    Locks,
+    Mutex,
+    RLockType,
     VirtualClock,
     VirtualEventLoopPolicy,
     Wait,
     counted,
     of_this_thread,
     start_counted,
+    wait_for,
+    waiter,
 )
-from simulator.errors import NothingToRun, UnsupportedOperation
+from simulator.errors import UnsupportedOperation
 from simulator.instants import Real
 from simulator.patches.driven_loops import loops_driving
 from simulator.patches.replacing import replacing
@@ -75,6 +81,7 @@ def installed(
     take over a sleep called from `frame`, and says whether it did.
     """
     with ExitStack() as stack:
+        clock.home = threading.get_ident()
         stack.enter_context(virtual_time(clock))
         stack.enter_context(_patched_threads(clock, context))
         stack.enter_context(_patched_sleep(clock, poll))
@@ -89,7 +96,7 @@ def installed(
 
 @contextmanager
 def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Iterator[None]:
-    owner = threading.get_ident()
+    locks = Locks(clock)
 
     def start(thread: threading.Thread) -> None:
         hold = counted()
@@ -124,16 +131,9 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
             _real_join(thread)
 
     def condition_wait(condition: threading.Condition, timeout: float | None = None) -> bool:
-        hold = counted()
-        if timeout is not None and timeout <= 0:
+        hold = waiter(clock, timeout)
+        if hold is None or (timeout is not None and timeout <= 0):
             return _real_wait(condition, timeout)
-        if hold is None:
-            # The driving thread's own wait lets the world run; with a time-out it is a wait for the
-            # real world (its own `sleep` and `advance` are what moves time).
-            elsewhere = threading.get_ident() != owner or getattr(of_this_thread, "starting", False)
-            if elsewhere or clock.driver == owner or timeout is not None:
-                return _real_wait(condition, timeout)
-            hold = Hold("the driving thread", owner)
         # The same steps as the standard library's, with a `Wait` in place of a lock: `notify` calls
         # its `release`.
         inner: Any = condition
@@ -141,16 +141,18 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
             raise RuntimeError("cannot wait on un-acquired lock")
         wait = Wait(clock, hold)
         inner._waiters.append(wait)
-        saved = inner._release_save()
+        # A condition binds the methods of its lock when it is made, which may have been long ago.
+        reentrant = type(inner._lock) is RLockType
+        saved = locks.release_save(inner._lock) if reentrant else inner._release_save()
         notified = False
         try:
-            if counted() is not None:
-                notified = clock.park(wait, timeout)
-            else:
-                notified = _drive_until_woken(clock, wait)
+            notified = wait_for(wait, timeout)
             return notified
         finally:
-            inner._acquire_restore(saved)
+            if reentrant:
+                inner._lock._acquire_restore(saved)
+            else:
+                inner._acquire_restore(saved)
             if not notified:
                 try:
                     inner._waiters.remove(wait)
@@ -179,7 +181,7 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
         (queue, "time", dispatching_monotonic),
         (queue, "SimpleQueue", queue._PySimpleQueue),  # type: ignore[attr-defined]
     ]
-    with replacing(replaced):
+    with replacing(replaced), overriding(locks.methods()):
         yield
 
 
@@ -191,7 +193,7 @@ class _Gate:
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
-        self._mutex = threading.Lock()
+        self._mutex = Mutex()
         self._open = False
         self._wait: Wait | None = None
         clock.call_later(0, self.open)
@@ -214,22 +216,8 @@ class _Gate:
         return fn(*args, **kwargs)
 
 
-def _drive_until_woken(clock: VirtualClock, wait: Wait) -> bool:
-    try:
-        clock.drive(None, done=lambda: wait.woken)
-    except NothingToRun:
-        # Nothing virtual can wake it: a thread of the real world may.
-        try:
-            clock.park(wait)
-        finally:
-            clock.release(wait.hold)
-    return True
-
-
 @contextmanager
 def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
-    owner = threading.get_ident()
-
     def virtual(seconds: float) -> None:
         hold = counted()
         given: object = seconds
@@ -238,7 +226,7 @@ def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
         elif hold is not None and seconds > 0:
             if poll is None or not poll(sys._getframe(2), seconds):
                 clock.park(Wait(clock, hold), seconds)
-        elif hold is None and threading.get_ident() == owner and clock.driver != owner:
+        elif hold is None and waiter(clock) is not None:
             clock.sleep(seconds)
         else:
             Real.sleep(seconds)

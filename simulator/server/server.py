@@ -9,7 +9,6 @@ writers out of each other's way.
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import contextvars
 import inspect
@@ -38,7 +37,7 @@ from prefect.server.services.base import RunInEphemeralServers
 from prefect.server.utilities.messaging import Message
 from prefect.settings import temporary_settings
 
-from simulator.clock import Hold, VirtualClock
+from simulator.clock import Gate, Hold, VirtualClock
 from simulator.instants import from_micros, to_micros
 from simulator.patches.prefect import server as prefect_server
 from simulator.patches.prefect.database import database as served_from
@@ -177,10 +176,9 @@ class Server:
 
     def call(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run `work` on the server's loop and wait for it, in real time."""
-        gate = _thread.allocate_lock()
-        gate.acquire()
-        outcome = self._start(name, work, gate.release)
-        gate.acquire()
+        gate = Gate()
+        outcome = self._start(name, work, gate.open)
+        gate.wait()
         return outcome.result()
 
     async def acall(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:

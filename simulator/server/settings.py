@@ -12,10 +12,11 @@ from typing import Any
 import prefect
 import prefect.settings as names
 from prefect.logging.handlers import PrefectConsoleHandler
-from prefect.settings import Settings
+from prefect.settings import Settings, get_current_settings
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from simulator.errors import SimulationError
+from simulator.arguments import refused, shown, unknown
 
 # Nothing listens there: the transport calls the server in this process. `.invalid` never resolves.
 HOST = "simulation.invalid"
@@ -67,12 +68,20 @@ def of_a_simulation(folder: Path) -> dict[Any, Any]:
 def named(changed: Mapping[str, Any]) -> dict[Any, Any]:
     """Settings for `temporary_settings`, given by the names of their environment variables.
 
-    Raises SimulationError for a name that Prefect does not know.
+    Raises SimulationError for a name that Prefect does not know, and for a value that it refuses.
     """
+    known = [f"PREFECT_{path.upper().replace('.', '_')}" for path in _defaults(Settings)]
     for name in changed:
-        if not hasattr(names, name):
-            raise SimulationError(f"settings: Prefect {prefect.__version__} has no {name!r}")
-    return {getattr(names, name): value for name, value in changed.items()}
+        if not name.startswith("PREFECT_") or not hasattr(names, name):
+            raise unknown(f"setting of Prefect {prefect.__version__} named", name, known)
+    settings = {getattr(names, name): value for name, value in changed.items()}
+    for name, value in changed.items():
+        try:
+            get_current_settings().copy_with_update(updates={getattr(names, name): value})
+        except ValidationError as error:
+            said = error.errors()[0]["msg"]
+            raise refused(f"settings: {name}={shown(value)}: {said}") from None
+    return settings
 
 
 def of_environment(variables: Mapping[str, str]) -> dict[Any, Any]:

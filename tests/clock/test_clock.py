@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.clock.holds import Hold
-from simulator.clock.virtual import VirtualClock, Wait
+from simulator.clock.virtual import VirtualClock
+from simulator.clock.waits import Wait
 from simulator.errors import ClockStalled, NothingToRun
 from simulator.instants import Real, from_micros, to_micros
 

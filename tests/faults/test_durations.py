@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.errors import SimulationError
-from simulator.faults.durations import LogNormal, checked, draw, lognormal
+from simulator.arguments.kinds import duration
+from simulator.faults.durations import draw, lognormal
 
 MINUTE = timedelta(minutes=1)
 
@@ -57,44 +57,5 @@ def test_a_distribution_of_ones_own():
             return source.uniform(1, 2) * MINUTE
 
     own = Uniform()
-    assert checked(own) is own
+    assert duration("duration", own) is own
     assert MINUTE <= draw(own, 0, random.Random(1)) <= 2 * MINUTE
-
-
-def test_what_is_a_duration_is_given_back():
-    for one in (MINUTE, timedelta(0), [MINUTE], (MINUTE, MINUTE), LogNormal(MINUTE, 1)):
-        assert checked(one) is one
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (timedelta(seconds=-1), "a duration of -1 s must be 0 or more"),
-        ([MINUTE, timedelta(seconds=-2)], "a duration of -2 s must be 0 or more"),
-        ([], "a list of durations must hold at least one"),
-        ([60], "a list of durations holds 60: use timedelta"),
-        ([[MINUTE]], "a list of durations holds ["),
-        (60, "60 is no duration: use timedelta, lognormal(...) or a list"),
-        ("5 minutes", "a list of durations holds '5': use timedelta"),
-        (None, "None is no duration"),
-    ],
-)
-def test_what_is_none_is_refused_in_one_line(wrong, message):
-    with pytest.raises(SimulationError) as refused:
-        checked(wrong)
-    assert message in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("median", "sigma", "message"),
-    [
-        (timedelta(0), 1, "must be longer than zero"),
-        (-MINUTE, 1, "must be longer than zero"),
-        (MINUTE, -0.5, "sigma=-0.5) must be 0 or more"),
-    ],
-)
-def test_a_lognormal_that_is_none_is_refused(median, sigma, message):
-    with pytest.raises(SimulationError) as refused:
-        lognormal(median, sigma)
-    assert message in str(refused.value)

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from simulator.errors import SimulationError
 from simulator.history import history as module
+from simulator.history import reading
 from simulator.history.history import History
 from simulator.instants import Timeline, to_micros
 
@@ -253,10 +254,10 @@ def test_instants_are_utc_and_rounded_down_to_the_millisecond(server):
 
 def test_instants_are_plain_also_if_the_module_is_first_imported_on_a_frozen_clock():
     with freezegun.freeze_time(T0):
-        spec = importlib.util.spec_from_file_location("imported_late", module.__file__)
+        spec = importlib.util.spec_from_file_location("imported_late", reading.__file__)
         late = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(late)
-        instant = late._Instants(None)("2026-01-01 00:00:00.000000")
+        instant = late.Instants(None)("2026-01-01 00:00:00.000000")
 
     assert (type(instant), instant) == (datetime, T0)
 
@@ -413,7 +414,8 @@ def test_runs_are_listed_oldest_first_and_can_be_chosen(server):
     assert chosen(deployment="dev") == [waiting, late]
     assert chosen("b", state="Scheduled") == [waiting]
     assert chosen(state="FAILED") == [early]
-    assert chosen("nothing") == []
+    with pytest.raises(SimulationError, match="no flow named 'nothing'"):
+        chosen("nothing")
     assert history.flows == ("a", "b")
     assert history.deployments == ("a/dev", "a/prod", "b/dev")
 
@@ -573,13 +575,13 @@ def test_a_history_is_a_snapshot_though_the_server_writes_on_meanwhile(server, m
     run = server.run("f", *ended(0))
     writer = sqlite3.connect(server.path)
     writer.execute("pragma journal_mode = wal")
-    read_tasks = module._tasks_by_run
+    read_tasks = module.tasks_by_run
 
     def read_tasks_later(*args):
         server.task(run, "load", ("Pending", 9))
         return read_tasks(*args)
 
-    monkeypatch.setattr(module, "_tasks_by_run", read_tasks_later)
+    monkeypatch.setattr(module, "tasks_by_run", read_tasks_later)
     assert len(History.read(server.path).run(run).tasks) == 0
     assert len(History.read(server.path).run(run).tasks) == 1
     writer.close()
@@ -594,8 +596,8 @@ def test_the_database_is_opened_for_reading_only(server, monkeypatch):
         return opened[-1]
 
     server.run("f", *ended(0))
-    monkeypatch.setattr("simulator.history.history.sqlite3.connect", spy)
-    monkeypatch.setattr("simulator.history.history._FLOW_RUNS", "delete from flow_run returning *")
+    monkeypatch.setattr("simulator.history.reading.sqlite3.connect", spy)
+    monkeypatch.setattr("simulator.history.history.FLOW_RUNS", "delete from flow_run returning *")
 
     with pytest.raises(SimulationError, match="readonly database"):
         History.read(server.path)
@@ -642,7 +644,7 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_runs(server, mon
             assert (run.children, run.tasks, run.logs) is not None
         return len(statements)
 
-    monkeypatch.setattr("simulator.history.history.sqlite3.connect", traced)
+    monkeypatch.setattr("simulator.history.reading.sqlite3.connect", traced)
     server.run("f", *ended(0))
     with_one_run = read()
     for n in range(30):

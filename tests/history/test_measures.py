@@ -326,7 +326,8 @@ def test_peak_concurrency_counts_what_runs_at_one_time():
             ran("child", 10, 20, parent=parent),  # starts as the other ends
             ran("child", 15, 25, parent=parent),
             run("child", ("Scheduled", 16), parent=parent),
-        ]
+        ],
+        flows=["none"],
     )
 
     assert peak_concurrency(history) == Measure("peak concurrency", 3, "runs", None, None, 4)
@@ -425,7 +426,8 @@ def test_wasted_runs_change_nothing_or_are_read_by_nobody():
             ran("b", 17, 18, "Failed"),
             ran("b", 19, 20),
             ran("a", 21, 22),  # not read yet: undecided
-        ]
+        ],
+        flows=["none", "nothing"],
     )
 
     assert figures(wasted_runs(history, "a", "b")) == (4 / 8, 8)

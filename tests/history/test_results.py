@@ -264,8 +264,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_whole_variants(tmp_path
     script = """
 import os, sys, time
 from pathlib import Path
-from simulator import results
-from simulator.history import History
+from simulator.history import History, results
 path = Path(sys.argv[1])
 file = results.Results.open(path)
 file.add("s", "whole", 0, None, error="x")

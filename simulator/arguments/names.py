@@ -1,0 +1,107 @@
+"""Names of flows, tasks, states and parameters: those there are, and the nearest to one that is not."""
+
+from __future__ import annotations
+
+import difflib
+import gc
+import inspect
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from types import CodeType
+from typing import Any
+
+from simulator.arguments.kinds import refused, shown
+from simulator.errors import SimulationError, UnsupportedOperation
+
+STATE_TYPES = frozenset(
+    {"SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "CRASHED", "PAUSED",
+     "CANCELLING"}
+)  # fmt: skip
+"""Prefect's groups of states."""
+
+STATES = frozenset(
+    {"Scheduled", "Late", "Resuming", "AwaitingRetry", "AwaitingConcurrencySlot", "Retrying",
+     "Pending", "Submitting", "InfrastructurePending", "NotReady", "Running", "Paused", "Suspended",
+     "Cancelling", "Cancelled", "Completed", "Cached", "Failed", "TimedOut", "RolledBack", "Crashed"}
+)  # fmt: skip
+"""The states that Prefect's own code makes. A flow may make others."""
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> SimulationError:
+    """The error about an unknown name, with the nearest known one, if any is near."""
+    matches = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    near = f": did you mean {matches[0]!r}?" if matches else ""
+    return refused(f"no {what} {shown(name)}{near}")
+
+
+def state_name(name: str, entered: Iterable[str]) -> str:
+    """The name or the type of a state: one of Prefect's, of those that runs have `entered`, or one
+    that a flow or a task of this process would make. SimulationError if it is none.
+    """
+    known = STATES | STATE_TYPES | set(entered)
+    if name not in known and not any(name in _texts_in(step.fn) for step in _steps()):
+        raise unknown("state", name, known)
+    return name
+
+
+def check_parameters(
+    function: Callable[..., Any], what: str, given: Collection[str], *, all_of_them: bool = False
+) -> None:
+    """Refuse names that a function has no parameter for, and the lack of one that has no default."""
+    one = inspect.Parameter
+    signature = inspect.signature(function).parameters.values()
+    named = [parameter for parameter in signature if parameter.kind != one.VAR_POSITIONAL]
+    if any(parameter.kind == one.VAR_KEYWORD for parameter in named):
+        return
+    known = [parameter.name for parameter in named]
+    for name in given:
+        if name not in known:
+            raise unknown(f"parameter of {what} named", name, known)
+    for parameter in named if all_of_them else ():
+        if parameter.default is one.empty and parameter.name not in given:
+            raise refused(f"{what} needs its parameter {parameter.name!r}")
+
+
+def step_name(name: str, known: Mapping[str, bool]) -> str:
+    """A name of `step_names`; SimulationError if it is none, or if that step yields."""
+    if name not in known:
+        raise unknown("flow or task named", name, known)
+    if known[name]:
+        raise UnsupportedOperation(
+            f"{name!r} yields: Prefect runs its code where nothing can be added to it;"
+            " give the duration or the fault to a task that it calls instead"
+        )
+    return name
+
+
+def step_names() -> dict[str, bool]:
+    """The names of all flows and tasks that exist in this process, and which of them yield."""
+    return {step.name: step.isgenerator for step in _steps()}
+
+
+def _steps() -> list[Any]:
+    """All flows and tasks that exist in this process."""
+    from prefect import Flow, Task
+
+    kinds = {Flow, Task, *_subclasses(Flow), *_subclasses(Task)}
+    # Who refers to a class: its instances do. (`gc.get_objects` would hand out half-made tuples of
+    # other threads, and break them.)
+    return [thing for thing in gc.get_referrers(*kinds) if type(thing) in kinds]
+
+
+def _subclasses(kind: type) -> Iterator[type]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
+
+
+def _texts_in(function: Any) -> set[str]:
+    """The texts that stand in a function's code, and in the functions inside it."""
+    codes = [code for code in [getattr(function, "__code__", None)] if code is not None]
+    texts: set[str] = set()
+    while codes:
+        for constant in codes.pop().co_consts:
+            if isinstance(constant, CodeType):
+                codes.append(constant)
+            elif isinstance(constant, str):
+                texts.add(constant)
+    return texts

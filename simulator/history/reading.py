@@ -1,0 +1,218 @@
+"""Reads the records of flow runs from the database of a Prefect server.
+
+Column names and formats are those of Prefect 3.8 and 3.9: ids, instants (UTC without a zone, to the
+microsecond) and JSON are all stored as text.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+from simulator.errors import SimulationError
+from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord
+from simulator.instants import Timeline, from_micros, to_micros
+
+# Of the true class, also if this is imported under a patched clock: records hold plain datetimes
+# (which outlive the simulation), and reading them is fast.
+_true = next(kind for kind in datetime.__mro__ if kind.__module__ == "datetime")
+_from_iso = cast("type[datetime]", _true).fromisoformat
+
+# A deployment's full name is that of its own flow, which is the run's flow.
+FLOW_RUNS = """
+    select r.id, r.name, f.name, d.name, r.state_name, r.state_type, r.state_id,
+           r.expected_start_time, r.start_time, r.end_time, r.run_count, r.parameters, r.tags,
+           p.flow_run_id, r.auto_scheduled
+    from flow_run r
+    join flow f on f.id = r.flow_id
+    left join deployment d on d.id = r.deployment_id
+    left join task_run p on p.id = r.parent_task_run_id
+    order by coalesce(r.start_time, r.expected_start_time), r.created, r.rowid
+"""
+
+# A call of a subflow or of run_deployment leaves a task run that stands for the called run: it is
+# what the called run's parent_task_run_id points at. Until that run is there, such a stand-in is
+# known by its key (run_deployment), or by a name that ends in its whole dynamic key (a subflow);
+# a real task's name ends in the first three characters of one. Tasks of `Task.delay` are named as
+# subflows are, but begin as Scheduled.
+_TASK_RUNS = """
+    select t.id, t.name, t.task_key, t.dynamic_key, t.state_name, t.state_type, t.state_id,
+           t.expected_start_time, t.start_time, t.end_time, t.run_count, t.tags, t.flow_run_id
+    from task_run t
+    where t.flow_run_id is not null
+      and t.task_key not like 'prefect.deployments.flow_runs.run_deployment.%'
+      and not exists (select 1 from flow_run r where r.parent_task_run_id = t.id)
+      and not (
+        t.name like '%-' || t.dynamic_key
+        and 'PENDING' = (select s.type from task_run_state s where s.task_run_id = t.id
+                         order by s.timestamp limit 1)
+      )
+    order by coalesce(t.start_time, t.expected_start_time), t.created, t.rowid
+"""
+
+_STATES = """
+    select s.{run}_id, s.id, s.name, s.type, s.timestamp, s.message
+    from {run}_state s order by s.timestamp, s.rowid
+"""
+
+_LOGS = """
+    select flow_run_id, timestamp, level, name, message, task_run_id
+    from log where flow_run_id is not null and rowid <= ? order by timestamp, rowid
+"""
+
+
+@contextmanager
+def reading(database: Path) -> Iterator[sqlite3.Connection]:
+    """A connection in one read transaction: a snapshot, and no lock that a writer would meet."""
+    if not database.is_file():
+        raise SimulationError(f"no Prefect database at {str(database)!r}")
+    # Autocommit: the transaction is exactly the one begun here.
+    connection = sqlite3.connect(
+        f"{database.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30
+    )
+    try:
+        connection.execute("begin")
+        yield connection
+    except sqlite3.DatabaseError as error:
+        raise SimulationError(
+            f"{str(database)!r} is not a database of a Prefect 3.8 server: {error}"
+        ) from error
+    finally:
+        connection.close()
+
+
+def flow_run(
+    row: tuple[Any, ...],
+    states: Mapping[str, list[tuple[str, StateRecord]]],
+    tasks: Mapping[str, list[TaskRecord]],
+    at: Instants,
+) -> RunRecord:
+    """The record of a row of FLOW_RUNS, with its states and tasks."""
+    (run_id, name, flow, deployment, state, state_type, state_id) = row[:7]
+    (scheduled, start, end, run_count, parameters, tags, parent_id, auto_scheduled) = row[7:]
+    entered = states.get(run_id, [])
+    return RunRecord(
+        id=UUID(run_id),
+        name=name,
+        flow=flow,
+        deployment=f"{flow}/{deployment}" if deployment else None,
+        state=state or "",
+        state_type=state_type or "",
+        message=_message(entered, state_id),
+        states=tuple(record for _, record in entered),
+        scheduled=at.optional(scheduled),
+        start=at.optional(start),
+        end=at.optional(end),
+        run_count=run_count,
+        parameters=json.loads(parameters),
+        tags=tuple(json.loads(tags)),
+        tasks=tuple(tasks.get(run_id, ())),
+        parent_id=UUID(parent_id) if parent_id else None,
+        auto_scheduled=bool(auto_scheduled),
+    )
+
+
+def tasks_by_run(connection: sqlite3.Connection, at: Instants) -> dict[str, list[TaskRecord]]:
+    """The task runs of every flow run, oldest first."""
+    states = states_by_run(connection, "task_run", at)
+    found: dict[str, list[TaskRecord]] = defaultdict(list)
+    for row in connection.execute(_TASK_RUNS):
+        (run_id, name, task_key, dynamic_key, state, state_type, state_id) = row[:7]
+        (scheduled, start, end, run_count, tags, flow_run_id) = row[7:]
+        entered = states.get(run_id, [])
+        found[flow_run_id].append(
+            TaskRecord(
+                id=UUID(run_id),
+                name=name,
+                task=_task_name(name, task_key, dynamic_key),
+                task_key=task_key,
+                state=state or "",
+                state_type=state_type or "",
+                message=_message(entered, state_id),
+                states=tuple(record for _, record in entered),
+                scheduled=at.optional(scheduled),
+                start=at.optional(start),
+                end=at.optional(end),
+                run_count=run_count,
+                tags=tuple(json.loads(tags)),
+            )
+        )
+    return found
+
+
+def _task_name(name: str, task_key: str, dynamic_key: str) -> str:
+    """The task's own name: its run's without the random ending, or, for a run that was given a
+    name, the function's.
+    """
+    for ending in (f"-{dynamic_key}", f"-{dynamic_key[:3]}"):
+        if name.endswith(ending):
+            return name.removesuffix(ending)
+    return task_key.rpartition("-")[0] or task_key
+
+
+def states_by_run(
+    connection: sqlite3.Connection, run: str, at: Instants
+) -> dict[str, list[tuple[str, StateRecord]]]:
+    """The states of every flow run or task run, oldest first, each with its id."""
+    found: dict[str, list[tuple[str, StateRecord]]] = defaultdict(list)
+    for run_id, state_id, name, kind, timestamp, message in connection.execute(
+        _STATES.format(run=run)
+    ):
+        found[run_id].append((state_id, StateRecord(name, kind, at(timestamp), message)))
+    return found
+
+
+def logs_by_run(database: Path, last: int, at: Instants) -> dict[UUID, tuple[LogRecord, ...]]:
+    """The log lines of every flow run up to row number `last`, oldest first."""
+    found: dict[UUID, list[LogRecord]] = defaultdict(list)
+    with reading(database) as connection:
+        for run_id, timestamp, level, logger, message, task_run_id in connection.execute(
+            _LOGS, (last,)
+        ):
+            found[UUID(run_id)].append(
+                LogRecord(
+                    timestamp=at(timestamp),
+                    level=level,
+                    logger=logger,
+                    message=message,
+                    task_run_id=UUID(task_run_id) if task_run_id else None,
+                )
+            )
+    return {run_id: tuple(lines) for run_id, lines in found.items()}
+
+
+def _message(entered: list[tuple[str, StateRecord]], state_id: str | None) -> str | None:
+    """The message of the state that the run is in."""
+    for known, record in reversed(entered):
+        if known == state_id:
+            return record.message
+    return None
+
+
+class Instants:
+    """Timestamps of the database as instants."""
+
+    def __init__(self, timeline: Timeline | None) -> None:
+        self._timeline = timeline
+
+    def __call__(self, text: str) -> datetime:
+        """SQLite's "2026-01-01 12:10:00.000123" as an aware UTC datetime, to the millisecond."""
+        shown = _from_iso(f"{text[:26]}+00:00")
+        if self._timeline is not None:
+            shown = from_micros(self._timeline.instant_of(to_micros(shown)))
+        return to_millisecond(shown)
+
+    def optional(self, text: str | None) -> datetime | None:
+        return self(text) if text else None
+
+
+def to_millisecond(instant: datetime) -> datetime:
+    """The instant without what readings of the clock have added to it."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
