@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.deployments.runner import DeploymentApplyError
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
+from prefect.states import Scheduled
 
 from simulator import arguments
 from simulator.errors import SimulationError
@@ -174,6 +175,34 @@ def ensure_pool(
     else:
         if concurrency_limit is not None:
             client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=concurrency_limit))
+
+
+def order(
+    client: SyncPrefectClient,
+    deployment: str,
+    parameters: dict[str, Any] | None,
+    when: datetime,
+    known: Callable[[], Iterable[str]],
+    flows: Mapping[UUID, Flow[..., Any]],
+) -> UUID:
+    """Order a run of the deployment "flow/deployment", one of the `known`, and return its id.
+
+    Raises SimulationError if it is unknown, or if the parameters do not fit.
+    """
+    try:
+        found = client.read_deployment_by_name(deployment)
+    except (ObjectNotFound, ValueError):
+        raise arguments.unknown("deployment", deployment, known()) from None
+    if found.id in flows and found.enforce_parameter_schema:
+        flow = flows[found.id]
+        arguments.check_parameters(flow.fn, f"flow {flow.name!r}", parameters or ())
+    try:
+        run = client.create_flow_run_from_deployment(
+            found.id, parameters=parameters, state=Scheduled(scheduled_time=when)
+        )
+    except PrefectHTTPStatusError as error:
+        raise SimulationError(f"run of {deployment!r}: {refusal(error)}") from None
+    return run.id
 
 
 def ensure_queue(

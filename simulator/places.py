@@ -5,7 +5,7 @@ from __future__ import annotations
 import sysconfig
 from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 
 
 def users_frame(innermost: FrameType) -> FrameType:
@@ -29,6 +29,31 @@ def users_frame(innermost: FrameType) -> FrameType:
 def is_users(frame: FrameType) -> bool:
     """Whether a frame is one of the user's own code."""
     return not _is_foreign(frame.f_code.co_filename)
+
+
+def place_of_call(innermost: FrameType) -> str:
+    """The line of the user's own code that led to a frame, as "file.py:12"; empty if there is none."""
+    frame = users_frame(innermost)
+    return f"{short(frame.f_code.co_filename)}:{frame.f_lineno}" if is_users(frame) else ""
+
+
+def place_of_error(traceback: TracebackType | None) -> str:
+    """The innermost line of the user's own code in a traceback; empty if there is none."""
+    place = ""
+    while traceback is not None:
+        if is_users(traceback.tb_frame):
+            place = f"{short(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place
+
+
+@cache
+def short(file: str) -> str:
+    """A path as a user would type it: relative to the working folder if it lies below."""
+    try:
+        return str(Path(file).resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return file
 
 
 @cache

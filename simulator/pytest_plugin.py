@@ -138,15 +138,29 @@ def _settings(item: pytest.Item) -> dict[str, Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Print the seed with every failure of a test that used one, and what it could not show rightly."""
+    """Print the seed with every failure of a test that used one, what it could not show rightly, and
+    why the runs that it was looking at ended as they did.
+    """
     report = yield
     if report.failed and (isinstance(item, ScenarioItem) or _uses_simulation(item)):
         if isinstance(item, ScenarioItem):
             report.sections[:] = [(name, _shortened(text)) for name, text in report.sections]
         report.sections.append(("simulation", "\n".join([_repeat(item), *_caveats(item)])))
+        if call.excinfo is not None and (why := _why(item, call.excinfo.value)):
+            report.sections.append(("why", why))
     return report
+
+
+def _why(item: pytest.Item, error: BaseException) -> str:
+    """Why the runs in the failed statement of a test, whose simulation is still open, ended so."""
+    opened = getattr(item, "funcargs", {}).get("simulation")
+    if opened is None or not isinstance(error, AssertionError):
+        return ""
+    from simulator.scenarios import explain, explained
+
+    return "\n".join(explained(opened, explain(error).runs))
 
 
 def _caveats(item: pytest.Item) -> list[str]:

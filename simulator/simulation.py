@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from simulator.caveats import Caveat
     from simulator.engine import Engine, WorkerOfPool
     from simulator.faults import Duration
-    from simulator.history import History, RunRecord
+    from simulator.history import Explanation, History, RunRecord
     from simulator.live import LiveServer
     from simulator.warehouse import Warehouse
 
@@ -408,10 +408,7 @@ class Simulation:
         Returns the id of the flow run. Raises SimulationError for an unknown deployment, an
         instant that is naive or in the past, or parameters that do not fit.
         """
-        from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-        from prefect.states import Scheduled
-
-        from simulator.deploying import refusal
+        from simulator import deploying
 
         now = self.now  # once: on a live engine it moves on
         when = now if at is None else arguments.instant("at", at)
@@ -419,21 +416,8 @@ class Simulation:
             raise SimulationError(
                 f"at={when:%Y-%m-%dT%H:%M:%SZ} lies before now, {now:%Y-%m-%dT%H:%M:%SZ}"
             )
-        try:
-            found = self._world.client.read_deployment_by_name(deployment)
-        except (ObjectNotFound, ValueError):
-            names = self._world.deployment_names()
-            raise arguments.unknown("deployment", deployment, names) from None
-        if found.id in self._flows and found.enforce_parameter_schema:
-            flow = self._flows[found.id]
-            arguments.check_parameters(flow.fn, f"flow {flow.name!r}", parameters or ())
-        try:
-            run = self._world.client.create_flow_run_from_deployment(
-                found.id, parameters=parameters, state=Scheduled(scheduled_time=when)
-            )
-        except PrefectHTTPStatusError as error:
-            raise SimulationError(f"run of {deployment!r}: {refusal(error)}") from None
-        return run.id
+        names = self._world.deployment_names
+        return deploying.order(self._world.client, deployment, parameters, when, names, self._flows)
 
     # -- what happened -----------------------------------------------------------------------------
 
@@ -446,6 +430,21 @@ class Simulation:
         Raises SimulationError for an unknown flow, deployment or state.
         """
         return self.history().runs(flow, deployment=deployment, state=state)
+
+    @calls.explain
+    def explain(self, run: RunRecord | UUID | str, which: int = -1) -> Explanation:
+        """Why a run ended as it did, started late or never: in words, back to what caused it.
+
+        `run`: a record, an id, or the name of a run, a flow or a deployment; of a flow or a deployment
+        the run number `which`, oldest first, is meant (-1: the newest). `str()` of what is returned
+        says it in a few lines, the shortest first; its `reasons` lead to `root`, and `fault` is the
+        number of the fault that was behind it.
+
+        Raises SimulationError if there is no such run.
+        """
+        from simulator.history import explain
+
+        return explain(self.history(), run, which)
 
     def history(self) -> History:
         """Everything that has happened so far."""

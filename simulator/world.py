@@ -63,6 +63,7 @@ class World:
 
         from simulator.clock import starting_background
         from simulator.faults import Steps
+        from simulator.history import Journal
         from simulator.patches import network, stdlib
         from simulator.patches import processes as apart
         from simulator.patches.imports import once_imported
@@ -71,6 +72,7 @@ class World:
         from simulator.process import Seeds
         from simulator.server import (
             AsyncTransport,
+            Calls,
             Cancellations,
             DeploymentPolls,
             Server,
@@ -103,7 +105,9 @@ class World:
             f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
         stack.callback(self.database.close)
-        self.steps = Steps(lambda: self.now, self.database, seed)
+        self.journal = Journal(lambda: self.now)
+        self.steps = Steps(lambda: self.now, self.database, seed, self.journal)
+        calls = Calls(self.journal)
         self.polls = DeploymentPolls(clock, self.database, self.written)
         self.suspensions = Suspensions(clock, self.database, self.written)
         self.cancellations = Cancellations(clock, self.database, self.written)
@@ -117,7 +121,7 @@ class World:
         )
         self.pools: dict[str, Pool] = {}
         self._warehouse: Warehouse | None = None
-        self._history: tuple[tuple[int, datetime], History] | None = None
+        self._history: tuple[tuple[int, datetime, int], History] | None = None
 
         self.caveats = Caveats(run_of_caller, log_caveat)
         stack.enter_context(self.caveats.collecting())
@@ -132,8 +136,8 @@ class World:
         stack.enter_context(
             client.installed(
                 clock,
-                lambda: Transport(server),
-                lambda: AsyncTransport(server),
+                lambda: Transport(server, calls),
+                lambda: AsyncTransport(server, calls),
                 server.publish,
                 server.subscribe,
                 self.polls.asleep,
@@ -213,10 +217,14 @@ class World:
         if counted() is None:  # a flow that asks would wait for itself
             self.clock.settle()
         self.server.call("log lines", write_logs)
-        state = self.written(), self.now
+        notes = self.journal.notes
+        state = self.written(), self.now, len(notes)
         if self._history is None or self._history[0] != state:
             history = History.read(
-                self.folder / "prefect.db", now=self.now, timeline=self.clock.timeline
+                self.folder / "prefect.db",
+                now=self.now,
+                timeline=self.clock.timeline,
+                notes=notes,
             )
             self._history = state, history
         return self._history[1]
@@ -283,6 +291,7 @@ class World:
         from simulator.process import signals
 
         process = self._process_of(run_id)
+        self.journal.here("order", f"killed, exit code {exit_code}", run_id=run_id)
         if exit_code in (-signal.SIGTERM, 128 + signal.SIGTERM):
             signals.of(process).send(signal.SIGTERM)
         else:
@@ -301,6 +310,7 @@ class World:
                 self.context,
                 self._starter,
                 self.cancellations,
+                self.journal,
             )
             self.pools[name] = pool
             self.clock.add_source(pool)

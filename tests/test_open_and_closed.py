@@ -27,6 +27,7 @@ ANY = {
     "setenv": {"X": "1"},
     "kill": {"run": "019b76da-a800-7d99-8f1d-7fe800000026"},
     "trigger": {"deployment": "job/dev"},
+    "explain": {"run": "job"},
     "runs": {},
     "history": {},
 }

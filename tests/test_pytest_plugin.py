@@ -222,6 +222,21 @@ class TestSeed:
         assert "simulation seed: 11 (from the test's marker)" in parts["test_of_its_own"]
         assert repeated in text[text.index("ERROR at setup of test_in_a_fixture") :]
 
+    def test_a_run_in_a_failed_assertion_is_explained(
+        self, pytester: pytest.Pytester, run: Run
+    ) -> None:
+        pytester.makepyfile(
+            """
+            def test_it(simulation):
+                simulation.advance(days=3)
+                run = simulation.runs()[2]
+                assert run.state == "Completed"
+            """
+        )
+        result = run()
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*- why -*", "daily/dev of 2026-01-03 00:00: Failed: *"])
+
     def test_is_not_printed_with_what_passes(self, pytester: pytest.Pytester, run: Run) -> None:
         pytester.makepyfile("def test_it(simulation): print('said')")
         text = run("-rP", "--no-header").stdout.str()
@@ -443,5 +458,6 @@ def nobody_notices(sim):
                 "broken: nobody notices",
                 "  assert 'Completed' == 'Failed'",
                 "  run: <Run careless/dev*",
+                "  why: careless/dev of *: Completed, and nothing in it went wrong*",
             ]
         )

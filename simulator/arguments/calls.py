@@ -95,6 +95,7 @@ trigger = checked(
     parameters=optional(kinds.by_name),
     at=optional(kinds.instant),
 )
+explain = checked(is_open, run=kinds.anything, which=kinds.whole())
 runs = checked(
     is_open,
     flow=optional(kinds.text),

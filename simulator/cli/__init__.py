@@ -1,4 +1,5 @@
-"""The command `simulate`: list scenarios, run them, print verdicts and measures, keep the results.
+"""The command `simulate`: list scenarios, run them, print verdicts and measures, keep the results,
+explain what became of a run.
 
 Exit codes: 0 every expectation holds; 1 one does not, or a variant crashed; 2 the command cannot be
 carried out (said in one line on standard error); 130 after Ctrl-C, 143 after SIGTERM.
@@ -7,7 +8,7 @@ One file a command; `app.py` is what they share. It may import everything, and i
 help must come at once.
 """
 
-from simulator.cli import list, run  # noqa: A004, F401  their import adds the commands
+from simulator.cli import explain, list, run  # noqa: A004, F401  their import adds the commands
 from simulator.cli.app import call, main
 
 __all__ = ["call", "main"]

@@ -8,6 +8,7 @@ timing has a say.
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -58,8 +59,15 @@ class Fault:
             return False
         return step.dice(seed, f"fault {self.number}").random() < self.probability
 
-    def raised(self) -> BaseException | type[BaseException]:
+    def raised(self) -> BaseException:
         """The error, without the traces of having been raised before."""
-        return (
-            self.error.with_traceback(None) if isinstance(self.error, BaseException) else self.error
-        )
+        error = self.error if isinstance(self.error, BaseException) else self.error()
+        try:
+            return copy.copy(error).with_traceback(None)
+        except Exception:  # its class cannot be copied: it is told by its last time
+            return error.with_traceback(None)
+
+    def __str__(self) -> str:
+        error = self.error if isinstance(self.error, BaseException) else self.error()
+        text = f"raises {error!r} in {self.name}"
+        return text + (f" with odds of {self.probability:g}" if self.probability < 1 else "")

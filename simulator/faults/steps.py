@@ -12,27 +12,49 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import anyio
 
 from simulator.faults.durations import Duration, draw
 from simulator.faults.plans import Fault, Step
+from simulator.places import place_of_error
+
+if TYPE_CHECKING:
+    from simulator.history import Journal
 
 Call = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """An attempt at a step: Prefect's run and how often it has been tried, and whose it is."""
+
+    name: str
+    run_id: UUID
+    attempt: int
+    flow_run_id: UUID | None
+    task_run_id: UUID | None
 
 
 class Steps:
     """The faults and durations of one simulation, by step name.
 
-    `now` tells the time; `database` is the server's, to read.
+    `now` tells the time; `database` is the server's, to read. What strikes a step, and what goes
+    wrong in it, is noted in the `journal`.
     """
 
     def __init__(
-        self, now: Callable[[], datetime], database: sqlite3.Connection, seed: int
+        self,
+        now: Callable[[], datetime],
+        database: sqlite3.Connection,
+        seed: int,
+        journal: Journal,
     ) -> None:
+        self._journal = journal
         self._now = now
         self._database = database
         self._seed = seed
@@ -64,9 +86,8 @@ class Steps:
         if context is None or context.flow is None or context.flow_run is None:
             return call()
         run = context.flow_run
-        return self._around(
-            context.flow.name, run.id, run.run_count, run.id, call, context.flow.isasync
-        )
+        attempt = _Attempt(context.flow.name, run.id, run.run_count, run.id, None)
+        return self._around(attempt, call, context.flow.isasync)
 
     def around_task(self, call: Call) -> Any:
         from prefect.context import TaskRunContext
@@ -75,43 +96,56 @@ class Steps:
         if context is None:
             return call()
         run = context.task_run
-        return self._around(
-            context.task.name, run.id, run.run_count, run.flow_run_id, call, context.task.isasync
-        )
+        attempt = _Attempt(context.task.name, run.id, run.run_count, run.flow_run_id, run.id)
+        return self._around(attempt, call, context.task.isasync)
 
-    def _around(
-        self,
-        name: str,
-        run_id: UUID,
-        attempt: int,
-        flow_run_id: UUID | None,
-        call: Call,
-        isasync: bool,
-    ) -> Any:
-        if name not in self._faults and name not in self._durations:
-            return call()
-        step = self._step(name, run_id, attempt, flow_run_id)
+    def _around(self, attempt: _Attempt, call: Call, isasync: bool) -> Any:
         if isasync:
-            return self._asurround(step, call)
-        return self._surround(step, call)
+            return self._awatched(attempt, call)
+        try:
+            if not self._planned(attempt.name):
+                return call()
+            return self._surround(attempt, call)
+        except BaseException as error:
+            self._saw(error, attempt)
+            raise
 
-    def _surround(self, step: Step, call: Call) -> Any:
+    async def _awatched(self, attempt: _Attempt, call: Call) -> Any:
+        try:
+            if self._planned(attempt.name):
+                return await self._asurround(attempt, call)
+            result = call()
+            return await result if asyncio.iscoroutine(result) else result
+        except BaseException as error:
+            self._saw(error, attempt)
+            raise
+
+    def _planned(self, name: str) -> bool:
+        return name in self._faults or name in self._durations
+
+    def _saw(self, error: BaseException, attempt: _Attempt) -> None:
+        place = place_of_error(error.__traceback__)
+        self._journal.error(error, place, attempt.flow_run_id, attempt.task_run_id)
+
+    def _surround(self, attempt: _Attempt, call: Call) -> Any:
+        step = self._step(attempt)
         fault = self._fault(step)
         if fault is not None:
             if fault.after:
                 time.sleep(fault.after.total_seconds())
-            raise fault.raised()
+            raise self._strike(fault, attempt)
         result = call()
         if seconds := self._seconds(step):
             time.sleep(seconds)
         return result
 
-    async def _asurround(self, step: Step, call: Call) -> Any:
+    async def _asurround(self, attempt: _Attempt, call: Call) -> Any:
+        step = self._step(attempt)
         fault = self._fault(step)
         if fault is not None:
             if fault.after:
                 await anyio.sleep(fault.after.total_seconds())
-            raise fault.raised()
+            raise self._strike(fault, attempt)
         result = call()
         if asyncio.iscoroutine(result):
             result = await result
@@ -124,6 +158,19 @@ class Steps:
         faults = self._faults.get(step.name, ())
         return next((fault for fault in faults if fault.strikes(step, now, self._seed)), None)
 
+    def _strike(self, fault: Fault, attempt: _Attempt) -> BaseException:
+        """The error with which a fault strikes now."""
+        note = self._journal.note(
+            "fault",
+            str(fault),
+            run_id=attempt.flow_run_id,
+            task_run_id=attempt.task_run_id,
+            details={"fault": fault.number, "target": fault.name, "attempt": attempt.attempt},
+        )
+        error = fault.raised()
+        self._journal.mark(error, note)
+        return error
+
     def _seconds(self, step: Step) -> float:
         duration = self._durations.get(step.name)
         if duration is None:
@@ -133,13 +180,15 @@ class Steps:
 
     # -- which step it is ----------------------------------------------------------------------------
 
-    def _step(self, name: str, run_id: UUID, attempt: int, flow_run_id: UUID | None) -> Step:
+    def _step(self, attempt: _Attempt) -> Step:
+        name, run_id = attempt.name, attempt.run_id
         with self._mutex:
             known = self._occurrences.get((name, run_id))
             if known is None:
-                known = self._occurrences[name, run_id] = self.number(name, run_id, flow_run_id)
+                known = self.number(name, run_id, attempt.flow_run_id)
+                self._occurrences[name, run_id] = known
         occurrence, cycle, within = known
-        return Step(name, occurrence, max(attempt, 1), cycle, within)
+        return Step(name, occurrence, max(attempt.attempt, 1), cycle, within)
 
     def number(
         self,

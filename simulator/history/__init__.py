@@ -5,15 +5,27 @@ is, `history.py` for what is asked of all of them, `reading.py` for how they are
 figures, `results.py` for the file.
 """
 
+from simulator.history.explaining import Explanation, Reason, explain
+from simulator.history.gates import Gate
 from simulator.history.history import History
+from simulator.history.kept import kept_histories, one_of
+from simulator.history.notes import Journal, Note
 from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord
 from simulator.history.results import Results
 
 __all__ = [
+    "Explanation",
+    "Gate",
     "History",
+    "Journal",
     "LogRecord",
+    "Note",
+    "Reason",
     "Results",
     "RunRecord",
     "StateRecord",
     "TaskRecord",
+    "explain",
+    "kept_histories",
+    "one_of",
 ]

@@ -20,7 +20,9 @@ from typing import Any
 from uuid import UUID
 
 from simulator.arguments import STATES, checked, kinds, state_name, step_names, unknown
+from simulator.history.gates import Gate, read_gates
 from simulator.history.normal import normalised
+from simulator.history.notes import Note
 from simulator.history.reading import (
     FLOW_RUNS,
     Instants,
@@ -53,9 +55,12 @@ class History:
         logs: Callable[[], Mapping[UUID, tuple[LogRecord, ...]]] | None = None,
         flows: Iterable[str] = (),
         deployments: Iterable[str] = (),
+        notes: Iterable[Note] = (),
+        gates: Iterable[Gate] = (),
     ) -> None:
         """Tie records together, given oldest first. `now` is the newest instant among them unless
-        given; `flows` and `deployments` name those that are known but may never have run.
+        given; `flows` and `deployments` name those that are known but may never have run. `notes` are
+        what the simulation saw of its own, `gates` what runs waited at.
         """
         links = Links(logs)
         children: dict[UUID, list[RunRecord]] = defaultdict(list)
@@ -67,6 +72,8 @@ class History:
         links.children = {parent: tuple(runs) for parent, runs in children.items()}
         self._links = links
         self._runs = tuple(links.runs.values())
+        self.notes = tuple(notes)
+        self.gates = tuple(gates)
         self.now = to_millisecond(now) if now is not None else self._newest()
         self.flows = tuple(sorted({*flows, *(run.flow for run in self._runs)}))
         self.deployments = tuple(
@@ -80,13 +87,14 @@ class History:
         *,
         now: datetime | None = None,
         timeline: Timeline | None = None,
+        notes: Iterable[Note] = (),
     ) -> History:
         """Read the history from the SQLite file of a Prefect 3.8 server, which may be running.
 
-        `now` is the virtual time of the reading. Each timestamp is shown as the instant at which it
-        was read from a virtual clock, by its `timeline`. Log lines are read at their first use, up
-        to where they stood now. Raises SimulationError if the file is missing or is not such a
-        database.
+        `now` is the virtual time of the reading, `notes` what the simulation has seen of its own.
+        Each timestamp is shown as the instant at which it was read from a virtual clock, by its
+        `timeline`. Log lines are read at their first use, up to where they stood now. Raises
+        SimulationError if the file is missing or is not such a database.
         """
         at = Instants(timeline)
         with reading(database) as connection:
@@ -101,12 +109,15 @@ class History:
                     "select f.name, d.name from deployment d join flow f on f.id = d.flow_id"
                 )
             ]
+            gates = read_gates(connection)
         return cls(
             (flow_run(row, states, tasks, at) for row in rows),
             now=now,
             logs=partial(logs_by_run, database, last_log, at),
             flows=flows,
             deployments=deployments,
+            notes=notes,
+            gates=gates,
         )
 
     @checked(
@@ -171,7 +182,9 @@ class History:
         found = [run for run in self._runs if roots(run)]
         kept = {run.id for root in found for run in (root, *root.descendants())}
         runs = [run for run in self._runs if run.id in kept]
-        return History(runs, now=self.now, logs=self._links.all_logs)
+        return History(
+            runs, now=self.now, logs=self._links.all_logs, notes=self.notes, gates=self.gates
+        )
 
     def normalised(self) -> list[dict[str, Any]]:
         """What two simulations of one script with one seed have in common, to compare by `==`.

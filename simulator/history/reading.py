@@ -29,11 +29,13 @@ _from_iso = cast("type[datetime]", _true).fromisoformat
 FLOW_RUNS = """
     select r.id, r.name, f.name, d.name, r.state_name, r.state_type, r.state_id,
            r.expected_start_time, r.start_time, r.end_time, r.run_count, r.parameters, r.tags,
-           p.flow_run_id, r.auto_scheduled
+           p.flow_run_id, r.auto_scheduled, w.name, q.name
     from flow_run r
     join flow f on f.id = r.flow_id
     left join deployment d on d.id = r.deployment_id
     left join task_run p on p.id = r.parent_task_run_id
+    left join work_queue q on q.id = r.work_queue_id
+    left join work_pool w on w.id = q.work_pool_id
     order by coalesce(r.start_time, r.expected_start_time), r.created, r.rowid
 """
 
@@ -96,7 +98,8 @@ def flow_run(
 ) -> RunRecord:
     """The record of a row of FLOW_RUNS, with its states and tasks."""
     (run_id, name, flow, deployment, state, state_type, state_id) = row[:7]
-    (scheduled, start, end, run_count, parameters, tags, parent_id, auto_scheduled) = row[7:]
+    (scheduled, start, end, run_count, parameters, tags, parent_id) = row[7:14]
+    (auto_scheduled, work_pool, work_queue) = row[14:]
     entered = states.get(run_id, [])
     return RunRecord(
         id=UUID(run_id),
@@ -116,6 +119,8 @@ def flow_run(
         tasks=tuple(tasks.get(run_id, ())),
         parent_id=UUID(parent_id) if parent_id else None,
         auto_scheduled=bool(auto_scheduled),
+        work_pool=work_pool,
+        work_queue=work_queue,
     )
 
 

@@ -103,7 +103,8 @@ class RunRecord:
     as a subflow. `state` is the name of the newest state ("TimedOut"), `state_type` its type
     ("FAILED"), `states` all of them, oldest first. `scheduled` is when it was expected to start,
     `start` when it first entered Running, `end` when it reached its final state; each is None as
-    long as it has not happened. `auto_scheduled` tells that a schedule made it.
+    long as it has not happened. `auto_scheduled` tells that a schedule made it; `work_pool` and
+    `work_queue` name those that it waits or waited in, None for a flow that no worker takes.
 
     `parent`, `children` and `logs` are looked up when they are asked for. Two records are equal if
     they describe the same run (by id) with the same content and the same children.
@@ -126,6 +127,8 @@ class RunRecord:
     tasks: tuple[TaskRecord, ...] = ()
     parent_id: UUID | None = None
     auto_scheduled: bool = False
+    work_pool: str | None = None
+    work_queue: str | None = None
     links: Links = field(default_factory=Links, repr=False, compare=False)
 
     @property

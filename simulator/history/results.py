@@ -9,17 +9,14 @@ and the process that started them merges those, one after the other, as they are
 is open only while it is written to, and each variant is one transaction: whatever dies, and
 whenever, leaves whole variants and no lock.
 
-Every instant is a TIMESTAMP in UTC. TABLES tells what each column means; the same text stands in
-the file as the comment of the column (`select * from duckdb_columns()`).
+What stands in it, column by column, is told in `tables.py`, and in the file itself.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,86 +25,7 @@ import duckdb
 from simulator.errors import SimulationError
 from simulator.history.history import History
 from simulator.history.measures.figures import Measure
-from simulator.history.records import RunRecord
-
-KEY = ("scenario", "variant", "seed")
-"""The first columns of every table: what tells one simulation from another."""
-
-_KEY_COLUMNS = (
-    ("scenario", "VARCHAR", "name of the scenario"),
-    ("variant", "VARCHAR", "name of the variant"),
-    ("seed", "BIGINT", "seed of the simulation"),
-)
-
-TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "variants": (
-        *_KEY_COLUMNS,
-        ("passed", "BOOLEAN", "whether it ran to its end and every expectation held"),
-        ("error", "VARCHAR", "one line if the variant itself broke, else empty"),
-        ("until", "TIMESTAMP", "virtual instant at which the history was read"),
-        ("days", "DOUBLE", "virtual days that it was asked to live"),
-        ("real_seconds", "DOUBLE", "what it took on the wall clock"),
-    ),
-    "flow_runs": (
-        *_KEY_COLUMNS,
-        ("run_id", "UUID", "id of the flow run"),
-        ("parent_id", "UUID", "run_id of the run that called it"),
-        ("name", "VARCHAR", "name of the run"),
-        ("flow", "VARCHAR", "name of the flow"),
-        ("deployment", "VARCHAR", "flow/deployment; null if called directly or as a subflow"),
-        ("state", "VARCHAR", "name of the newest state, such as TimedOut"),
-        ("state_type", "VARCHAR", "type of the newest state, such as FAILED"),
-        ("message", "VARCHAR", "message of the newest state"),
-        ("scheduled_at", "TIMESTAMP", "when it was expected to start"),
-        ("started_at", "TIMESTAMP", "when it first entered Running"),
-        ("ended_at", "TIMESTAMP", "when it reached its final state"),
-        ("run_count", "INTEGER", "number of attempts"),
-        ("auto_scheduled", "BOOLEAN", "whether a schedule made it"),
-        ("parameters", "JSON", "parameters of the run"),
-        ("tags", "VARCHAR[]", "tags of the run"),
-    ),
-    "states": (
-        *_KEY_COLUMNS,
-        ("run_id", "UUID", "id of the flow run"),
-        ("position", "INTEGER", "0 for the first state of the run, and so on"),
-        ("name", "VARCHAR", "name of the state, such as Late"),
-        ("type", "VARCHAR", "type of the state, such as SCHEDULED"),
-        ("entered_at", "TIMESTAMP", "when the run entered it"),
-        ("message", "VARCHAR", "message of the state"),
-    ),
-    "tasks": (
-        *_KEY_COLUMNS,
-        ("run_id", "UUID", "id of the flow run"),
-        ("task_run_id", "UUID", "id of the task run"),
-        ("name", "VARCHAR", "name of the task run"),
-        ("task", "VARCHAR", "name of the task"),
-        ("state", "VARCHAR", "name of the newest state"),
-        ("state_type", "VARCHAR", "type of the newest state"),
-        ("message", "VARCHAR", "message of the newest state"),
-        ("scheduled_at", "TIMESTAMP", "when it was expected to start"),
-        ("started_at", "TIMESTAMP", "when it first entered Running"),
-        ("ended_at", "TIMESTAMP", "when it reached its final state"),
-        ("run_count", "INTEGER", "number of attempts"),
-    ),
-    "measures": (
-        *_KEY_COLUMNS,
-        ("name", "VARCHAR", "name of the measure"),
-        ("value", "DOUBLE", "its value; null where it is undefined"),
-        ("unit", "VARCHAR", "share (0 to 1), seconds (virtual), runs, ..."),
-        ("low", "DOUBLE", "lower end of the 95 % interval of a share; least value of a mean"),
-        ("high", "DOUBLE", "upper end of the 95 % interval of a share; greatest of a mean"),
-        ("n", "BIGINT", "number of runs, builds or incidents that it rests on"),
-    ),
-    "verdicts": (
-        *_KEY_COLUMNS,
-        ("expectation", "VARCHAR", "what was to hold"),
-        ("passed", "BOOLEAN", "whether it did"),
-        ("message", "VARCHAR", "the failed assertion, else empty"),
-        ("location", "VARCHAR", "file and line of the failed assertion, else empty"),
-        ("runs", "VARCHAR[]", "the runs that it was looking at"),
-    ),
-}
-"""Every table with its columns: name, type, meaning."""
+from simulator.history.tables import KEY, TABLES, rows_of, utc
 
 
 class Verdict(Protocol):
@@ -132,6 +50,10 @@ class Verdict(Protocol):
     @property
     def runs(self) -> Sequence[str]:
         """The runs that the failed assertion was looking at."""
+
+    @property
+    def explained(self) -> Sequence[str]:
+        """Why each of them ended so."""
 
 
 class Results:
@@ -180,18 +102,16 @@ class Results:
         that a schedule has made for later than the history reaches are left out. Raises
         SimulationError as `open` does.
         """
-        runs = history.runs() if history is not None else []
         judged = list(verdicts)
         passed = not error and all(verdict.passed for verdict in judged)
-        until = _utc(history.now) if history is not None else None
+        until = utc(history.now) if history is not None else None
         rows: dict[str, list[tuple[Any, ...]]] = {
             "variants": [(passed, error, until, days, real_seconds)],
-            "flow_runs": [_run_row(run) for run in runs],
-            "states": [row for run in runs for row in _state_rows(run)],
-            "tasks": [row for run in runs for row in _task_rows(run)],
+            **rows_of(history),
             "measures": [(m.name, m.value, m.unit, m.low, m.high, m.n) for m in measures],
             "verdicts": [
-                (v.expectation, v.passed, v.message, v.where, list(v.runs)) for v in judged
+                (v.expectation, v.passed, v.message, v.where, list(v.runs), list(v.explained))
+                for v in judged
             ],
         }
         key = (scenario, variant, seed)
@@ -306,54 +226,6 @@ def _insert(
         f"insert into {table} select {picked}",
         [list(values) for values in zip(*rows, strict=True)],
     )
-
-
-def _run_row(run: RunRecord) -> tuple[Any, ...]:
-    return (
-        run.id,
-        run.parent_id,
-        run.name,
-        run.flow,
-        run.deployment,
-        run.state,
-        run.state_type,
-        run.message,
-        _utc(run.scheduled),
-        _utc(run.start),
-        _utc(run.end),
-        run.run_count,
-        run.auto_scheduled,
-        json.dumps(run.parameters),
-        list(run.tags),
-    )
-
-
-def _state_rows(run: RunRecord) -> Iterator[tuple[Any, ...]]:
-    for position, state in enumerate(run.states):
-        entered = _utc(state.timestamp)
-        yield (run.id, position, state.name, state.type, entered, state.message)
-
-
-def _task_rows(run: RunRecord) -> Iterator[tuple[Any, ...]]:
-    for task in run.tasks:
-        yield (
-            run.id,
-            task.id,
-            task.name,
-            task.task,
-            task.state,
-            task.state_type,
-            task.message,
-            _utc(task.scheduled),
-            _utc(task.start),
-            _utc(task.end),
-            task.run_count,
-        )
-
-
-def _utc(instant: datetime | None) -> datetime | None:
-    """An instant as DuckDB's TIMESTAMP takes it: UTC without a zone."""
-    return instant.astimezone(UTC).replace(tzinfo=None) if instant is not None else None
 
 
 def _quoted(text: str) -> str:

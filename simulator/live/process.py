@@ -26,6 +26,7 @@ from prefect.context import FlowRunContext
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from simulator.faults import Steps
+from simulator.history import Journal
 from simulator.live.orders import VARIABLE, Orders
 from simulator.patches.prefect.steps import installed
 
@@ -44,7 +45,8 @@ class SharedSteps(Steps):
     """Steps whose runs are counted across all processes of a simulation."""
 
     def __init__(self, orders: Orders, database: sqlite3.Connection) -> None:
-        super().__init__(lambda: datetime.now(UTC), database, orders.seed)
+        journal = Journal(lambda: datetime.now(UTC))
+        super().__init__(lambda: datetime.now(UTC), database, orders.seed, journal)
         self._file = orders.folder / "steps.db"
         for fault in orders.faults:
             self.fail(fault)

@@ -4,6 +4,7 @@
 happens as one stream of events. It may import `simulation` and `history`.
 """
 
+from simulator.scenarios.broken import explain, explained
 from simulator.scenarios.definition import Scenario, check_days, run_variant, scenario
 from simulator.scenarios.files import (
     HOW_TO_WRITE_ONE,
@@ -34,6 +35,8 @@ __all__ = [
     "Warned",
     "check_days",
     "default_jobs",
+    "explain",
+    "explained",
     "load",
     "looks_like_scenarios",
     "prepare",

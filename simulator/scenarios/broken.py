@@ -12,9 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 from simulator.errors import SimulationError
 from simulator.history import RunRecord
+
+if TYPE_CHECKING:
+    from simulator.simulation import Simulation
 
 LIBRARIES = tuple(
     str(Path(folder).resolve())
@@ -33,12 +37,12 @@ class Explanation:
     """Why a function raised.
 
     `message` is what was raised (several lines for an assertion), `where` is "file:line" of the
-    innermost line of the user's own, `runs` describes the run records in the failed statement.
+    innermost line of the user's own, `runs` are the run records in the failed statement.
     """
 
     message: str
     where: str = ""
-    runs: tuple[str, ...] = ()
+    runs: tuple[RunRecord, ...] = ()
     traceback: str = ""
 
 
@@ -48,13 +52,22 @@ def explain(error: BaseException) -> Explanation:
     stack = list(traceback.walk_tb(start))
     users = [(frame, line) for frame, line in stack if _is_users(frame.f_code.co_filename)]
     where = ""
-    runs: tuple[str, ...] = ()
+    runs: tuple[RunRecord, ...] = ()
     if users:
         frame, line = users[-1]
         where = f"{short_path(frame.f_code.co_filename)}:{line}"
         runs = _runs_in(reversed(users))
     text = traceback.format_exception(type(error), error, start)
     return Explanation(_message(error, users), where, runs, "".join(text))
+
+
+def explained(sim: Simulation, runs: Iterable[RunRecord]) -> tuple[str, ...]:
+    """Why runs ended as they did, as far as they are the simulation's."""
+    from simulator.history import explain
+
+    history = sim.history()
+    known = {run.id for run in history.runs(upcoming=True)}
+    return tuple(str(explain(history, run)) for run in runs if run.id in known)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -105,7 +118,7 @@ def _is_users(file: str) -> bool:
     return not resolved.startswith((*LIBRARIES, OWN))
 
 
-def _runs_in(frames: Iterator[tuple[FrameType, int]]) -> tuple[str, ...]:
+def _runs_in(frames: Iterator[tuple[FrameType, int]]) -> tuple[RunRecord, ...]:
     """The run records in the innermost statement that names any; else those in its frame."""
     for frame, line in frames:
         local = {name: v for name, v in frame.f_locals.items() if isinstance(v, RunRecord)}
@@ -118,7 +131,7 @@ def _runs_in(frames: Iterator[tuple[FrameType, int]]) -> tuple[str, ...]:
             if isinstance(node, ast.Name)
         }
         chosen = [run for name, run in local.items() if name in named] or local.values()
-        return tuple(dict.fromkeys(repr(run) for run in chosen))
+        return tuple({repr(run): run for run in chosen}.values())
     return ()
 
 

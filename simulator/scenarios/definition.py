@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from simulator.errors import SimulationError
-from simulator.scenarios.broken import Explanation, explain, nearest
+from simulator.scenarios.broken import Explanation, explain, explained, nearest
 from simulator.scenarios.verdict import VariantResult, Verdict
 
 if TYPE_CHECKING:
@@ -283,7 +283,14 @@ def _judge(
         raise
     except BaseException as broken:  # pytest.fail() raises a BaseException
         why = explain(broken)
-        return Verdict(name, passed=False, message=why.message, where=why.where, runs=why.runs)
+        return Verdict(
+            name,
+            passed=False,
+            message=why.message,
+            where=why.where,
+            runs=tuple(map(repr, why.runs)),
+            explained=explained(given["sim"], why.runs),
+        )
     return Verdict(name, passed=True)
 
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 class Verdict:
     """Whether one expectation held in one variant.
 
-    `message` is the failed assertion, `where` its file and line, and `runs` describes the run
-    records that the failed statement was looking at. All are empty if the expectation held.
+    `message` is the failed assertion, `where` its file and line, `runs` describes the run records
+    that the failed statement was looking at, and `explained` says why each of them ended so. All are
+    empty if the expectation held.
     """
 
     expectation: str
@@ -23,12 +24,14 @@ class Verdict:
     message: str = ""
     where: str = ""
     runs: tuple[str, ...] = ()
+    explained: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The verdict in words: the sentence, and below it what broke it."""
         if self.passed:
             return [f"holds: {self.expectation}"]
         detail = [*self.message.splitlines(), *(f"run: {run}" for run in self.runs)]
+        detail += [line for text in self.explained for line in f"why: {text}".splitlines()]
         if self.where:
             detail.append(f"at {self.where}")
         return [f"BROKEN: {self.expectation}", *(f"  {line}" for line in detail)]

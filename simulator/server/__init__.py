@@ -5,6 +5,7 @@ Prefect's own code, served on a thread and driven at virtual instants. It may im
 """
 
 from simulator.server import settings
+from simulator.server.calls import Calls
 from simulator.server.caveats import caller, log_caveat, run_of_caller
 from simulator.server.observers import Cancellations, Suspensions
 from simulator.server.polls import DeploymentPolls
@@ -15,6 +16,7 @@ from simulator.server.transport import AsyncTransport, Transport
 
 __all__ = [
     "AsyncTransport",
+    "Calls",
     "Cancellations",
     "DeploymentPolls",
     "Server",

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,8 @@ from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerRes
 from pydantic import Field
 
 from simulator.clock import Candidate, GridLoop, VirtualClock, start_counted
-from simulator.instants import to_micros
+from simulator.history import Journal, Note
+from simulator.instants import from_micros, to_micros
 from simulator.patches.prefect.client import without_websocket
 from simulator.process import Process
 from simulator.server import Cancellations
@@ -122,6 +124,7 @@ class Pool:
         context: contextvars.Context,
         starter: Starter,
         cancellations: Cancellations,
+        journal: Journal,
     ) -> None:
         settings = get_current_settings().worker
         self.name = name
@@ -130,6 +133,8 @@ class Pool:
         self._context = context
         self._starter = starter
         self._cancellations = cancellations
+        self._journal = journal
+        self._away: Note | None = None
         self._prefetch = timedelta(seconds=int(settings.prefetch_seconds))
         self._polled: tuple[int, int] = (-1, 0)
         self._written = written
@@ -154,6 +159,9 @@ class Pool:
 
     def start(self) -> None:
         """Start to poll: the first poll is now."""
+        if self._away is not None:
+            self._journal.replace(replace(self._away, until=from_micros(self._clock.instant)))
+            self._away = None
         if self._thread is None:
             ready: Future[None] = Future()
             self._thread = threading.Thread(
@@ -165,6 +173,8 @@ class Pool:
 
     def stop(self) -> None:
         """Stop polling. Runs that were taken already go on, and are seen to."""
+        if self._away is None:
+            self._away = self._journal.here("away", self.name)
         self._polls.end()
 
     def close(self) -> None:

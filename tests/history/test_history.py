@@ -53,6 +53,7 @@ def empty_tables() -> bytes:
     tables = (
         *(orm.Flow, orm.Deployment, orm.FlowRun, orm.FlowRunState),
         *(orm.TaskRun, orm.TaskRunState, orm.Log),
+        *(orm.WorkPool, orm.WorkQueue, orm.DeploymentSchedule, orm.ConcurrencyLimitV2),
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "empty.db")

@@ -32,6 +32,7 @@ class Judged:
     message: str = ""
     where: str = ""
     runs: tuple[str, ...] = ()
+    explained: tuple[str, ...] = ()
 
 
 def history(runs: int = 1, state: str = "Completed") -> History:
@@ -114,7 +115,7 @@ def test_a_variant_is_written_with_its_runs_states_and_tasks(path):
             datetime(2026, 1, 1),  # noqa: DTZ001
             datetime(2026, 1, 1),  # noqa: DTZ001
             datetime(2026, 1, 1, 0, 0, 1, 500_000),  # noqa: DTZ001
-            *(1, False, "{}", ["a", "b"]),
+            *(1, False, "{}", ["a", "b"], None, None),
         )
     ]
     assert query(path, "select parent_id, parameters ->> 'day' from flow_runs where tags = []") == [
@@ -140,7 +141,7 @@ def test_a_variant_is_written_with_its_measures_and_verdicts(path):
     ]
     verdicts = [
         Judged("it holds", True),
-        Judged("it does not", False, "assert 1 == 2", "x.py:3", ("<Run a>",)),
+        Judged("it does not", False, "assert 1 == 2", "x.py:3", ("<Run a>",), ("for a reason",)),
     ]
 
     results = Results.open(path)
@@ -152,8 +153,18 @@ def test_a_variant_is_written_with_its_measures_and_verdicts(path):
         ("s", "v", 0, "waiting", None, "seconds", None, None, 0),
     ]
     assert query(path, "select * from verdicts where variant = 'v' order by passed") == [
-        ("s", "v", 0, "it does not", False, "assert 1 == 2", "x.py:3", ["<Run a>"]),
-        ("s", "v", 0, "it holds", True, "", "", []),
+        (
+            "s",
+            "v",
+            0,
+            "it does not",
+            False,
+            "assert 1 == 2",
+            "x.py:3",
+            ["<Run a>"],
+            ["for a reason"],
+        ),
+        ("s", "v", 0, "it holds", True, "", "", [], []),
     ]
     assert query(path, "select * from variants order by variant") == [
         ("s", "good", 0, True, "", datetime(2026, 1, 2), None, None),  # noqa: DTZ001

@@ -1,0 +1,50 @@
+"""`simulate explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli.app import app
+from simulator.errors import SimulationError
+
+
+@app.command()
+def explain(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="Id or name of a run, or a flow or deployment that it is one of."
+        ),
+    ],
+    results: Annotated[
+        Path, typer.Option(help="The results file, as `simulate run` writes it.", metavar="FILE")
+    ] = Path("results/results.duckdb"),
+    which: Annotated[
+        int, typer.Option(help="Which run of a flow or deployment: 0 the oldest, -1 the newest.")
+    ] = -1,
+    scenario: Annotated[str | None, typer.Option(help="Only of this scenario.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Only of this variant.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Only with this seed.")] = None,
+) -> None:
+    """Say why a run ended as it did, started late or never, from the results file alone."""
+    from simulator import history
+
+    kept = history.kept_histories(results)
+    chosen = history.one_of(kept, scenario=scenario, variant=variant, seed=seed)
+    if not chosen:
+        known = ", ".join(sorted(f"{name} [{one}], seed {number}" for name, one, number in kept))
+        raise SimulationError(f"no such variant in {str(results)!r}; there are: {known or 'none'}")
+    refused: list[SimulationError] = []
+    for (name, one, number), of_one in chosen.items():
+        try:
+            explanation = history.explain(of_one, run, which)
+        except SimulationError as wrong:
+            refused.append(wrong)
+            continue
+        print(f"{name} [{one}], seed {number}")
+        print("\n".join(f"  {line}" for line in str(explanation).splitlines()))
+    if len(refused) == len(chosen):
+        raise refused[0]

@@ -1,0 +1,153 @@
+"""Why a run started late, or not at all: nobody took it, or what it had to pass was closed or full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from simulator.history.explaining.evidence import Evidence, fault
+from simulator.history.explaining.explanation import Reason, title
+from simulator.history.records import RunRecord, StateRecord, moment
+
+LATE = timedelta(seconds=30)
+"""Longer than a worker may need to find a run."""
+
+TAKING = ("PENDING", "RUNNING", "CANCELLING")
+"""The types of states in which a run takes a slot."""
+
+Follow = Callable[[RunRecord], list[Reason]]
+
+
+class Delays:
+    """Explains runs that have waited, or wait."""
+
+    def __init__(self, evidence: Evidence, follow: Follow) -> None:
+        self._evidence = evidence
+        self._follow = follow
+
+    def late(self, run: RunRecord) -> bool:
+        """Whether it waited for longer than it takes to be found."""
+        began = run.start or self._evidence.history.now
+        return run.scheduled is not None and began - run.scheduled > LATE
+
+    def reasons(self, run: RunRecord) -> list[Reason]:
+        """Why it started when it did, or why it has not."""
+        until = run.start or run.end or self._evidence.history.now
+        since = run.scheduled or until
+        here = Reason(self._said(run, since), run.start, "", run.id)
+        if run.state_type == "SCHEDULED" and until <= since:
+            return [Reason(f"{run.state}: it is not due before {moment(since)}", None, "", run.id)]
+        return [here, *self._held(run, since, until)]
+
+    def _said(self, run: RunRecord, since: datetime) -> str:
+        if run.start is None:
+            return f"{run.state}, and never started"
+        late = str(run.start - since).partition(".")[0]
+        return f"{run.state}, started {late} late"
+
+    def _held(self, run: RunRecord, since: datetime, until: datetime) -> list[Reason]:
+        taken = [state for state in run.states if state.type == "PENDING"]
+        struck = self._evidence.of(run, "fault")
+        if struck and run.start is None:
+            return [fault(struck[-1])]
+        if taken and run.start is None and run.state_type == "PENDING":
+            said = "a worker took it, and its process never began"
+            return [Reason(said, taken[-1].timestamp, "", run.id)]
+        for reasons in (
+            self._deployment(run, since, until),
+            self._paused(run),
+            self._absent(run, since, until),
+            self._full("work pool", run.work_pool, run, since, until),
+            self._full("work queue", f"{run.work_pool}/{run.work_queue}", run, since, until),
+        ):
+            if reasons:
+                return reasons
+        if struck:
+            return [fault(struck[-1])]
+        if run.work_pool is None and run.deployment is not None:
+            return [Reason("its deployment has no work pool", None, "", run.id)]
+        return []
+
+    def _deployment(self, run: RunRecord, since: datetime, until: datetime) -> list[Reason]:
+        """It was told to wait for a slot of its deployment."""
+        if not any(state.name == "AwaitingConcurrencySlot" for state in run.states):
+            return []
+        return self._full("deployment", run.deployment, run, since, until)
+
+    def _paused(self, run: RunRecord) -> list[Reason]:
+        queue = f"{run.work_pool}/{run.work_queue}"
+        for kind, name in (
+            ("deployment", run.deployment),
+            ("work pool", run.work_pool),
+            ("work queue", queue),
+        ):
+            gate = self._evidence.gate(kind, name)
+            if gate is not None and gate.paused and run.start is None:
+                return [Reason(f"the {kind} {name} is paused", None, "", run.id)]
+        return []
+
+    def _absent(self, run: RunRecord, since: datetime, until: datetime) -> list[Reason]:
+        if run.work_pool is None:
+            return []
+        for note in self._evidence.away(run.work_pool, since, until):
+            back = "and is not back" if note.until is None else f"until {moment(note.until)}"
+            said = f"the worker of work pool {run.work_pool} was away, {back}"
+            cause = self._evidence.numbered.get(-1 if note.because is None else note.because)
+            here = Reason(said, note.at, note.where, run.id)
+            return [here, fault(cause)] if cause is not None else [here]
+        return []
+
+    def _full(
+        self, kind: str, name: str | None, run: RunRecord, since: datetime, until: datetime
+    ) -> list[Reason]:
+        """Whether all slots were taken while it waited, and by whom: the one that held one longest."""
+        gate = self._evidence.gate(kind, name)
+        if gate is None or gate.limit is None:
+            return []
+        if gate.limit == 0:
+            return [Reason(f"the {kind} {name} has a limit of 0", None, "", run.id)]
+        holders = [
+            (end - begin, begin, other)
+            for other in self._through(kind, run)
+            for begin, end in held(other.states, self._evidence.history.now)
+            if begin < until and end > since and other.id != run.id
+        ]
+        if len({other.id for _, _, other in holders}) < gate.limit:
+            return []
+        _, begin, holder = max(holders, key=lambda one: (one[0], one[1]))
+        slots = "the only slot" if gate.limit == 1 else f"one of the {gate.limit} slots"
+        said = f"{title(holder)} held {slots} of {kind} {name}"
+        return [Reason(said, begin, "", holder.id), *self._causes(holder)]
+
+    def _through(self, kind: str, run: RunRecord) -> Iterable[RunRecord]:
+        for other in self._evidence.history.runs():
+            if (
+                (kind == "deployment" and other.deployment == run.deployment)
+                or (kind == "work pool" and other.work_pool == run.work_pool)
+                or (
+                    kind == "work queue"
+                    and (other.work_pool, other.work_queue) == (run.work_pool, run.work_queue)
+                )
+            ):
+                yield other
+
+    def _causes(self, holder: RunRecord) -> list[Reason]:
+        """Why the holder of a slot held it, if that was no matter of course."""
+        struck = self._evidence.of(holder, "fault")
+        if struck:
+            return [fault(struck[-1])]
+        followed = [] if holder.completed else self._follow(holder)
+        return followed if len(followed) > 1 else []
+
+
+def held(states: Iterable[StateRecord], now: datetime) -> list[tuple[datetime, datetime]]:
+    """The spans in which a run with these states took a slot."""
+    spans: list[tuple[datetime, datetime]] = []
+    begin: datetime | None = None
+    for state in states:
+        if state.type in TAKING:
+            begin = begin or state.timestamp
+        elif begin is not None:
+            spans.append((begin, state.timestamp))
+            begin = None
+    return [*spans, (begin, now)] if begin is not None else spans

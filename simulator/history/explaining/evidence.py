@@ -1,0 +1,62 @@
+"""What is known of a history's runs beside their states: its notes, by run, and its gates, by name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from simulator.history.explaining.explanation import Reason
+from simulator.history.gates import Gate
+from simulator.history.history import History
+from simulator.history.notes import Note
+from simulator.history.records import RunRecord
+
+
+class Evidence:
+    """The notes and gates of a history, to be looked up."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.runs = {run.id: run for run in history.runs(upcoming=True)}
+        self.numbered = {note.number: note for note in history.notes}
+        self._of_runs: dict[UUID, list[Note]] = defaultdict(list)
+        for note in history.notes:
+            if note.run_id is not None:
+                self._of_runs[note.run_id].append(note)
+
+    def of(self, run: RunRecord, kind: str) -> list[Note]:
+        """The notes of a kind about a run and its tasks, oldest first."""
+        return [note for note in self._of_runs[run.id] if note.kind == kind]
+
+    def call(self, run: RunRecord) -> Note | None:
+        """How and where a run was called."""
+        return next(iter(self.of(run, "call")), None)
+
+    def called_at(self, run: RunRecord) -> str:
+        call = self.call(run)
+        return "" if call is None else call.where
+
+    def error(self, run: RunRecord) -> Note | None:
+        """The exception that last left a run's own code."""
+        errors = [note for note in self.of(run, "error") if note.task_run_id is None]
+        return errors[-1] if errors else None
+
+    def gate(self, kind: str, name: str | None) -> Gate | None:
+        gates = (gate for gate in self.history.gates if (gate.kind, gate.name) == (kind, name))
+        return next(gates, None)
+
+    def away(self, work_pool: str, since: datetime, until: datetime) -> Iterator[Note]:
+        """When a worker of a pool was away in a span of time."""
+        for note in self.history.notes:
+            if note.kind == "away" and note.text == work_pool:
+                end = note.until or self.history.now
+                if note.at < until and end > since:
+                    yield note
+
+
+def fault(note: Note) -> Reason:
+    """A fault that fired, as a reason: the end of every chain that leads to it."""
+    number = note.details.get("fault")
+    return Reason(f"fault {number}: {note.text}", note.at, note.where, note.run_id, number)

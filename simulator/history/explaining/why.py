@@ -1,0 +1,118 @@
+"""How a cause is followed, from run to run."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from uuid import UUID
+
+from simulator.errors import SimulationError
+from simulator.history.explaining.delays import Delays
+from simulator.history.explaining.endings import Endings
+from simulator.history.explaining.evidence import Evidence
+from simulator.history.explaining.explanation import Explanation, Reason, title
+from simulator.history.history import History
+from simulator.history.records import RunRecord
+
+
+def explain(history: History, run: RunRecord | UUID | str, which: int = -1) -> Explanation:
+    """Explain a run of a history.
+
+    Args:
+        history: What happened.
+        run: The run, its id or name, or the name of its flow or deployment ("flow/deployment").
+        which: Of the runs of that flow or deployment the one of this number, oldest first, as an
+            index of a list: -1 is the newest.
+
+    Raises:
+        SimulationError: If there is no such run, flow or deployment.
+    """
+    if not isinstance(run, RunRecord | UUID | str):
+        raise SimulationError(f"run={run!r} must be a run's record, id or name")
+    if isinstance(run, RunRecord):
+        found: RunRecord | None = history.run(run.id)
+    else:
+        found = find(history, run, which)
+    if found is None:
+        return Explanation(None, str(run), tuple(_never(history, str(run))))
+    return Explanation(found.id, title(found), tuple(_Why(Evidence(history)).reasons(found)))
+
+
+def find(history: History, asked: UUID | str, which: int = -1) -> RunRecord | None:
+    """The run with an id or a name, or number `which` of a flow or deployment; None if that has
+    never run. Raises SimulationError if nothing is called so.
+    """
+    if isinstance(asked, UUID) or _is_id(asked):
+        return history.run(asked)
+    everything = history.runs()
+    for run in everything:
+        if run.name == asked:
+            return run
+    runs = [run for run in everything if asked in (run.flow, run.deployment)]
+    known = {*history.flows, *history.deployments}
+    if asked not in known:
+        near = difflib.get_close_matches(asked, list(known), n=1, cutoff=0.5)
+        raise SimulationError(
+            f"no run, flow or deployment {asked!r}"
+            + (f": did you mean {near[0]!r}?" if near else "")
+        )
+    if not runs:
+        return None
+    if not -len(runs) <= which < len(runs):
+        raise SimulationError(
+            f"which={which} must be a number of the {len(runs)} runs of {asked!r}"
+        )
+    return runs[which]
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _never(history: History, name: str) -> list[Reason]:
+    """Why a flow or a deployment has no run at all."""
+    gates = [
+        gate
+        for gate in history.gates
+        if gate.kind == "deployment" and name in (gate.name, gate.name.partition("/")[0])
+    ]
+    for gate in gates:
+        if gate.paused:
+            return [Reason(f"it has never run: the deployment {gate.name} is paused")]
+        if gate.schedules:
+            coming = [run for run in history.upcoming() if run.deployment == gate.name]
+            if coming:
+                return [Reason("it has never run: its first run is due", coming[0].scheduled)]
+    if gates:
+        return [Reason("it has never run: it has no active schedule, and nobody called it")]
+    return [Reason("it has never run: it has no deployment, and nobody called it")]
+
+
+class _Why:
+    """Follows causes from run to run, each run once."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._endings = Endings(evidence, self._follow)
+        self._delays = Delays(evidence, self._follow)
+        self._seen: set[UUID] = set()
+
+    def reasons(self, run: RunRecord) -> list[Reason]:
+        self._seen.add(run.id)
+        if run.failed:
+            return self._endings.bad(run)
+        if run.start is None:
+            return self._delays.reasons(run)
+        reasons = self._endings.well(run) if run.completed else self._endings.running(run)
+        if len(reasons) == 1 and self._delays.late(run):
+            return self._delays.reasons(run)
+        return reasons
+
+    def _follow(self, run: RunRecord) -> list[Reason]:
+        if run.id in self._seen:
+            return []
+        first, *others = self.reasons(run)
+        return [replace(first, sentence=f"{run.flow} {first.sentence}"), *others]

@@ -1,0 +1,156 @@
+"""A history read back from a results file, long after its simulation is gone."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from simulator.errors import SimulationError
+from simulator.history.gates import Gate
+from simulator.history.history import History
+from simulator.history.notes import Note
+from simulator.history.records import RunRecord, StateRecord, TaskRecord
+from simulator.history.tables import KEY, TABLES
+
+Key = tuple[str, str, int]
+"""Scenario, variant and seed: what tells one simulation in a results file from another."""
+
+
+def kept_histories(path: Path) -> dict[Key, History]:
+    """The history of each variant in a results file that has one. Log lines are not kept.
+
+    Raises SimulationError if there is no such file, or if it is no results file of this version.
+    """
+    if not path.is_file():
+        raise SimulationError(f"no results file at {str(path)!r}: `simulate run` writes one")
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            tables = {name: _rows(connection, name) for name in _NEEDED}
+    except duckdb.Error as error:
+        text = " ".join(str(error).split())
+        raise SimulationError(f"cannot read the results file {str(path)!r}: {text}") from error
+    return {
+        key: _history(row, {name: tables[name].get(key, []) for name in tables})
+        for key, [row] in tables["variants"].items()
+        if row["until"] is not None
+    }
+
+
+_NEEDED = ("variants", "flow_runs", "states", "tasks", "notes", "gates")
+
+Row = dict[str, Any]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> dict[Key, list[Row]]:
+    """The rows of a table by key, in the order in which they were written."""
+    names = [name for name, _, _ in TABLES[table]]
+    found: dict[Key, list[Row]] = defaultdict(list)
+    query = f"select {', '.join(names)} from {table} order by rowid"
+    for values in connection.execute(query).fetchall():
+        row = dict(zip(names, values, strict=True))
+        found[row["scenario"], row["variant"], row["seed"]].append(row)
+    return found
+
+
+def _history(variant: Row, tables: dict[str, list[Row]]) -> History:
+    states = _by_run(tables["states"])
+    tasks = _by_run(tables["tasks"])
+    return History(
+        (_run(row, states[row["run_id"]], tasks[row["run_id"]]) for row in tables["flow_runs"]),
+        now=_utc(variant["until"]),
+        notes=[
+            Note(
+                number=row["number"],
+                kind=row["kind"],
+                at=_utc(row["noted_at"]),
+                text=row["text"],
+                where=row["location"],
+                run_id=row["run_id"],
+                task_run_id=row["task_run_id"],
+                because=row["because"],
+                until=_perhaps(row["over_at"]),
+                details=json.loads(row["details"]),
+            )
+            for row in tables["notes"]
+        ],
+        gates=[
+            Gate(row["kind"], row["name"], row["slots"], row["paused"], row["schedules"])
+            for row in tables["gates"]
+        ],
+        deployments=[row["name"] for row in tables["gates"] if row["kind"] == "deployment"],
+    )
+
+
+def _run(row: Row, states: Iterable[Row], tasks: Iterable[Row]) -> RunRecord:
+    return RunRecord(
+        id=row["run_id"],
+        name=row["name"],
+        flow=row["flow"],
+        deployment=row["deployment"],
+        state=row["state"],
+        state_type=row["state_type"],
+        message=row["message"],
+        states=tuple(
+            StateRecord(state["name"], state["type"], _utc(state["entered_at"]), state["message"])
+            for state in states
+        ),
+        scheduled=_perhaps(row["scheduled_at"]),
+        start=_perhaps(row["started_at"]),
+        end=_perhaps(row["ended_at"]),
+        run_count=row["run_count"],
+        parameters=json.loads(row["parameters"]),
+        tags=tuple(row["tags"]),
+        tasks=tuple(_tasks(tasks)),
+        parent_id=row["parent_id"],
+        auto_scheduled=row["auto_scheduled"],
+        work_pool=row["work_pool"],
+        work_queue=row["work_queue"],
+    )
+
+
+def _tasks(rows: Iterable[Row]) -> Iterator[TaskRecord]:
+    for row in rows:
+        yield TaskRecord(
+            id=row["task_run_id"],
+            name=row["name"],
+            task=row["task"],
+            task_key=row["task"],
+            state=row["state"],
+            state_type=row["state_type"],
+            message=row["message"],
+            states=(),  # not kept
+            scheduled=_perhaps(row["scheduled_at"]),
+            start=_perhaps(row["started_at"]),
+            end=_perhaps(row["ended_at"]),
+            run_count=row["run_count"],
+        )
+
+
+def _by_run(rows: Iterable[Row]) -> dict[Any, list[Row]]:
+    found: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["run_id"]].append(row)
+    return found
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.replace(tzinfo=UTC)
+
+
+def _perhaps(instant: datetime | None) -> datetime | None:
+    return None if instant is None else _utc(instant)
+
+
+def one_of(histories: dict[Key, History], **wanted: str | int | None) -> dict[Key, History]:
+    """Those of a scenario, a variant and a seed, as far as each is given."""
+    return {
+        key: history
+        for key, history in histories.items()
+        if all(wanted.get(part) in (None, value) for part, value in zip(KEY, key, strict=True))
+    }

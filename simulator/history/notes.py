@@ -1,0 +1,124 @@
+"""What a simulation has seen of its own: faults that fired, the lines of calls, where errors came from.
+
+Prefect's database says what became of each run. It does not say on which line a parent called its
+child, which exception was another one's cause, when a worker was away, or which fault was behind it.
+That is noted while it happens, and is what `explanation` goes back along.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from simulator.history.records import moment
+from simulator.places import place_of_call
+
+_MARK = "_simulator_note"
+"""The attribute of an exception that names the note about it."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing that was seen.
+
+    `kind` is one of
+
+    - "fault": a fault fired, on a run, a task, a worker or a request; `text` is the fault in words;
+    - "call": `run_id` was called at `where`, in the way that `text` says;
+    - "error": an exception left the step's own code; `text` is the exception, `where` the line;
+    - "away": a worker of the pool `text` was away from `at` until `until`;
+    - "order": somebody asked for a state or an end from outside; `text` says what.
+
+    `because` is the number of the note that it follows from: an error's earlier self, in a child or
+    in a task, or its cause; the fault that it is. `details` holds what only that kind has, as JSON
+    can: a fault's number, target and draw.
+    """
+
+    number: int
+    kind: str
+    at: datetime
+    text: str = ""
+    where: str = ""
+    run_id: UUID | None = None
+    task_run_id: UUID | None = None
+    because: int | None = None
+    until: datetime | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{moment(self.at)} {self.kind}: {self.text}" + f" ({self.where})" * bool(self.where)
+
+
+class Journal:
+    """Takes the notes of one simulation, from any thread. `now` tells the instant."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._mutex = threading.Lock()
+        self._notes: list[Note] = []
+        self.faults: list[dict[str, Any]] = []
+        """Each fault that was injected: its number, what it is in words, and as plain data."""
+
+    def note(self, kind: str, text: str = "", **given: Any) -> Note:
+        """Take a note of something that happens now; `given` are further fields of `Note`."""
+        with self._mutex:
+            note = Note(number=len(self._notes), kind=kind, at=self._now(), text=text, **given)
+            self._notes.append(note)
+            return note
+
+    def here(self, kind: str, text: str, **given: Any) -> Note:
+        """Take a note of something that the calling line of the user's code has brought about."""
+        return self.note(kind, text, where=place_of_call(sys._getframe()), **given)
+
+    def replace(self, note: Note) -> None:
+        """Put a note in the place of the one with its number."""
+        with self._mutex:
+            self._notes[note.number] = note
+
+    def error(
+        self, error: BaseException, where: str, run_id: UUID | None, task_run_id: UUID | None
+    ) -> None:
+        """Take a note of an exception that has left a step, and of what it came from."""
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        note = self.note(
+            "error",
+            text.strip().partition("\n")[0],
+            where=where,
+            run_id=run_id,
+            task_run_id=task_run_id,
+            because=self._origin(error),
+        )
+        self.mark(error, note)
+
+    def mark(self, error: BaseException, note: Note) -> None:
+        """Let an exception be known by a note, wherever it is raised again."""
+        try:
+            setattr(error, _MARK, (id(self), note.number))
+        except AttributeError:
+            pass  # it has no room for it: that link is lost
+
+    def _origin(self, error: BaseException | None) -> int | None:
+        """The note about an exception, or else about the one that it came from."""
+        seen: set[int] = set()
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
+            journal, number = getattr(error, _MARK, (None, None))
+            if journal == id(self) and number is not None:
+                return int(number)
+            if isinstance(error, BaseExceptionGroup):
+                known = [one for one in map(self._origin, error.exceptions) if one is not None]
+                if known:
+                    return min(known)
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return None
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """All notes so far, oldest first."""
+        with self._mutex:
+            return tuple(self._notes)

@@ -1,0 +1,197 @@
+"""The tables of a results file: what each column means, and the rows that hold a history.
+
+Every instant is a TIMESTAMP in UTC. The text about a column stands in the file as its comment
+(`select * from duckdb_columns()`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import astuple
+from datetime import UTC, datetime
+from typing import Any
+
+from simulator.history.history import History
+from simulator.history.notes import Note
+from simulator.history.records import RunRecord
+
+KEY = ("scenario", "variant", "seed")
+"""The first columns of every table: what tells one simulation from another."""
+
+_KEY_COLUMNS = (
+    ("scenario", "VARCHAR", "name of the scenario"),
+    ("variant", "VARCHAR", "name of the variant"),
+    ("seed", "BIGINT", "seed of the simulation"),
+)
+
+TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "variants": (
+        *_KEY_COLUMNS,
+        ("passed", "BOOLEAN", "whether it ran to its end and every expectation held"),
+        ("error", "VARCHAR", "one line if the variant itself broke, else empty"),
+        ("until", "TIMESTAMP", "virtual instant at which the history was read"),
+        ("days", "DOUBLE", "virtual days that it was asked to live"),
+        ("real_seconds", "DOUBLE", "what it took on the wall clock"),
+    ),
+    "flow_runs": (
+        *_KEY_COLUMNS,
+        ("run_id", "UUID", "id of the flow run"),
+        ("parent_id", "UUID", "run_id of the run that called it"),
+        ("name", "VARCHAR", "name of the run"),
+        ("flow", "VARCHAR", "name of the flow"),
+        ("deployment", "VARCHAR", "flow/deployment; null if called directly or as a subflow"),
+        ("state", "VARCHAR", "name of the newest state, such as TimedOut"),
+        ("state_type", "VARCHAR", "type of the newest state, such as FAILED"),
+        ("message", "VARCHAR", "message of the newest state"),
+        ("scheduled_at", "TIMESTAMP", "when it was expected to start"),
+        ("started_at", "TIMESTAMP", "when it first entered Running"),
+        ("ended_at", "TIMESTAMP", "when it reached its final state"),
+        ("run_count", "INTEGER", "number of attempts"),
+        ("auto_scheduled", "BOOLEAN", "whether a schedule made it"),
+        ("parameters", "JSON", "parameters of the run"),
+        ("tags", "VARCHAR[]", "tags of the run"),
+        ("work_pool", "VARCHAR", "work pool that it waited in; null if no worker takes it"),
+        ("work_queue", "VARCHAR", "work queue that it waited in"),
+    ),
+    "states": (
+        *_KEY_COLUMNS,
+        ("run_id", "UUID", "id of the flow run"),
+        ("position", "INTEGER", "0 for the first state of the run, and so on"),
+        ("name", "VARCHAR", "name of the state, such as Late"),
+        ("type", "VARCHAR", "type of the state, such as SCHEDULED"),
+        ("entered_at", "TIMESTAMP", "when the run entered it"),
+        ("message", "VARCHAR", "message of the state"),
+    ),
+    "tasks": (
+        *_KEY_COLUMNS,
+        ("run_id", "UUID", "id of the flow run"),
+        ("task_run_id", "UUID", "id of the task run"),
+        ("name", "VARCHAR", "name of the task run"),
+        ("task", "VARCHAR", "name of the task"),
+        ("state", "VARCHAR", "name of the newest state"),
+        ("state_type", "VARCHAR", "type of the newest state"),
+        ("message", "VARCHAR", "message of the newest state"),
+        ("scheduled_at", "TIMESTAMP", "when it was expected to start"),
+        ("started_at", "TIMESTAMP", "when it first entered Running"),
+        ("ended_at", "TIMESTAMP", "when it reached its final state"),
+        ("run_count", "INTEGER", "number of attempts"),
+    ),
+    "measures": (
+        *_KEY_COLUMNS,
+        ("name", "VARCHAR", "name of the measure"),
+        ("value", "DOUBLE", "its value; null where it is undefined"),
+        ("unit", "VARCHAR", "share (0 to 1), seconds (virtual), runs, ..."),
+        ("low", "DOUBLE", "lower end of the 95 % interval of a share; least value of a mean"),
+        ("high", "DOUBLE", "upper end of the 95 % interval of a share; greatest of a mean"),
+        ("n", "BIGINT", "number of runs, builds or incidents that it rests on"),
+    ),
+    "verdicts": (
+        *_KEY_COLUMNS,
+        ("expectation", "VARCHAR", "what was to hold"),
+        ("passed", "BOOLEAN", "whether it did"),
+        ("message", "VARCHAR", "the failed assertion, else empty"),
+        ("location", "VARCHAR", "file and line of the failed assertion, else empty"),
+        ("runs", "VARCHAR[]", "the runs that it was looking at"),
+        ("explained", "VARCHAR[]", "why each of them ended so"),
+    ),
+    "notes": (
+        *_KEY_COLUMNS,
+        ("number", "INTEGER", "0 for the first note of the simulation, and so on"),
+        ("kind", "VARCHAR", "fault, call, error, away or order (see simulator.history.notes)"),
+        ("noted_at", "TIMESTAMP", "when it happened"),
+        ("over_at", "TIMESTAMP", "when it was over, of what lasts"),
+        ("text", "VARCHAR", "what happened, in words"),
+        ("location", "VARCHAR", "file and line of the user's code, else empty"),
+        ("run_id", "UUID", "id of the flow run that it is about"),
+        ("task_run_id", "UUID", "id of the task run that it is about"),
+        ("because", "INTEGER", "number of the note that it follows from"),
+        ("details", "JSON", "what only notes of its kind have"),
+    ),
+    "gates": (
+        *_KEY_COLUMNS,
+        ("kind", "VARCHAR", "deployment, work pool or work queue"),
+        ("name", "VARCHAR", "flow/deployment, pool, or pool/queue"),
+        ("slots", "INTEGER", "how many runs it lets through at a time; null for any number"),
+        ("paused", "BOOLEAN", "whether it was paused at the end"),
+        ("schedules", "INTEGER", "number of active schedules of a deployment"),
+    ),
+}
+"""Every table with its columns: name, type, meaning."""
+
+
+def _run_row(run: RunRecord) -> tuple[Any, ...]:
+    return (
+        run.id,
+        run.parent_id,
+        run.name,
+        run.flow,
+        run.deployment,
+        run.state,
+        run.state_type,
+        run.message,
+        utc(run.scheduled),
+        utc(run.start),
+        utc(run.end),
+        run.run_count,
+        run.auto_scheduled,
+        json.dumps(run.parameters),
+        list(run.tags),
+        run.work_pool,
+        run.work_queue,
+    )
+
+
+def _state_rows(run: RunRecord) -> Iterator[tuple[Any, ...]]:
+    for position, state in enumerate(run.states):
+        entered = utc(state.timestamp)
+        yield (run.id, position, state.name, state.type, entered, state.message)
+
+
+def _task_rows(run: RunRecord) -> Iterator[tuple[Any, ...]]:
+    for task in run.tasks:
+        yield (
+            run.id,
+            task.id,
+            task.name,
+            task.task,
+            task.state,
+            task.state_type,
+            task.message,
+            utc(task.scheduled),
+            utc(task.start),
+            utc(task.end),
+            task.run_count,
+        )
+
+
+def _note_row(note: Note) -> tuple[Any, ...]:
+    return (
+        note.number,
+        note.kind,
+        utc(note.at),
+        utc(note.until),
+        note.text,
+        note.where,
+        note.run_id,
+        note.task_run_id,
+        note.because,
+        json.dumps(note.details),
+    )
+
+
+def utc(instant: datetime | None) -> datetime | None:
+    """An instant as DuckDB's TIMESTAMP takes it: UTC without a zone."""
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant is not None else None
+
+
+def rows_of(history: History | None) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of a history by table, without their key; none of a variant that has no history."""
+    runs = history.runs() if history is not None else []
+    return {
+        "flow_runs": [_run_row(run) for run in runs],
+        "states": [row for run in runs for row in _state_rows(run)],
+        "tasks": [row for run in runs for row in _task_rows(run)],
+        "notes": [_note_row(note) for note in history.notes] if history is not None else [],
+        "gates": [astuple(gate) for gate in history.gates] if history is not None else [],
+    }
