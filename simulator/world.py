@@ -67,9 +67,9 @@ class World:
         from simulator.patches import network, stdlib
         from simulator.patches import processes as apart
         from simulator.patches.imports import once_imported
-        from simulator.patches.prefect import client, deployments, everywhere, processes
+        from simulator.patches.prefect import client, deployments, direct, everywhere, processes
         from simulator.patches.prefect import server as prefect_server
-        from simulator.process import Seeds
+        from simulator.process import Scripts, Seeds
         from simulator.server import (
             AsyncTransport,
             Calls,
@@ -147,6 +147,7 @@ class World:
             )
         )
         stack.enter_context(processes.installed())
+        stack.enter_context(direct.installed(Scripts(clock, self.context, self._seeds.next)))
         stack.enter_context(
             network.guarded(network.Guard(allowed, caller), settings.HOST, server.door)
         )

@@ -9,6 +9,7 @@ from simulator.clock.holds import Hold, Mortal
 from simulator.clock.locks import Locks, RLockType
 from simulator.clock.loops import VirtualEventLoopPolicy
 from simulator.clock.mutex import Gate, Mutex
+from simulator.clock.real import Asked, asked, expired, waiting_really
 from simulator.clock.standing import standing_at
 from simulator.clock.virtual import VirtualClock
 from simulator.clock.waiting import (
@@ -23,6 +24,7 @@ from simulator.clock.waiting import (
 from simulator.clock.waits import Source, Timer, Wait, tied
 
 __all__ = [
+    "Asked",
     "Candidate",
     "Gate",
     "GridLoop",
@@ -37,7 +39,9 @@ __all__ = [
     "VirtualClock",
     "VirtualEventLoopPolicy",
     "Wait",
+    "asked",
     "counted",
+    "expired",
     "join_counted",
     "of_this_thread",
     "standing_at",
@@ -46,4 +50,5 @@ __all__ = [
     "tied",
     "wait_for",
     "waiter",
+    "waiting_really",
 ]

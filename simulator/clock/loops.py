@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
+import sys
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
+from math import inf
+from typing import Any, Self
 
+from simulator.clock.awaited import awaits_the_world
 from simulator.clock.holds import Hold
 from simulator.clock.mutex import Mutex
+from simulator.clock.real import LOOK_SECONDS, asked, has_asked
 from simulator.clock.virtual import VirtualClock
 from simulator.clock.waits import Timer, Wait
-from simulator.instants import to_micros
+from simulator.instants import Real, to_micros
 
 
 class VirtualSelector(selectors.DefaultSelector):
     """A selector that gives up the thread's hold while the loop has nothing to do but wait.
 
-    Only the loop's own wake-up pipe is registered then. With any other file registered the loop
-    waits for the real world (a socket, a pipe of a subprocess): it keeps its hold.
+    While the loop waits for the real world (a socket, a pipe of a subprocess) it keeps its hold: until
+    that comes, or the loop's next timer has been due for as long in real time.
     """
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -36,8 +41,8 @@ class VirtualSelector(selectors.DefaultSelector):
             self._clock.park(Wait(self._clock, self.hold))
         if self.hold is None or timeout == 0:
             return super().select(timeout)
-        if len(self.get_map()) > 1:
-            return super().select(None)
+        if found := self._select_really():
+            return found
         wait = LoopWait(self._clock, self.hold, self._poke)
         with self._mutex:
             if self._woken:
@@ -56,6 +61,27 @@ class VirtualSelector(selectors.DefaultSelector):
                 with self._mutex:  # not before the hold is back: `wake` would find nobody to wake
                     self._wait = None
                     self._woken = False
+
+    def _select_really(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait in real time for the real world, if anybody does; empty at its time-out."""
+        loop, what = self.loop, has_asked()
+        assert loop is not None
+        if what is None and len(self.get_map()) == 1:
+            return []
+        awaited = awaits_the_world(loop, self.get_map().values())
+        if what is None and not awaited:
+            return []
+        while (left := loop.real_seconds_left()) > 0:
+            if what is None:
+                found = super().select(None if left == inf else left)
+            elif what.ready(0) or (left == inf and not awaited):
+                break
+            else:
+                found = super().select(min(left, LOOK_SECONDS))
+            if found:
+                return found
+        asked(None)
+        return []
 
     def wake(self) -> None:
         """Take the hold on behalf of the loop, after something has been put into it.
@@ -100,7 +126,7 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
-        self._timers: dict[int, Timer] = {}
+        self._timers: dict[int, tuple[Timer, float]] = {}  # and when it was set, in real time
         self._virtual_selector = VirtualSelector(clock)
         super().__init__(self._virtual_selector)
         self._virtual_selector.loop = self
@@ -127,7 +153,8 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         if seconds <= 0:
             self.call_soon(_run, handle)
         else:
-            self._timers[id(handle)] = self._clock.call_later(seconds, lambda: self._due(handle))
+            timer = self._clock.call_later(seconds, lambda: self._due(handle))
+            self._timers[id(handle)] = timer, Real.monotonic()
         return handle
 
     def _due(self, handle: asyncio.TimerHandle) -> None:
@@ -135,13 +162,25 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         self.call_soon_threadsafe(_run, handle)
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        timer = self._timers.pop(id(handle), None)
+        timer, _ = self._timers.pop(id(handle), (None, 0))
         if timer is not None:
             timer.cancel()
 
+    def real_seconds_left(self) -> float:
+        """How much longer a wait for the real world may last, in real seconds: until the next timer.
+
+        Time counts from when that was set, or since when it has been as late as it is now.
+        """
+        if not self._timers:
+            return inf
+        timer, began = min(self._timers.values())
+        waited = Real.monotonic() - max(began, self._clock.jumped)
+        left: float = (timer.when - self._clock.instant) / 1e6 - waited
+        return left
+
     def close(self) -> None:
         while self._timers:
-            self._timers.popitem()[1].cancel()
+            self._timers.popitem()[1][0].cancel()
         super().close()
 
     def run_forever(self) -> None:
@@ -182,8 +221,52 @@ class VirtualEventLoopPolicy(asyncio.DefaultEventLoopPolicy):
         super().__init__()
         self._clock = clock
         self._counted = counted
+        if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
+            self._watcher: Any = _ProcessWatcher()
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
         if self._counted() is None:
             return super().new_event_loop()
         return VirtualEventLoop(self._clock).attach(self._counted)
+
+
+class _ProcessWatcher:
+    """Sees the end of a process in the selector of the loop that has started it.
+
+    As asyncio's own does from Python 3.12 on. Before, it has a thread for each process that waits for
+    it and can do nothing else: it would hold the clock, and no time-out would ever come.
+    """
+
+    def is_active(self) -> bool:
+        return True
+
+    def attach_loop(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Nothing: each process belongs to the loop that runs when it is started."""
+
+    def close(self) -> None:
+        """Nothing: it has nothing of its own."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def add_child_handler(self, pid: int, callback: Callable[..., object], *args: Any) -> None:
+        loop: Any = asyncio.get_running_loop()
+        file = os.pidfd_open(pid)
+        loop._add_reader(file, self._do_wait, loop, file, pid, callback, args)  # noqa: SLF001
+
+    def remove_child_handler(self, pid: int) -> bool:
+        return True
+
+    def _do_wait(
+        self, loop: Any, file: int, pid: int, callback: Callable[..., object], args: tuple[Any, ...]
+    ) -> None:
+        loop._remove_reader(file)  # noqa: SLF001
+        os.close(file)
+        try:
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        except ChildProcessError:
+            code = 255  # somebody else has asked for it, as asyncio's own says
+        callback(pid, code, *args)

@@ -43,6 +43,7 @@ class VirtualClock:
         self.stall_limit = stall_limit
         self.closing: type[BaseException] | None = None
         self.jumps = 0
+        self.jumped = Real.monotonic()  # when it did so last, in real time
         # The thread that drives it, whenever that one waits; and the one that drives it now.
         self.home: int | None = None
         self.driver: int | None = None
@@ -379,6 +380,7 @@ class VirtualClock:
                 self._timeline.jump(self._micros, instant, micros)
                 self._instant = instant
                 self.jumps += 1
+                self.jumped = Real.monotonic()
             self._micros = micros
 
     def _signal_quiet(self) -> None:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 from simulator.clock.holds import Hold, Mortal
 from simulator.clock.mutex import Mutex
+from simulator.clock.real import has_asked, wait_really
 from simulator.clock.virtual import VirtualClock
 from simulator.clock.waits import Wait
 from simulator.errors import NothingToRun
@@ -53,6 +54,8 @@ def waiter(clock: VirtualClock, seconds: float | None = None) -> Hold | None:
 def wait_for(wait: Wait, seconds: float | None = None) -> bool:
     """Wait in virtual time, for so many seconds at most. False at the time-out."""
     if counted() is not None:
+        if seconds is not None and has_asked() is not None:
+            wait_really(wait, seconds)
         return wait.clock.park(wait, seconds)
     try:
         wait.clock.drive(None, done=lambda: wait.woken)

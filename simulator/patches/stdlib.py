@@ -16,7 +16,7 @@ What is patched, and why (Python 3.11 to 3.13):
   standard library keeps beside it waits on a `Semaphore`. Thread pools take work from it.
 - `threading._time`, `queue.time`: `wait_for` and `get` measure their time-outs with them: virtual
   in counted threads, real elsewhere.
-- `subprocess`: polls a real process with real sleeps and real time-outs.
+- what waits for the real world: see `simulator.patches.real_world`.
 - `multiprocessing`: a process of its own has a clock of its own; said clearly.
 - the event loop policy: counted threads get a loop on virtual time; also where a test's plugin has
   set a policy of its own for the time of an async test.
@@ -29,7 +29,6 @@ import concurrent.futures.thread
 import contextvars
 import multiprocessing.process
 import queue
-import subprocess
 import sys
 import threading
 import time
@@ -48,6 +47,7 @@ from simulator.clock import (
     VirtualClock,
     VirtualEventLoopPolicy,
     Wait,
+    asked,
     counted,
     of_this_thread,
     start_counted,
@@ -56,6 +56,7 @@ from simulator.clock import (
 )
 from simulator.errors import UnsupportedOperation
 from simulator.instants import Real
+from simulator.patches import real_world
 from simulator.patches.driven_loops import loops_driving
 from simulator.patches.replacing import replacing
 from simulator.patches.time_machine import virtual_time
@@ -85,7 +86,7 @@ def installed(
         stack.enter_context(virtual_time(clock))
         stack.enter_context(_patched_threads(clock, context))
         stack.enter_context(_patched_sleep(clock, poll))
-        stack.enter_context(_real_time_for_the_real_world())
+        stack.enter_context(real_world.installed(clock))
         stack.enter_context(_own_processes_refused())
         stack.enter_context(_virtual_loops(clock))
         yield
@@ -224,8 +225,11 @@ def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
         if not isinstance(given, SupportsFloat | SupportsIndex):
             Real.sleep(seconds)  # says what is wrong with it
         elif hold is not None and seconds > 0:
-            if poll is None or not poll(sys._getframe(2), seconds):
-                clock.park(Wait(clock, hold), seconds)
+            frame = sys._getframe(2)
+            if frame.f_globals.get("__name__", "").startswith("prefect."):
+                asked(None)  # what a step has asked for is no concern of the engine's delays
+            if poll is None or not poll(frame, seconds):
+                wait_for(Wait(clock, hold), seconds)
         elif hold is None and waiter(clock) is not None:
             clock.sleep(seconds)
         else:
@@ -263,21 +267,6 @@ def _virtual_loops(clock: VirtualClock) -> Iterator[None]:
             yield
     finally:
         asyncio.set_event_loop_policy(before)
-
-
-# -- what stays real -------------------------------------------------------------------------------
-
-
-@contextmanager
-def _real_time_for_the_real_world() -> Iterator[None]:
-    real = types.SimpleNamespace(
-        **{name: getattr(time, name) for name in dir(time) if not name.startswith("__")}
-    )
-    real.sleep, real.time, real.monotonic = Real.sleep, Real.time, Real.monotonic
-    with replacing(
-        [(subprocess, "time", real), (subprocess, "_time", Real.monotonic)],
-    ):
-        yield
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from simulator.process.own import Own
 from simulator.process.printing import NAMES_OF_SYS, output
 from simulator.process.processes import Process, current_process, give_up
 from simulator.process.randomness import Seeds, numbers
+from simulator.process.scripts import Scripts
 from simulator.process.signalling import Signals, signals
 from simulator.process.surroundings import Surroundings, surrounded
 
@@ -21,6 +22,7 @@ __all__ = [
     "NAMES_OF_SYS",
     "Own",
     "Process",
+    "Scripts",
     "Seeds",
     "Signals",
     "Surroundings",

@@ -1,0 +1,79 @@
+"""Waits for the real world, which nobody can hurry: a process, a socket, a pipe.
+
+A counted thread that waits for one holds the clock. If it gets what it waits for, that has taken no
+virtual time, however slow the machine is. If its time-out comes first, it has waited for as many real
+seconds, and now it takes as many virtual ones: the outcome depends on real time, the time that it takes
+does not. Who asks whether something is ready, is told that it is not, and sleeps, waits for it as well:
+that sleep ends in real time with what it waits for, at the latest when it is over, and takes the virtual
+time that it says.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf
+
+from simulator.clock.holds import Hold
+from simulator.clock.virtual import VirtualClock
+from simulator.clock.waits import Wait
+from simulator.instants import Real
+
+_thread = threading.local()
+
+LOOK_SECONDS = 0.05
+"""How often one who waits in real time looks for another reason to go on, in real seconds."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Something of the real world that was not ready when it was asked for.
+
+    `ready(seconds)` waits for it in real time, so long at most. Nobody waits for more than `most`.
+    """
+
+    ready: Callable[[float], bool]
+    most: float = inf
+
+
+def asked(what: Asked | None) -> None:
+    """Take note of what the calling thread has asked for in vain; None if it got an answer."""
+    _thread.asked = what
+
+
+def has_asked() -> Asked | None:
+    """What the calling thread has asked for last, if that was in vain."""
+    what: Asked | None = getattr(_thread, "asked", None)
+    return what
+
+
+def wait_really(wait: Wait, seconds: float) -> None:
+    """Before a virtual wait: what of it is a wait for the real world, in real time."""
+    what = has_asked()
+    asked(None)
+    if what is None or seconds <= 0:
+        return
+    end = Real.monotonic() + min(seconds, what.most)
+    while wait.clock.closing is None and not wait.woken and not wait.hold.dead:
+        left = end - Real.monotonic()
+        if left <= 0 or what.ready(min(left, LOOK_SECONDS)):
+            return
+
+
+@contextmanager
+def waiting_really() -> Iterator[bool]:
+    """A real wait of the calling thread: whether it is none that is part of a longer one."""
+    outermost = not getattr(_thread, "waits", False)
+    _thread.waits = True
+    try:
+        yield outermost
+    finally:
+        _thread.waits = not outermost
+
+
+def expired(clock: VirtualClock, hold: Hold, seconds: float) -> None:
+    """Let the time-out of a real wait, which has come, take its virtual time."""
+    asked(None)
+    clock.park(Wait(clock, hold), seconds)

@@ -1,0 +1,275 @@
+"""Lets what waits for the real world tell the virtual clock how long it has waited in vain.
+
+`simulator.clock.real` says what becomes of such a wait. What is patched, and why (Python 3.11 to 3.13):
+
+- `subprocess`: polls a real process with real sleeps and real time-outs, as its own module of the time
+  is given back to it.
+- `Popen.wait`, `Popen.communicate` (so also `run`, `call` and `check_output`), the blocking methods of
+  `socket.socket` and `ssl.SSLSocket`, `select.select`, `poll` and `epoll` (so also `selectors`, and
+  `multiprocessing`'s queues and connections): a time-out that has come takes its virtual time.
+- `Popen.poll`, `returncode` of one of asyncio's processes, `os.waitpid`, a socket or a `select` that
+  does not block, a connection that is refused: whoever sleeps next waits for what was asked for.
+
+Those that wait in C of their own (libpq, gRPC) hold the clock, and their time-outs take no virtual time.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import types
+from asyncio import base_subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from simulator.cfunctions import overriding
+from simulator.clock import Asked, VirtualClock, asked, counted, expired, waiting_really
+from simulator.instants import Real
+from simulator.patches.replacing import replacing
+from simulator.places import is_users
+
+REFUSED_SECONDS = 10.0
+"""How long one waits in real time, at most, for a server that has refused a connection to come up."""
+
+_SOCKET = (
+    "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "send", "sendall",
+    "sendto", "sendmsg", "connect", "connect_ex", "_accept",
+)  # fmt: skip
+_SSL = ("read", "write", "do_handshake")
+
+
+@contextmanager
+def installed(clock: VirtualClock) -> Iterator[None]:
+    """Let the waits of counted threads for the real world take virtual time when they are in vain."""
+    popen, transport = subprocess.Popen, base_subprocess.BaseSubprocessTransport
+    replaced: list[tuple[Any, str, Any]] = [
+        (subprocess, "time", _real_time()),
+        (subprocess, "_time", Real.monotonic),
+        (popen, "wait", _of_process(clock, popen.wait, 0)),
+        (popen, "communicate", _of_process(clock, popen.communicate, 1)),
+        (popen, "poll", _poll(popen.poll)),
+        (transport, "get_returncode", _returncode(transport.get_returncode)),
+        (os, "waitpid", _waitpid(os.waitpid)),
+        (select, "select", _select(clock, select.select)),
+    ]
+    for kind, names in ((socket.socket, _SOCKET), (ssl.SSLSocket, _SSL)):
+        replaced += [(kind, name, _of_socket(clock, getattr(kind, name))) for name in names]
+    with ExitStack() as stack:
+        stack.enter_context(replacing(replaced))
+        stack.enter_context(overriding(_pollers(clock)))
+        yield
+
+
+def _real_time() -> types.SimpleNamespace:
+    real = types.SimpleNamespace(
+        **{name: getattr(time, name) for name in dir(time) if not name.startswith("__")}
+    )
+    real.sleep, real.time, real.monotonic = Real.sleep, Real.time, Real.monotonic
+    return real
+
+
+# -- processes -------------------------------------------------------------------------------------
+
+
+def _of_process(clock: VirtualClock, real: Callable[..., Any], place: int) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def wait(process: Any, *args: Any, **kwargs: Any) -> Any:
+        hold = counted()
+        if hold is None:
+            return real(process, *args, **kwargs)
+        seconds: Any = args[place] if len(args) > place else kwargs.get("timeout")
+        with waiting_really() as outermost:
+            try:
+                return real(process, *args, **kwargs)
+            except subprocess.TimeoutExpired:
+                if not outermost:
+                    raise
+                error = sys.exception()
+        if seconds > 0:
+            expired(clock, hold, seconds)
+        else:
+            asked(_end_of(process.pid))
+        assert error is not None
+        raise error
+
+    return wait
+
+
+def _poll(real: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def poll(process: Any) -> Any:
+        code = real(process)
+        if counted() is not None:
+            asked(_end_of(process.pid) if code is None else None)
+        return code
+
+    return poll
+
+
+def _returncode(real: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def get_returncode(transport: Any) -> Any:
+        code = real(transport)
+        if counted() is not None:
+            asked(_end_of(transport.get_pid()) if code is None else None)
+        return code
+
+    return get_returncode
+
+
+def _waitpid(real: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def waitpid(pid: int, options: int, /) -> Any:
+        ended = real(pid, options)
+        if counted() is not None:
+            asked(_end_of(pid) if ended[0] == 0 else None)
+        return ended
+
+    return waitpid
+
+
+def _end_of(pid: int) -> Asked:
+    """The end of a process that this one has started."""
+
+    def ready(seconds: float) -> bool:
+        end = Real.monotonic() + seconds
+        while True:
+            try:
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                    return True
+            except ChildProcessError:
+                return True
+            left = end - Real.monotonic()
+            if left <= 0:
+                return False
+            Real.sleep(min(left, 0.005))
+
+    return Asked(ready)
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def _of_socket(clock: VirtualClock, real: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def call(sock: Any, *args: Any, **kwargs: Any) -> Any:
+        hold = counted()
+        if hold is None:
+            return real(sock, *args, **kwargs)
+        with waiting_really() as outermost:
+            try:
+                answer = real(sock, *args, **kwargs)
+            except BlockingIOError:
+                if outermost and is_users(sys._getframe(1)):
+                    asked(_readiness_of([sock], []))
+                raise
+            except ConnectionRefusedError:
+                asked(Asked(_only_time, REFUSED_SECONDS))
+                raise
+            except TimeoutError:
+                seconds = sock.gettimeout()
+                if not outermost or not seconds:
+                    raise
+                error = sys.exception()
+            else:
+                if real.__name__ == "connect_ex" and answer:
+                    asked(Asked(_only_time, REFUSED_SECONDS))
+                else:
+                    asked(None)
+                return answer
+        expired(clock, hold, seconds)
+        assert error is not None
+        raise error
+
+    return call
+
+
+def _select(clock: VirtualClock, real: Callable[..., Any]) -> Callable[..., Any]:
+    def select_(
+        readers: Any, writers: Any, exceptional: Any, timeout: float | None = None, /
+    ) -> Any:
+        readers, writers = list(readers), list(writers)
+        return _look(
+            clock,
+            lambda: real(readers, writers, exceptional, timeout),
+            any,
+            timeout,
+            lambda: _readiness_of(readers, writers),
+        )
+
+    return functools.wraps(real)(select_)
+
+
+def _pollers(clock: VirtualClock) -> list[tuple[type, dict[str, Callable[..., Any]]]]:
+    """The types of `select` that wait for files, and how they do so here."""
+    found: list[tuple[type, dict[str, Callable[..., Any]]]] = []
+
+    def of(kind: type, unit: float) -> None:
+        real = vars(kind)["poll"]
+
+        def poll(poller: Any, timeout: float | None = None, *args: Any, **kwargs: Any) -> Any:
+            blocks = timeout is None or timeout < 0
+            return _look(
+                clock,
+                lambda: real(poller, timeout, *args, **kwargs),
+                bool,
+                None if timeout is None or blocks else timeout * unit,
+                lambda: Asked(lambda seconds: bool(real(poller, seconds / unit))),
+            )
+
+        found.append((kind, {"poll": functools.wraps(real)(poll)}))
+
+    of(type(select.poll()), 0.001)
+    if hasattr(select, "epoll"):
+        of(select.epoll, 1.0)
+    return found
+
+
+def _look(
+    clock: VirtualClock,
+    look: Callable[[], Any],
+    is_ready: Callable[[Any], bool],
+    seconds: float | None,
+    what: Callable[[], Asked],
+) -> Any:
+    """Look for files that are ready, as many real seconds as the caller asks for."""
+    hold = counted()
+    if hold is None:
+        return look()
+    with waiting_really() as outermost:
+        answer = look()
+    if not outermost or seconds is None:
+        return answer
+    if is_ready(answer):
+        asked(None)
+    elif seconds > 0:
+        expired(clock, hold, seconds)
+    elif is_users(sys._getframe(2)):
+        # Libraries look so whether a connection that they keep is still good.
+        asked(what())
+    return answer
+
+
+def _readiness_of(readers: list[Any], writers: list[Any]) -> Asked:
+    def ready(seconds: float) -> bool:
+        try:
+            return any(_real_select(readers, writers, [], seconds))
+        except (OSError, ValueError):
+            return True  # it has been closed
+
+    return Asked(ready)
+
+
+def _only_time(seconds: float) -> bool:
+    Real.sleep(seconds)
+    return False
+
+
+_real_select = select.select
