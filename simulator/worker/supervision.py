@@ -2,7 +2,7 @@
 
 What a process worker does for a run is Prefect's `FlowRunExecutor` and `CancellationManager`: start
 the process, wait for its end, report Crashed for a bad exit code, and on cancellation interrupt it,
-give it 30 seconds, kill it, run the hooks and report Cancelled. Prefect 3.8.8 keeps these classes to
+give it 30 seconds, kill it, run the hooks and report Cancelled. Prefect keeps these classes to
 itself. Only what talks to an operating system differs: the process is a `simulator.process.Process`,
 and the socket on which runner and process talk is a few attributes.
 """

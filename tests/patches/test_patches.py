@@ -16,7 +16,6 @@ import os
 import ssl
 import threading
 import time
-import zoneinfo
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -325,17 +324,6 @@ def test_a_statement_is_compiled_once_for_all_engines(tmp_path, monkeypatch):
 
 
 # -- time ------------------------------------------------------------------------------------------
-
-
-def test_the_names_of_all_time_zones_would_be_read_again_and_again():
-    assert prefect_datetime.available_timezones is zoneinfo.available_timezones
-    assert zoneinfo.available_timezones() is not zoneinfo.available_timezones()
-
-
-def test_the_names_of_all_time_zones_are_read_once(sim):
-    zones = prefect_datetime.available_timezones
-    assert zones() is zones()
-    assert "Europe/Berlin" in zones()
 
 
 def test_ids_of_one_millisecond_would_sort_at_random():

@@ -1,8 +1,8 @@
 """The patches of Prefect's client and engine, each with its reason. Made by `installed`, undone when
 it ends.
 
-`tests/patches/test_patches.py` holds a test for each that fails when Prefect no longer needs
-it.
+Prefect 3.8 and 3.9. `tests/patches/test_patches.py` holds a test for each that fails when Prefect no
+longer needs it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import os
 import ssl
 import sys
 import types
-import zoneinfo
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -38,7 +37,7 @@ from prefect.types import _datetime as prefect_datetime
 
 from simulator.clock import VirtualClock
 from simulator.errors import UnsupportedOperation
-from simulator.patches.prefect import steps
+from simulator.patches.prefect import of_series, steps
 from simulator.patches.replacing import replacing
 
 
@@ -83,8 +82,6 @@ def installed(
         (PrefectEventSubscriber, "__anext__", _next_event),
         # Every client makes an SSL context of its own, 18 ms, for a server in this process.
         (prefect_orchestration, "ssl", _Ssl()),
-        # Every schedule with a time zone that is loaded reads the names of all zones from the disk.
-        (prefect_datetime, "available_timezones", _available_timezones),
         # Version 7 UUIDs made in the same millisecond sort at random, and queries sort by them.
         (prefect_uuid7, "os", types.SimpleNamespace(urandom=_ascending())),
         # The triggers' own loop evaluates on real time; `services` does it at virtual instants.
@@ -98,6 +95,7 @@ def installed(
         # Background threads of an earlier life of this process are not on this clock.
         (prefect_threads, "_global_loop", None),
         (prefect_threads, "_run_sync_loop", None),
+        *of_series(),
     ]
     with replacing(replaced), steps.installed(around_flow, around_task):
         yield
@@ -197,9 +195,6 @@ class _Ssl:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ssl, name)
-
-
-_available_timezones = functools.cache(zoneinfo.available_timezones)
 
 
 class _Anyio:

@@ -1,6 +1,6 @@
 """The patches that let Prefect's own ways to deploy work in a simulation.
 
-Prefect 3.8.8. A test for each stands in `tests/patches/test_patches_deployments.py`.
+Prefect 3.8 and 3.9. A test for each stands in `tests/patches/test_patches_deployments.py`.
 """
 
 from __future__ import annotations

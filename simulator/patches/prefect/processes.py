@@ -1,6 +1,6 @@
 """The patches that give each simulated process what Prefect keeps once for a process.
 
-Prefect 3.8.8. See `simulator.process`; a test for each stands in `tests/worker/test_worker.py`.
+Prefect 3.8 and 3.9. See `simulator.process`; a test for each stands in `tests/worker/test_worker.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Patches of Prefect's server: what it keeps in memory anew for each simulation, and what costs it time.
 
-Prefect 3.8.8. Leases, automations and the order of events of an earlier simulation, or of a server
+Prefect 3.8 and 3.9. Leases, automations and the order of events of an earlier simulation, or of a server
 that the user has run in this process, would reach into the next one; and they are put back at the end.
 A test for each stands in `tests/server/test_server.py` or `tests/patches/test_patches_server.py`.
 """

@@ -1,7 +1,7 @@
 """The patch through which faults and durations get into the steps of a flow.
 
-Prefect 3.8.8. Apart from the other patches, because a live engine needs it, and nothing else, in the
-processes of its flows. `tests/live/test_live.py` and `tests/test_simulation.py` fail without it.
+Prefect 3.8 and 3.9. Apart from the other patches, because a live engine needs it, and nothing else,
+in the processes of its flows. `tests/live/test_live.py` and `tests/test_simulation.py` fail without it.
 """
 
 from __future__ import annotations
