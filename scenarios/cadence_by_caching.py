@@ -11,6 +11,7 @@ from simulator import Simulation
 from simulator.measures import Build, Measure, staleness
 from simulator.records import RunRecord
 from simulator.scenario import scenario
+from simulator.versions import series
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Variant:
 
 BY_EXPIRY = "24-hour expiry, failure raised"
 UNCHECKED = "24-hour expiry, failed run returned"
+STATE = "24-hour expiry, failed state returned"
 BY_DATE = "key of the date, failure raised"
 CHECKED = "own schedule, cached check"
 
@@ -37,8 +39,10 @@ OUTAGE = range(48, 52)  # the hours in which no forecast succeeds: the third nig
         "An expiry of 24 hours counts from the end of the last run, so the next day's run at the "
         "same hour still finds the result, and B moves on by an hour a day. A key made of the date "
         "keeps the hour. A task that raises is tried again an hour later; one that returns a failed "
-        "FlowRun caches the failure for a day, while every parent is Completed. On a schedule of its "
-        "own B keeps its hour, but a failure costs a day, and a cached check notices it a day late."
+        "FlowRun caches the failure for a day, while every parent is Completed. One that returns the "
+        "failed State does so with Prefect 3.8; with 3.9 it is tried again an hour later. On a "
+        "schedule of its own B keeps its hour, but a failure costs a day, and a cached check notices "
+        "it a day late."
     ),
     patterns=("P10", "P12"),
     days=4,
@@ -46,6 +50,7 @@ OUTAGE = range(48, 52)  # the hours in which no forecast succeeds: the third nig
     variants={
         BY_EXPIRY: Variant(cadence.parent_cache_expiry),
         UNCHECKED: Variant(cadence.parent_cache_unchecked),
+        STATE: Variant(cadence.parent_cache_state),
         BY_DATE: Variant(cadence.parent_cache_date),
         CHECKED: Variant(cadence.parent_checks_forecast, own_cron="0 0 * * *"),
     },
@@ -113,7 +118,7 @@ def a_and_c_run_every_hour_in_order(sim, days):
             assert [step.flow for step in steps] == ["load-orders"], run
 
 
-@cadence_by_caching.expect(BY_EXPIRY, UNCHECKED, BY_DATE)
+@cadence_by_caching.expect(BY_EXPIRY, UNCHECKED, STATE, BY_DATE)
 def b_runs_after_a_and_before_c(sim):
     for run in parents(sim):
         steps = [child.flow for child in run.children]
@@ -124,14 +129,35 @@ def b_runs_after_a_and_before_c(sim):
                 assert before.end <= after.start, run
 
 
-@cadence_by_caching.expect(BY_EXPIRY)
-def the_daily_job_is_an_hour_later_each_day(sim, days):
+def an_hour_later_each_day(days: int) -> tuple[list[int], list[int]]:
+    """The hours in which B succeeds and fails, if only its successes are cached."""
     completed, failed, at = [], [], 0
     while at < 24 * days:
         (failed if at in OUTAGE else completed).append(at)
         at += 1 if at in OUTAGE else 25
-    assert forecasts(sim, "Completed") == completed
-    assert forecasts(sim, "Failed") == failed
+    return completed, failed
+
+
+def a_day_without(days: int) -> tuple[list[int], list[int]]:
+    """The same if its failures are cached like its successes."""
+    hours = range(0, 24 * days, 25)
+    return [at for at in hours if at not in OUTAGE], [at for at in hours if at in OUTAGE]
+
+
+def done(sim: Simulation) -> tuple[list[int], list[int]]:
+    """The hours in which B succeeded and failed."""
+    return forecasts(sim, "Completed"), forecasts(sim, "Failed")
+
+
+@cadence_by_caching.expect(BY_EXPIRY)
+def the_daily_job_is_an_hour_later_each_day(sim, days):
+    assert done(sim) == an_hour_later_each_day(days)
+
+
+@cadence_by_caching.expect(STATE)
+def a_failed_state_is_cached_by_prefect_3_8_and_tried_again_by_3_9(sim, days):
+    expected = {"3.8": a_day_without, "3.9": an_hour_later_each_day}[series()]
+    assert done(sim) == expected(days)
 
 
 @cadence_by_caching.expect(BY_DATE)
@@ -143,12 +169,10 @@ def the_daily_job_keeps_its_hour(sim, days):
 
 @cadence_by_caching.expect(UNCHECKED)
 def a_failed_run_is_cached_like_any_other(sim, days):
-    expected = list(range(0, 24 * days, 25))
-    assert forecasts(sim, "Completed") == [at for at in expected if at not in OUTAGE]
-    assert forecasts(sim, "Failed") == [at for at in expected if at in OUTAGE]
+    assert done(sim) == a_day_without(days)
 
 
-@cadence_by_caching.expect(UNCHECKED)
+@cadence_by_caching.expect(UNCHECKED, STATE)
 def every_parent_is_completed(sim):
     for run in parents(sim):
         assert run.state == "Completed", run
