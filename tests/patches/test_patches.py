@@ -38,7 +38,6 @@ from prefect.server.events import triggers
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Suspended
 from prefect.task_runners import ProcessPoolTaskRunner
-from prefect.types import _datetime as prefect_datetime
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import create_async_engine
 
