@@ -3,6 +3,7 @@
 # Another Python: make test PYTHON=python3.12 VENV=.venv-3.12
 # Another series of Prefect, with a lock and an environment of its own: make test PREFECT=3.8
 # Arguments for the program that runs: make simulate ARGS="cron-drift --days 3"
+# Some of the tests alone: make test TESTS=tests/patches
 
 # The newest series is the default; each other one is named in what it has of its own.
 NEWEST  := 3.9
@@ -14,6 +15,7 @@ SUFFIX  := $(if $(filter-out $(NEWEST),$(PREFECT)),-$(PREFECT))
 VENV    ?= .venv$(SUFFIX)
 LOCK    := requirements$(SUFFIX).lock
 ARGS    ?=
+TESTS   ?= tests scenarios
 
 ifeq ($(filter $(PREFECT),$(SERIES) newest),)
 $(error Prefect $(PREFECT) is none of the series that have a lock here: $(SERIES))
@@ -46,7 +48,7 @@ simulate: install
 	@$(BIN)/simulate run $(ARGS)
 
 test: install
-	@$(BIN)/python -m pytest -n auto --dist worksteal tests scenarios $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS) $(ARGS)
 
 conformance: install
 	@$(BIN)/python -m tests.conformance $(ARGS)

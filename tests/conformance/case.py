@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from simulator import Simulation, SimulationError
+from simulator.versions import series as series_here
+
+T = TypeVar("T")
 
 SETTINGS = {
     # How often is not the point, and the same on both engines.
@@ -16,6 +20,8 @@ SETTINGS = {
     "PREFECT_WORKER_PREFETCH_SECONDS": 3,
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": 5,
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": 1,
+    # The next run of a schedule may be a year away.
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_SCHEDULED_TIME": "P800D",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": 2,
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": 60,  # a busy machine is no case
     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": 2,
@@ -34,6 +40,7 @@ class Case:
 
     `concurrent`: its runs go on at the same time, so that only long waits tell their order.
     `live_only`: it cannot run in one process; `act` asserts what has to come out.
+    `series`: where Prefect has changed, what each series does; `act` asserts it.
     """
 
     name: str
@@ -42,13 +49,24 @@ class Case:
     act: Callable[[Simulation], None]
     concurrent: bool = False
     live_only: bool = False
+    series: Mapping[str, str] = field(default_factory=dict)
 
 
 CASES: dict[str, Case] = {}
 
+CHANGED = ("cases_series", "cases_schedules", "cases_endings", "cases_automations")
+"""The modules of cases that rest on what is not the same in all series of Prefect: what 3.9 does
+otherwise, its rewritten calculation of schedules, its observers of cancellation and suspension and its
+process worker, and its proactive triggers. The engines of flows and tasks, where the other cases look,
+differ by the lines that `cases_series` is about.
+"""
+
 
 def case(
-    *, concurrent: bool = False, live_only: bool = False
+    *,
+    concurrent: bool = False,
+    live_only: bool = False,
+    series: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[[Simulation], None]], Callable[[Simulation], None]]:
     """Make a function a case. Its module's docstring names the section, its own says what it shows."""
 
@@ -58,7 +76,7 @@ def case(
             raise SimulationError(f"two cases are called {name!r}")
         section = inspect.getdoc(inspect.getmodule(act)) or ""
         shows = " ".join((inspect.getdoc(act) or "").split())
-        CASES[name] = Case(name, section, shows, act, concurrent, live_only)
+        CASES[name] = Case(name, section, shows, act, concurrent, live_only, series or {})
         return act
 
     return register
@@ -69,6 +87,16 @@ def all_cases() -> dict[str, Case]:
     for file in sorted(Path(__file__).parent.glob("cases_*.py")):
         importlib.import_module(f"tests.conformance.{file.stem}")
     return dict(CASES)
+
+
+def by_series(expected: Mapping[str, T]) -> T:
+    """What the series of the Prefect that is installed does."""
+    return expected[series_here()]
+
+
+def rests_on_a_change(one: Case) -> bool:
+    """Whether a case is among those to run on each series, even where time is short."""
+    return one.act.__module__.rpartition(".")[2] in CHANGED
 
 
 def until(sim: Simulation, happened: Callable[[], bool], seconds: int = 240) -> None:

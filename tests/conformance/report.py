@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from simulator.versions import series
 from tests.conformance.case import Case
 from tests.conformance.compare import Difference
 from tests.conformance.known import KNOWN
@@ -73,12 +75,19 @@ def table(console: Console, verdicts: Sequence[Verdict], seconds: float) -> None
     console.print(f"{agree} of {len(verdicts)} cases agree, in {seconds:.0f} s")
 
 
-def document(verdicts: Sequence[Verdict]) -> str:
-    """The text of `docs/fidelity.md`."""
-    both = [verdict for verdict in verdicts if not verdict.case.live_only]
-    agree = sum(verdict.outcome == "agrees" for verdict in both)
-    known = sum(verdict.outcome == "known difference" for verdict in both)
-    differ = len(both) - agree - known
+def write(verdicts: Sequence[Verdict]) -> None:
+    """Renew what `docs/fidelity.md` says of this series of Prefect, and keep what it says of others."""
+    before = FILE.read_text() if FILE.exists() else ""
+    FILE.write_text(document(verdicts, series(), before))
+
+
+def document(verdicts: Sequence[Verdict], here: str, before: str = "") -> str:
+    """The text of `docs/fidelity.md`; `before` is what stands there, with the columns of all series."""
+    columns = _columns(before)
+    columns[here] = {verdict.case.name: verdict.outcome for verdict in verdicts}
+    summaries = _summaries(before)
+    summaries[here] = _summary(verdicts)
+    order = sorted(columns, key=_number, reverse=True)
     lines = [
         "# Fidelity",
         "",
@@ -86,28 +95,71 @@ def document(verdicts: Sequence[Verdict]) -> str:
         "virtual engine and on a live one: a stock `prefect server start` with stock process workers,",
         "in real time. It compares which runs there are and who called them, final states, messages,",
         "the sequence of states, run counts, tasks, the order of runs, and how long each waited.",
-        "This page is written by that command.",
+        "This page is written by that command, a column by each series of Prefect"
+        " (`make conformance PREFECT=3.8`).",
         "",
-        f"- **{agree} of {len(both)} cases agree**, {known} with a known difference, {differ} differ;"
-        f" {len(verdicts) - len(both)} more run on the live engine alone.",
-        f"- Versions: {_versions()}.",
+        *(f"- Prefect {one}: {summaries[one]}" for one in order),
         "",
         "## Known differences",
         "",
         *(_known() or ["None."]),
         "",
-        "## Cases",
+        "## What Prefect itself does differently",
         "",
+        "Both engines do what stands here; each case asserts it.",
+        "",
+        f"| case | {' | '.join(order)} |",
+        f"|---|{'---|' * len(order)}",
     ]
+    for verdict in verdicts:
+        if verdict.case.series:
+            said = " | ".join(verdict.case.series[one] for one in order)
+            lines.append(f"| `{verdict.case.name}` | {said} |")
+    lines += ["", "## Cases", ""]
     for section in dict.fromkeys(verdict.case.section for verdict in verdicts):
-        lines += [f"### {section}", "", "| case | shows | |", "|---|---|---|"]
-        lines += [
-            f"| `{verdict.case.name}` | {verdict.case.shows} | {verdict.outcome} |"
-            for verdict in verdicts
-            if verdict.case.section == section
-        ]
+        head = f"| case | shows | {' | '.join(order)} |"
+        lines += [f"### {section}", "", head, f"|---|---|{'---|' * len(order)}"]
+        for verdict in verdicts:
+            if verdict.case.section == section:
+                name = verdict.case.name
+                outcomes = " | ".join(columns[one].get(name, "not run yet") for one in order)
+                lines.append(f"| `{name}` | {verdict.case.shows} | {outcomes} |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _summary(verdicts: Sequence[Verdict]) -> str:
+    both = [verdict for verdict in verdicts if not verdict.case.live_only]
+    agree = sum(verdict.outcome == "agrees" for verdict in both)
+    known = sum(verdict.outcome == "known difference" for verdict in both)
+    differ = len(both) - agree - known
+    return (
+        f"**{agree} of {len(both)} cases agree**, {known} with a known difference, {differ} differ;"
+        f" {len(verdicts) - len(both)} more run on the live engine alone ({_versions()})."
+    )
+
+
+def _summaries(text: str) -> dict[str, str]:
+    """What a page says of each series on the whole."""
+    return dict(re.findall(r"^- Prefect (\d+\.\d+): (.+)$", text, re.MULTILINE))
+
+
+def _columns(text: str) -> dict[str, dict[str, str]]:
+    """The outcome of each case in each series, as a page has them."""
+    columns: dict[str, dict[str, str]] = {}
+    named: list[str] = []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[:2] == ["case", "shows"]:
+            named = cells[2:]
+        elif line.startswith("| `") and named and len(cells) == 2 + len(named):
+            for series_, outcome in zip(named, cells[2:], strict=True):
+                columns.setdefault(series_, {})[cells[0].strip("`")] = outcome
+    return columns
+
+
+def _number(series_: str) -> tuple[int, ...]:
+    return tuple(map(int, series_.split(".")))
 
 
 def _versions() -> str:

@@ -18,7 +18,7 @@ from rich.console import Console
 from simulator import Simulation
 from simulator.live.world import LiveServer
 from tests.conformance import lies, report
-from tests.conformance.case import SETTINGS, Case, all_cases
+from tests.conformance.case import SETTINGS, Case, all_cases, rests_on_a_change
 from tests.conformance.compare import compare
 from tests.conformance.known import KNOWN, excused
 from tests.conformance.observe import Observed, observe
@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"no case is called {', '.join(sorted(unknown))}: --list names them", file=sys.stderr)
         return 2
     chosen = [cases[name] for name in cases if not asked.only or name in asked.only]
+    if asked.changed:
+        chosen = [one for one in chosen if rests_on_a_change(one)]
     if asked.list:
         print(*(f"{one.name}: {one.shows}" for one in chosen), sep="\n")
         return 0
@@ -62,13 +64,18 @@ def main(arguments: list[str] | None = None) -> int:
     verdicts = [_verdict(one, pairs[one.name]) for one in cases.values() if one.name in pairs]
     report.table(console, verdicts, time.monotonic() - began)
     if len(verdicts) == len(cases) and not asked.lie:
-        report.FILE.write_text(report.document(verdicts))
+        report.write(verdicts)
     return 0 if all(verdict.agrees for verdict in verdicts) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.conformance", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these cases alone")
+    parser.add_argument(
+        "--changed",
+        action="store_true",
+        help="the cases alone that rest on what is not the same in all series of Prefect",
+    )
     parser.add_argument("--jobs", type=int, default=4, help="live cases at the same time")
     parser.add_argument("--lie", choices=sorted(lies.LIES), help="let the virtual engine lie")
     parser.add_argument(
