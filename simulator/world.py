@@ -108,6 +108,7 @@ class World:
         self.journal = Journal(lambda: self.now)
         self.steps = Steps(lambda: self.now, self.database, seed, self.journal)
         calls = Calls(self.journal)
+        clock.witnesses.append(self.written)
         self.polls = DeploymentPolls(clock, self.database, self.written)
         self.suspensions = Suspensions(clock, self.database, self.written)
         self.cancellations = Cancellations(clock, self.database, self.written)

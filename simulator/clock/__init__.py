@@ -14,6 +14,7 @@ from simulator.clock.standing import standing_at
 from simulator.clock.virtual import VirtualClock
 from simulator.clock.waiting import (
     counted,
+    end_restless,
     join_counted,
     of_this_thread,
     start_counted,
@@ -41,6 +42,7 @@ __all__ = [
     "Wait",
     "asked",
     "counted",
+    "end_restless",
     "expired",
     "join_counted",
     "of_this_thread",

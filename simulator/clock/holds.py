@@ -25,9 +25,10 @@ class Hold:
     `ident` is the thread that stands behind it, if any. A `background` thread serves the others: it
     is asked to end after them, and not interrupted. A thread of a dead `process` stays parked until
     the clock is closed, whatever it waits for. `calls` are made by the thread where it waits next.
+    One that only `asks`, such as a request, says by itself nothing about progress.
     """
 
-    __slots__ = ("background", "calls", "ident", "name", "process")
+    __slots__ = ("asks", "background", "calls", "ident", "name", "process")
 
     def __init__(
         self,
@@ -35,7 +36,9 @@ class Hold:
         ident: int | None = None,
         background: bool = False,
         process: Mortal | None = None,
+        asks: bool = False,
     ) -> None:
+        self.asks = asks
         self.name = name
         self.ident = ident
         self.background = background

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from math import inf
 
 from simulator.clock import telling
 from simulator.clock.holds import Hold
@@ -31,17 +32,26 @@ from simulator.clock.waits import TIE, Source, Timer, Wait, tied
 from simulator.errors import ClockStalled, Deadlock, NothingToRun
 from simulator.instants import Real, Timeline, from_micros, to_micros
 
+LOOK_SECONDS = 0.5
+"""How often one that waits for a quiet moment looks for progress, in real seconds."""
+
+RESTLESS_LIMITS = 3
+"""So many stall limits may pass in which threads wake one another, or ask, and nothing comes of it."""
+
 
 class VirtualClock:
     """The time of one simulation.
 
     `stall_limit` is the number of real seconds that the clock may be held without anything being
-    woken, parked or finished before `drive` raises `ClockStalled`.
+    woken, parked or finished before `drive` raises `ClockStalled`. After three times that it does so as
+    well if nothing has begun or ended, and none of the `witnesses` has another number to tell: a loop
+    that asks again and again, and never sleeps, gets nowhere.
     """
 
     def __init__(self, start: datetime, stall_limit: float = 60.0) -> None:
         self.stall_limit = stall_limit
         self.closing: type[BaseException] | None = None
+        self.closed = inf  # when it was, in real time
         self.jumps = 0
         self.jumped = Real.monotonic()  # when it did so last, in real time
         # The thread that drives it, whenever that one waits; and the one that drives it now.
@@ -59,6 +69,8 @@ class VirtualClock:
         self._holds: set[Hold] = set()
         self._parked: set[Wait] = set()
         self._progress = 0
+        self._results = 0
+        self.witnesses: list[Callable[[], int]] = []
         self._deadlocks: set[frozenset[Hold]] = set()
         self._quiet = Gate()
 
@@ -102,12 +114,14 @@ class VirtualClock:
         with self._mutex:
             self._holds.add(hold)
             self._progress += 1
+            self._results += not hold.asks
 
     def release(self, hold: Hold) -> None:
         """Let time move again as far as `hold` is concerned."""
         with self._mutex:
             self._holds.discard(hold)
             self._progress += 1
+            self._results += not hold.asks
             quiet = not self._holds
         if quiet:
             self._signal_quiet()
@@ -250,6 +264,7 @@ class VirtualClock:
         """
         with self._mutex:
             self.closing = error
+            self.closed = Real.monotonic()
             for wait in [wait for wait in self._parked if not wait.hold.background]:
                 self._wake(wait, error)
 
@@ -337,20 +352,26 @@ class VirtualClock:
 
     def settle(self) -> None:
         """Wait, in real time, until nothing can run."""
-        seen, deadline = -1, 0.0
+        seen, achieved, deadline, idle, began = -1, -1, 0.0, 0.0, None
         while True:
             with self._mutex:
                 if not self._holds:
                     return
-                progress = self._progress
+                progress, results = self._progress, self._results
+            now = Real.monotonic()
+            began = now if began is None else began
+            if now - began > LOOK_SECONDS:
+                results += sum(look() for look in self.witnesses)
             if progress != seen:
-                seen, deadline = progress, Real.monotonic() + self.stall_limit
-            remaining = deadline - Real.monotonic()
+                seen, deadline = progress, now + self.stall_limit
+            if results != achieved:
+                achieved, idle = results, now + RESTLESS_LIMITS * self.stall_limit
+            remaining = min(deadline, idle) - now
             if remaining <= 0:
                 with self._mutex:
                     holds = list(self._holds)
                 raise ClockStalled(telling.stall(self.now, self.stall_limit, holds))
-            self._quiet.wait(min(remaining, 0.5))
+            self._quiet.wait(min(remaining, LOOK_SECONDS))
 
     def _next_event(self) -> tuple[int, int, Callable[[], None] | None]:
         """When it is due, what reads will show at least, and what to call; None if there is none."""

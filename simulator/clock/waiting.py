@@ -28,6 +28,9 @@ of_this_thread = threading.local()
 """The calling thread's `hold`; whether it is `starting` another one, or starts `background` ones."""
 
 
+GRACE_SECONDS = 1.0
+"""How long a thread may go on to ask the server when the simulation has ended, in real seconds."""
+
 _holds: dict[int, Hold] = {}
 """The holds of all counted threads that have not ended, by thread."""
 
@@ -66,6 +69,15 @@ def wait_for(wait: Wait, seconds: float | None = None) -> bool:
         finally:
             wait.clock.release(wait.hold)
     return True
+
+
+def end_restless(clock: VirtualClock) -> None:
+    """Raise what ends a simulation in a counted thread that never waits, but still asks."""
+    hold = counted()
+    if hold is None or hold.background or clock.closing is None:
+        return
+    if Real.monotonic() - clock.closed > GRACE_SECONDS:
+        raise clock.closing
 
 
 def takes_virtual_time(clock: VirtualClock, thread: int) -> bool:

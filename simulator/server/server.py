@@ -130,9 +130,9 @@ class Server:
             self.changes += 1
             yield
 
-    def expect(self, name: str) -> Callable[[], None]:
+    def expect(self, name: str, asks: bool = False) -> Callable[[], None]:
         """Hold the clock until the returned function is called."""
-        hold = Hold(name)
+        hold = Hold(name, asks=asks)
         self.clock.hold(hold)
         return lambda: self.clock.release(hold)
 
@@ -152,7 +152,7 @@ class Server:
         It runs in the server's own context: a real server sees nothing of its client's.
         """
         outcome: Future[T] = Future()
-        settle = self.expect(name)
+        settle = self.expect(name, asks=True)
 
         async def run() -> None:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 
+from simulator.clock import end_restless
 from simulator.process import current_process
 from simulator.server.calls import Calls
 from simulator.server.server import Server
@@ -20,6 +21,7 @@ class Transport(httpx.BaseTransport):
         process = current_process()
         if process is not None and process.dead:
             process.stay_dead()
+        end_restless(self._server.clock)
         request.read()
         response = self._server.call(
             f"{request.method} {request.url.path}", lambda: self._server.handle(request)

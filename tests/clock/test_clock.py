@@ -614,6 +614,31 @@ def test_progress_is_no_stall(clock, monkeypatch):
     assert 40 < len(looks) <= 46
 
 
+def test_those_who_wake_one_another_and_get_nowhere_are_a_stall_after_three_limits(
+    clock, monkeypatch
+):
+    looks, elapsed = [], iter(range(10_000))
+
+    def monotonic():
+        looks.append(1)
+        request = Hold("a request", asks=True)
+        clock.hold(request)
+        clock.release(request)
+        return next(elapsed) * 0.4
+
+    monkeypatch.setattr(Real, "monotonic", staticmethod(monotonic))
+    clock.stall_limit = 4
+    clock.hold(Hold("the one that asks"))
+    with pytest.raises(ClockStalled, match="the one that asks"):
+        clock.settle()
+    assert 30 <= len(looks) <= 34
+    looks.clear()
+    clock.witnesses.append(lambda: min(len(looks), 60))  # something comes of it for a while
+    with pytest.raises(ClockStalled, match="the one that asks"):
+        clock.settle()
+    assert 88 <= len(looks) <= 94
+
+
 # -- the end ---------------------------------------------------------------------------------------
 
 
