@@ -13,6 +13,7 @@ from typing import Any
 
 from prefect.server.concurrency.lease_storage import get_concurrency_lease_storage
 from prefect.server.events import triggers
+from prefect.server.events.ordering import PRECEDING_EVENT_LOOKBACK, get_triggers_causal_ordering
 from prefect.server.events.schemas.automations import Posture
 from prefect.server.services.cancellation_cleanup import (
     ensure_cancelling_timeout_checks,
@@ -121,6 +122,8 @@ def background_services(  # noqa: C901  one small function for each service
         service(
             "triggers", 5, evaluate, _old_buckets(database, settings.events.expired_bucket_buffer)
         ),
+        # Events that came before the one that they follow are parked in the server's memory.
+        service("lost followers", 5, evaluate, parked_events, lambda: server.changes),
         service(
             "proactive triggers",
             settings.events.proactive_granularity,
@@ -260,6 +263,13 @@ def _old_buckets(
             yield to_micros(_instant(end) + kept + _MARGIN), (bucket, end)
 
     return candidates
+
+
+def parked_events() -> Iterator[Candidate]:
+    """When events that wait for the one that they follow are evaluated without it."""
+    ordering: Any = get_triggers_causal_ordering()
+    for event, received in ordering._waitlist.items():  # noqa: SLF001
+        yield to_micros(received + PRECEDING_EVENT_LOOKBACK), (event, received)
 
 
 def _waiting_triggers(
