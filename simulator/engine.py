@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from prefect.workers.base import BaseWorker
 
     from simulator.caveats import Caveat
-    from simulator.faults import Duration, Fault
+    from simulator.faults import Duration, Injected
     from simulator.history import History
     from simulator.warehouse import Warehouse
 
@@ -34,10 +34,7 @@ class WorkerOfPool(Protocol):
 class StepsOfEngine(Protocol):
     """Takes note of the faults and durations of steps."""
 
-    @property
-    def fault_count(self) -> int: ...
-
-    def fail(self, fault: Fault) -> None: ...
+    def strike(self, injected: Injected) -> None: ...
 
     def take(self, name: str, duration: Duration) -> None: ...
 

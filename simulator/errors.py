@@ -25,3 +25,7 @@ class UnsupportedOperation(SimulationError):
 
 class ConnectionRefused(SimulationError, ConnectionRefusedError):
     """A connection would have left this machine. Libraries take it for a host that refuses."""
+
+
+class SilentFault(UserWarning):
+    """A fault was injected and never struck: what was to be tried has not been."""

@@ -9,12 +9,13 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from simulator import arguments, versions
 from simulator.arguments import calls, kinds
 from simulator.errors import SimulationError
+from simulator.faults import Faults, Raise
 from simulator.hosts import Hosts
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from simulator.caveats import Caveat
     from simulator.engine import Engine, WorkerOfPool
-    from simulator.faults import Duration
+    from simulator.faults import Duration, Fault
     from simulator.history import Explanation, History, RunRecord
     from simulator.live import LiveServer
     from simulator.warehouse import Warehouse
@@ -65,6 +66,7 @@ class Simulation:
         self._known: dict[str, bool] = {}
         self._flows: dict[UUID, Flow[..., Any]] = {}
         self._world: Engine
+        self._faults = Faults(seed)
         self._start: Callable[[ExitStack], Engine] = self._virtually
         self._settings = dict(settings or {})
         self._allowed = Hosts(allow_network)
@@ -137,6 +139,8 @@ class Simulation:
         stack, self._stack = self._stack, None
         if stack is not None:
             stack.close()
+        if error is None:
+            self._faults.tell_silent(self._world)
 
     def _opened(self) -> None:
         if self._stack is None:
@@ -336,20 +340,20 @@ class Simulation:
 
         Raises SimulationError for an unknown name, a step that yields, and values out of range.
         """
-        from simulator.faults import Fault
+        conditions: dict[str, Any] = dict(on=on, attempts=attempts, between=between, after=after)
+        self.inject(Raise(step=name, error=error, probability=probability, **conditions))
 
-        self._world.steps.fail(
-            Fault(
-                name=self._step_name(name),
-                error=error if error is not None else RuntimeError(f"{name} failed"),
-                probability=probability,
-                on=on,
-                attempts=cast("range | None", attempts),  # by its kind
-                between=between,
-                after=after,
-                number=self._world.steps.fault_count,
-            )
-        )
+    @calls.inject
+    def inject(
+        self, faults: Fault | Mapping[str, Any] | Iterable[Fault | Mapping[str, Any]]
+    ) -> None:
+        """Let one or several things go wrong: kinds of `simulator.faults`, or the same as plain data.
+
+        Every time that one strikes is in the history, and who was hit; one that has never struck is
+        told at the end, as a warning. Raises SimulationError for a kind, a parameter or a target that
+        is unknown, for values out of range, and for a window that has passed.
+        """
+        self._faults.inject(faults, self._world, self._step_name, self._pool)
 
     def _step_name(self, name: str) -> str:
         if name not in self._known:

@@ -28,6 +28,7 @@ ANY = {
     "kill": {"run": "019b76da-a800-7d99-8f1d-7fe800000026"},
     "trigger": {"deployment": "job/dev"},
     "explain": {"run": "job"},
+    "inject": {"faults": []},
     "runs": {},
     "history": {},
 }

@@ -81,7 +81,7 @@ fail = checked(
     probability=kinds.number(0, 1),
     error=optional(kinds.exception),
     on=optional(kinds.run_numbers),
-    attempts=optional(kinds.attempts),
+    attempts=optional(kinds.counts),
     between=optional(kinds.window),
     after=kinds.span(),
 )
@@ -95,6 +95,7 @@ trigger = checked(
     parameters=optional(kinds.by_name),
     at=optional(kinds.instant),
 )
+inject = checked(is_open, faults=kinds.anything)
 explain = checked(is_open, run=kinds.anything, which=kinds.whole())
 runs = checked(
     is_open,

@@ -341,6 +341,12 @@ def attempts(what: str, given: Any) -> range:
     return found
 
 
+def counts(what: str, given: Any) -> str:
+    """The same, as it was given: a fault is kept as it was said."""
+    attempts(what, given)
+    return str(given).strip()
+
+
 def exit_code(what: str, given: Any) -> int:
     """What a process ends with: 0 to 255, or the number of a signal below zero."""
     code: int = whole(-64, 255)(what, given)

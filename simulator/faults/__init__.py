@@ -1,19 +1,45 @@
-"""What may go wrong with a step, and how long it takes: plans, drawn from one seed.
+"""What may go wrong, and how long steps take: plans, drawn from one seed.
 
-`plans.py` says when a fault strikes, `durations.py` how long things take, and `steps.py` applies both
-around a step's own code. It imports nothing that runs: a live engine uses it too.
+`plans.py` says what a fault is and when it strikes, `kinds/` what each kind does, `plain.py` how it is
+kept as JSON; `durations.py` how long things take, and `steps.py` applies both around a step's own code.
+It imports nothing that runs: a live engine uses it too.
 """
 
 from simulator.faults.durations import Duration, LogNormal, draw, lognormal
-from simulator.faults.plans import Fault, Step
+from simulator.faults.injecting import Faults
+from simulator.faults.kinds import (
+    KINDS,
+    Hang,
+    Kill,
+    Longer,
+    OutOfMemory,
+    Raise,
+    Return,
+    WorkerAway,
+)
+from simulator.faults.plain import from_plain, to_plain
+from simulator.faults.plans import Fault, Injected, Step, StepFault
 from simulator.faults.steps import Steps
 
 __all__ = [
+    "KINDS",
     "Duration",
     "Fault",
+    "Faults",
+    "Hang",
+    "Injected",
+    "Kill",
     "LogNormal",
+    "Longer",
+    "OutOfMemory",
+    "Raise",
+    "Return",
     "Step",
+    "StepFault",
     "Steps",
+    "WorkerAway",
     "draw",
+    "from_plain",
     "lognormal",
+    "to_plain",
 ]

@@ -7,11 +7,12 @@ that call is surrounded by the faults and durations that were asked for under th
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,11 @@ from uuid import UUID
 import anyio
 
 from simulator.faults.durations import Duration, draw
-from simulator.faults.plans import Fault, Step
+from simulator.faults.plans import Effect, Injected, Step, StepFault
 from simulator.places import place_of_error
 
 if TYPE_CHECKING:
-    from simulator.history import Journal
+    from simulator.history import Journal, Note
 
 Call = Callable[[], Any]
 
@@ -58,22 +59,18 @@ class Steps:
         self._now = now
         self._database = database
         self._seed = seed
-        self._faults: dict[str, list[Fault]] = {}
+        self._faults: dict[str, list[Injected]] = {}
         self._durations: dict[str, Duration] = {}
         self._mutex = threading.Lock()
         self._occurrences: dict[tuple[str, UUID], tuple[int, datetime, int]] = {}
         self._counts: Counter[str] = Counter()
         self._within: Counter[tuple[str, datetime]] = Counter()
 
-    def fail(self, fault: Fault) -> None:
-        self._faults.setdefault(fault.name, []).append(fault)
+    def strike(self, injected: Injected) -> None:
+        self._faults.setdefault(injected.fault.step, []).append(injected)
 
     def take(self, name: str, duration: Duration) -> None:
         self._durations[name] = duration
-
-    @property
-    def fault_count(self) -> int:
-        return sum(map(len, self._faults.values()))
 
     # -- called by Prefect's engines -----------------------------------------------------------------
 
@@ -129,47 +126,84 @@ class Steps:
 
     def _surround(self, attempt: _Attempt, call: Call) -> Any:
         step = self._step(attempt)
-        fault = self._fault(step)
-        if fault is not None:
-            if fault.after:
-                time.sleep(fault.after.total_seconds())
-            raise self._strike(fault, attempt)
+        factor, longer = 1.0, 0.0
+        for injected, effect in self._effects(step):
+            if effect.before:
+                time.sleep(effect.before)
+            note = self._struck(injected, effect, step, attempt)
+            if effect.forever:
+                threading.Event().wait()
+            if effect.instead:
+                return self._instead(effect, note)
+            factor *= effect.factor
+            longer += effect.longer
+        began = self._now()
         result = call()
-        if seconds := self._seconds(step):
+        if seconds := self._added(step, began, factor, longer):
             time.sleep(seconds)
         return result
 
     async def _asurround(self, attempt: _Attempt, call: Call) -> Any:
         step = self._step(attempt)
-        fault = self._fault(step)
-        if fault is not None:
-            if fault.after:
-                await anyio.sleep(fault.after.total_seconds())
-            raise self._strike(fault, attempt)
+        factor, longer = 1.0, 0.0
+        for injected, effect in self._effects(step):
+            if effect.before:
+                await anyio.sleep(effect.before)
+            note = self._struck(injected, effect, step, attempt)
+            if effect.forever:
+                await anyio.Event().wait()
+            if effect.instead:
+                return self._instead(effect, note)
+            factor *= effect.factor
+            longer += effect.longer
+        began = self._now()
         result = call()
         if asyncio.iscoroutine(result):
             result = await result
-        if seconds := self._seconds(step):
+        if seconds := self._added(step, began, factor, longer):
             await anyio.sleep(seconds)
         return result
 
-    def _fault(self, step: Step) -> Fault | None:
+    def _effects(self, step: Step) -> Iterator[tuple[Injected, Effect]]:
+        """What strikes this attempt, up to what takes the place of its own code."""
         now = self._now()
-        faults = self._faults.get(step.name, ())
-        return next((fault for fault in faults if fault.strikes(step, now, self._seed)), None)
+        for injected in self._faults.get(step.name, ()):
+            if injected.strikes(step, now):
+                effect = injected.effect(step)
+                yield injected, effect
+                if effect.instead:
+                    return
 
-    def _strike(self, fault: Fault, attempt: _Attempt) -> BaseException:
-        """The error with which a fault strikes now."""
-        note = self._journal.note(
+    def _struck(self, injected: Injected, effect: Effect, step: Step, attempt: _Attempt) -> Note:
+        """The note that a fault strikes now."""
+        fault: StepFault = injected.fault
+        return self._journal.note(
             "fault",
             str(fault),
             run_id=attempt.flow_run_id,
             task_run_id=attempt.task_run_id,
-            details={"fault": fault.number, "target": fault.name, "attempt": attempt.attempt},
+            details={
+                "fault": injected.number,
+                "target": fault.target,
+                "draw": injected.draw(step),
+                "attempt": step.attempt,
+                "process": effect.exit_code is not None,
+            },
         )
-        error = fault.raised()
-        self._journal.mark(error, note)
-        return error
+
+    def _instead(self, effect: Effect, note: Note) -> Any:
+        if effect.exit_code is not None:
+            end_process(effect.exit_code)
+        if effect.error is not None:
+            self._journal.mark(effect.error, note)
+            raise effect.error
+        return effect.value[0]
+
+    def _added(self, step: Step, began: datetime, factor: float, longer: float) -> float:
+        """How many seconds a step takes beyond its own code: what it is said to, and its faults."""
+        taken = (self._now() - began).total_seconds()
+        own = self._seconds(step)
+        return own + (taken + own) * (factor - 1) + longer
 
     def _seconds(self, step: Step) -> float:
         duration = self._durations.get(step.name)
@@ -211,6 +245,18 @@ class Steps:
         if row is None or row[0] is None:
             return self._now().replace(microsecond=0)
         return datetime.fromisoformat(row[0]).replace(tzinfo=UTC, microsecond=0)
+
+
+def end_process(exit_code: int) -> None:
+    """End the calling process, simulated or real, with an exit code, here and now. Never returns."""
+    from simulator.process import current_process  # late: a live engine has no use for it
+
+    process = current_process()
+    if process is not None:
+        process.exit(exit_code)
+    if exit_code < 0:
+        os.kill(os.getpid(), -exit_code)
+    os._exit(exit_code)
 
 
 _OUTERMOST = """

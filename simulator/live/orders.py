@@ -6,7 +6,7 @@ import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator.faults import Duration, Fault
+from simulator.faults import Duration, Injected
 
 VARIABLE = "PREFECT_SIMULATOR_ORDERS"
 """The environment variable that names the file with a process's orders."""
@@ -23,7 +23,7 @@ class Orders:
     folder: Path
     database: Path
     seed: int
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Injected] = field(default_factory=list)
     durations: dict[str, Duration] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -39,12 +39,8 @@ class Orders:
 
     # -- as `Engine.steps` -------------------------------------------------------------------------
 
-    @property
-    def fault_count(self) -> int:
-        return len(self.faults)
-
-    def fail(self, fault: Fault) -> None:
-        self.faults.append(fault)
+    def strike(self, injected: Injected) -> None:
+        self.faults.append(injected)
         self.write()
 
     def take(self, name: str, duration: Duration) -> None:

@@ -48,8 +48,8 @@ class SharedSteps(Steps):
         journal = Journal(lambda: datetime.now(UTC))
         super().__init__(lambda: datetime.now(UTC), database, orders.seed, journal)
         self._file = orders.folder / "steps.db"
-        for fault in orders.faults:
-            self.fail(fault)
+        for injected in orders.faults:
+            self.strike(injected)
         for name, duration in orders.durations.items():
             self.take(name, duration)
 

@@ -171,10 +171,13 @@ class Pool:
             ready.result()
         self._polls.begin()
 
-    def stop(self) -> None:
-        """Stop polling. Runs that were taken already go on, and are seen to."""
+    def stop(self, because: Note | None = None) -> None:
+        """Stop polling. Runs that were taken already go on, and are seen to. `because`: the fault."""
         if self._away is None:
-            self._away = self._journal.here("away", self.name)
+            if because is None:
+                self._away = self._journal.here("away", self.name)
+            else:
+                self._away = self._journal.note("away", self.name, because=because.number)
         self._polls.end()
 
     def close(self) -> None:

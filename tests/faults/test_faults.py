@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.faults.plans import Fault, Step
+from simulator.errors import SimulationError
+from simulator.faults import Faults, Hang, Injected, Longer, Raise, Step
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -22,11 +23,11 @@ def step(**given):
 
 
 def fault(**given):
-    return Fault(**{"name": "child", "error": BOOM, **given})
+    return Raise(**{"step": "child", "error": BOOM, **given})
 
 
 def strikes(one, seed=0, now=NOON, **given):
-    return one.strikes(step(**given), now, seed)
+    return Injected(one, 0, seed, one.stream).strikes(step(**given), now)
 
 
 def test_without_conditions_it_always_strikes():
@@ -40,7 +41,7 @@ def test_by_the_number_of_the_run():
 
 @pytest.mark.parametrize(
     ("attempts", "struck"),
-    [(None, [1, 2, 3, 4]), (range(1, 2), [1]), (range(2, 4), [2, 3]), (range(3, 4), [3])],
+    [(None, [1, 2, 3, 4]), ("1", [1]), ("2-3", [2, 3]), ("3", [3]), (2, [2])],
 )
 def test_by_the_attempt(attempts, struck):
     one = fault(attempts=attempts)
@@ -61,7 +62,7 @@ def test_a_window_may_be_given_in_another_zone():
 
 
 def test_all_conditions_must_hold():
-    one = fault(on=[1], attempts=range(2, 3), between=(NOON, NOON + HOUR))
+    one = fault(on=[1], attempts="2", between=(NOON, NOON + HOUR))
     right = {"occurrence": 1, "attempt": 2, "now": NOON}
     assert strikes(one, **right)
     for wrong in ({"occurrence": 0}, {"attempt": 1}, {"now": NOON + HOUR}):
@@ -101,9 +102,57 @@ def test_a_part_of_a_second_makes_no_other_cycle():
     assert late.dice(1, "fault 0").random() == step().dice(1, "fault 0").random()
 
 
+class Nowhere:
+    """A stage that takes note of nothing."""
+
+    now = NOON
+
+    def __init__(self):
+        self.pools = {}
+        self.injected = []
+        self.steps = self
+
+    def strike(self, injected):
+        self.injected.append(injected)
+
+
+def injected(*faults, seed=7):
+    stage = Nowhere()
+    known = Faults(seed)
+    known.inject(faults, stage, lambda name: name, lambda name: name)
+    return stage.injected
+
+
+def pattern(one):
+    """Which of two hundred cycles it strikes."""
+    return [one.strikes(step(cycle=NOON + hour * HOUR), NOON) for hour in range(200)]
+
+
 def test_two_faults_of_one_step_have_dice_of_their_own():
-    cycles = [NOON + index * HOUR for index in range(200)]
-    first, second = (fault(probability=0.5, number=number) for number in (0, 1))
-    assert [strikes(first, cycle=at) for at in cycles] != [
-        strikes(second, cycle=at) for at in cycles
-    ]
+    half = fault(probability=0.5)
+    first, second = injected(half, half)
+    assert pattern(first) != pattern(second)
+
+
+def test_one_fault_more_moves_no_other():
+    half = fault(probability=0.5)
+    alone = pattern(injected(half)[0])
+    others = [Hang(step="other"), Longer(step="child", factor=2, probability=0.5)]
+    assert pattern(injected(*others, half)[-1]) == alone
+    assert pattern(injected(half, half)[0]) == alone
+
+
+def test_a_name_gives_a_fault_numbers_that_stay_its_own():
+    named = fault(probability=0.5, name="the flaky one")
+    assert pattern(injected(fault(probability=0.5), named)[1]) == pattern(injected(named)[0])
+
+
+@pytest.mark.parametrize(("active", "share"), [(0, 0), (0.3, 0.3), (1, 1)])
+def test_whether_it_is_there_at_all_is_drawn_once_for_a_simulation(active, share):
+    there = [len(injected(fault(active=active), seed=seed)) for seed in range(1000)]
+    assert sum(there) / len(there) == pytest.approx(share, abs=3 * 0.5 / 1000**0.5)
+
+
+def test_a_window_that_has_passed_is_refused():
+    with pytest.raises(SimulationError, match="2026-01-05T12:00:00Z has passed"):
+        injected(fault(between=(NOON - HOUR, NOON)))

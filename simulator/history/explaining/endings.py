@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from simulator.history.explaining.evidence import Evidence, fault
@@ -114,16 +114,14 @@ class Endings:
         return self._returned(run)
 
     def _ended_from_outside(self, run: RunRecord) -> list[Reason]:
-        """Who ended its process: an order, a fault; of a subflow, that of its parent."""
-        process: RunRecord | None = run
-        while process is not None:
-            for note in reversed(self._evidence.of(process, "order")):
+        """Who ended its process, which is also that of its parent and its subflows."""
+        for one in _of_one_process(run):
+            for note in reversed(self._evidence.of(one, "order")):
                 if note.text.startswith("killed"):
                     return [Reason(f"its process was {note.text}", note.at, note.where, run.id)]
-            for note in reversed(self._evidence.of(process, "fault")):
+            for note in reversed(self._evidence.of(one, "fault")):
                 if note.details.get("process"):
                     return [fault(note)]
-            process = process.parent if process.deployment is None else None
         return []
 
     def _cancelled(self, run: RunRecord) -> list[Reason]:
@@ -153,6 +151,9 @@ class Endings:
         if tried:
             said = f"Completed at attempt {run.run_count}, after {tried[-1].text}"
             return [Reason(said, run.end, tried[-1].where, run.id), *self._cause(tried[-1])]
+        struck = self._struck(run)
+        if struck:
+            return [Reason("Completed, though it was struck", run.end, "", run.id), *struck]
         return [Reason("Completed, and nothing in it went wrong", run.end, "", run.id)]
 
     def _hides(self, run: RunRecord) -> bool:
@@ -201,6 +202,18 @@ def _task(error: Note, run: RunRecord | None) -> Reason:
     task = tasks.get(error.task_run_id) if error.task_run_id is not None else None
     name = "a task" if task is None else f"task {task.name}"
     return Reason(f"{name} raised {error.text}", error.at, error.where, error.run_id)
+
+
+def _of_one_process(run: RunRecord) -> Iterator[RunRecord]:
+    """A run, and those that share its process: the run that it is a subflow of, and its subflows."""
+    root = run
+    while root.deployment is None and root.parent is not None:
+        root = root.parent
+    waiting = [root]
+    while waiting:
+        one = waiting.pop(0)
+        yield one
+        waiting += [child for child in one.children if child.deployment is None]
 
 
 def _ended_at(run: RunRecord) -> datetime:

@@ -1,0 +1,86 @@
+"""The faults of one simulation: injected, numbered, and asked at the end which never struck."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from simulator.errors import SilentFault, SimulationError
+from simulator.faults.kinds import WorkerAway
+from simulator.faults.plain import from_plain, to_plain
+from simulator.faults.plans import Fault, Injected, Stage, StepFault, journal_of
+
+Given = Fault | Mapping[str, Any]
+"""A fault, or the same as plain data."""
+
+
+class Faults:
+    """What has been injected into a simulation with a seed, in order."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._streams: Counter[str] = Counter()
+        self._injected: list[Injected] = []
+
+    def inject(
+        self,
+        faults: Given | Iterable[Given],
+        stage: Stage,
+        step_name: Callable[[str], object],
+        pool: Callable[[str], object],
+    ) -> None:
+        """Let faults take their places. `step_name` and `pool` raise for names that nothing has."""
+        several: Any = [faults] if isinstance(faults, Fault | Mapping) else faults
+        if not isinstance(several, Iterable) or isinstance(several, str):
+            raise SimulationError(f"faults={faults!r} must be a fault or a list of faults")
+        for given in several:
+            fault = from_plain(given) if isinstance(given, Mapping) else given
+            if isinstance(fault, StepFault):
+                step_name(fault.step)
+            elif isinstance(fault, WorkerAway):
+                pool(fault.work_pool)
+            elif not isinstance(fault, Fault):
+                raise SimulationError(f"faults: {fault!r} is no fault: see simulator.faults")
+            self._inject(fault, stage)
+
+    def _inject(self, fault: Fault, stage: Stage) -> None:
+        """Let a fault take its place, unless the dice say that this simulation is without it."""
+        now = stage.now
+        if fault.between is not None and fault.between[1] <= now:
+            until = fault.between[1]
+            raise SimulationError(
+                f"between: {until:%Y-%m-%dT%H:%M:%SZ} has passed, {fault.does()!r} could never strike"
+            )
+        nth = self._streams[fault.stream]
+        self._streams[fault.stream] += 1
+        # A second fault of one name has numbers of its own.
+        stream = f"{fault.stream} {nth + 1}" if nth else fault.stream
+        injected = Injected(fault, len(self._injected), self._seed, stream)
+        self._injected.append(injected)
+        journal = journal_of(stage)
+        if journal is not None:
+            details = {"fault": injected.number, "target": fault.target, "plain": _plain(fault)}
+            journal.note("injected", str(fault), details=details)
+        if injected.exists:
+            fault.begin(stage, injected)
+
+    def tell_silent(self, stage: Stage) -> None:
+        """Warn of those that have never struck, as far as the engine knows who has."""
+        journal = journal_of(stage)
+        if journal is None:
+            return
+        struck = {note.details.get("fault") for note in journal.notes if note.kind == "fault"}
+        for one in self._injected:
+            if one.number not in struck:
+                odds = "" if one.exists else " (by its odds it was not in this simulation)"
+                text = f"fault {one.number} has never struck: {one.fault}{odds}"
+                warnings.warn(text, SilentFault, stacklevel=3)
+
+
+def _plain(fault: Fault) -> dict[str, object]:
+    try:
+        return to_plain(fault)
+    except SimulationError:  # it holds what JSON cannot: its words have to do
+        return {"kind": fault.kind}

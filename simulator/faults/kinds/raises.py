@@ -1,0 +1,45 @@
+"""A step raises."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from simulator.arguments import kinds as arguments
+from simulator.faults.plans import Effect, Step, StepFault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raise(StepFault):
+    """A step raises `error` in place of its own code: an exception, or a class of one.
+
+    RuntimeError, which names the step, by default.
+    """
+
+    kind: ClassVar[str] = "raise"
+
+    error: BaseException | type[BaseException] | None = None
+
+    _checks: ClassVar[Mapping[str, arguments.Kind]] = {
+        "error": arguments.optional(arguments.exception)
+    }
+
+    def effect(self, step: Step, dice: random.Random) -> Effect:  # noqa: ARG002
+        return Effect(before=self.after.total_seconds(), error=self.raised())
+
+    def raised(self) -> BaseException:
+        """The error, without the traces of having been raised before."""
+        if self.error is None:
+            return RuntimeError(f"{self.step} failed")
+        if isinstance(self.error, type):
+            return self.error()
+        try:
+            return copy.copy(self.error).with_traceback(None)
+        except Exception:  # its class cannot be copied: it is known by its last time
+            return self.error.with_traceback(None)
+
+    def does(self) -> str:
+        return f"raises {self.raised()!r} in {self.step}"

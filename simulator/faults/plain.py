@@ -1,0 +1,122 @@
+"""Faults as plain data, for JSON or YAML: `to_plain` and `from_plain` are each other's inverse.
+
+    {"kind": "raise", "step": "child", "error": {"type": "ValueError", "args": ["boom"]},
+     "probability": 0.5, "between": ["2026-01-01T08:00:00+00:00", "2026-01-01T12:00:00+00:00"]}
+
+Fields that are as they are by default are left out. Durations are seconds, instants ISO 8601 with an
+offset; a log-normal duration is `{"median": 300, "sigma": 0.5}`. YAML reads JSON, and writes the same.
+"""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import importlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from simulator.errors import SimulationError
+from simulator.faults.durations import LogNormal
+from simulator.faults.kinds import KINDS
+from simulator.faults.plans import Fault, changed
+
+
+def to_plain(fault: Fault) -> dict[str, Any]:
+    """A fault as JSON can hold it. Raises SimulationError for a value that it cannot hold."""
+    plain = {"kind": fault.kind}
+    return plain | {name: _plain(name, value) for name, value in changed(fault).items()}
+
+
+def from_plain(plain: Mapping[str, Any]) -> Fault:
+    """The fault that `to_plain` has made this of.
+
+    Raises SimulationError, one line, for an unknown kind or parameter, with the nearest known one, and
+    for a value out of range.
+    """
+    kind = KINDS.get(str(plain.get("kind")))
+    if kind is None:
+        raise _unknown("kind of fault", plain.get("kind"), KINDS)
+    known = {one.name for one in fields(kind)}
+    for name in plain:
+        if name != "kind" and name not in known:
+            raise _unknown(f"parameter of a fault of kind {kind.kind!r}", name, known)
+    given = {name: _value(name, value) for name, value in plain.items() if name != "kind"}
+    required = {"step"} & known
+    if missing := required - given.keys():
+        raise SimulationError(f"a fault of kind {kind.kind!r} needs {', '.join(sorted(missing))}")
+    return kind(**given)
+
+
+_DURATIONS = ("after", "by")
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, BaseException):
+        return {"type": _path(type(value)), "args": [_json(name, one) for one in value.args]}
+    if isinstance(value, type):
+        return {"type": _path(value)}
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, LogNormal):
+        return {"median": value.median.total_seconds(), "sigma": value.sigma}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if name == "on":
+        return sorted(value)
+    if name in ("between", *_DURATIONS) and isinstance(value, Collection):
+        return [_plain("", one) for one in value]
+    return _json(name, value)
+
+
+def _json(name: str, value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        raise SimulationError(f"{name}={value!r} cannot be kept as JSON") from None
+
+
+def _value(name: str, plain: Any) -> Any:
+    if name == "error" and isinstance(plain, Mapping):
+        return _error(plain)
+    if name in _DURATIONS:
+        return _duration(plain)
+    if name == "between" and isinstance(plain, list):
+        return tuple(plain)
+    return plain
+
+
+def _duration(plain: Any) -> Any:
+    if isinstance(plain, int | float) and not isinstance(plain, bool):
+        return timedelta(seconds=plain)
+    if isinstance(plain, Mapping) and set(plain) == {"median", "sigma"}:
+        return LogNormal(timedelta(seconds=plain["median"]), plain["sigma"])
+    if isinstance(plain, list):
+        return [_duration(one) for one in plain]
+    return plain  # refused where it is looked at
+
+
+def _path(kind: type) -> str:
+    return (
+        kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _error(plain: Mapping[str, Any]) -> Any:
+    """An exception, or the class of one, by its name: "ValueError", "httpx.ConnectError"."""
+    module, _, name = str(plain.get("type")).rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module) if module else builtins, name)
+    except (ImportError, AttributeError):
+        found = None
+    if not (isinstance(found, type) and issubclass(found, BaseException)):
+        raise SimulationError(f"error: {plain.get('type')!r} is no class of exceptions")
+    return found(*plain["args"]) if "args" in plain else found
+
+
+def _unknown(what: str, name: Any, known: Iterable[str]) -> SimulationError:
+    near = difflib.get_close_matches(name, list(known), n=1) if isinstance(name, str) else []
+    said = f": did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
+    return SimulationError(f"no {what} {name!r}{said}")

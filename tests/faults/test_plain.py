@@ -1,0 +1,100 @@
+"""Faults as plain data: what is written down is what is read back, and what is wrong is one line."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from simulator import SimulationError, lognormal
+from simulator.faults import (
+    KINDS,
+    Hang,
+    Kill,
+    Longer,
+    OutOfMemory,
+    Raise,
+    Return,
+    WorkerAway,
+    from_plain,
+    to_plain,
+)
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+WINDOW = (NOON, NOON + HOUR)
+
+FAULTS = [
+    Raise(step="child"),
+    Raise(step="child", error=KeyError, probability=0.5, on=[3, 0], attempts="1-2"),
+    Return(step="child", value={"products": []}, name="empty feed", active=0.1),
+    Longer(step="child", factor=3),
+    Longer(step="child", by=lognormal(5 * HOUR, 0.5), after=timedelta(seconds=1.5)),
+    Longer(step="child", by=[HOUR, 2 * HOUR]),
+    Hang(step="child", between=WINDOW),
+    Kill(step="child", exit_code=143),
+    OutOfMemory(step="child", attempts=2),
+    WorkerAway(between=WINDOW, work_pool="etl"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+def test_what_is_written_is_what_is_read(fault) -> None:
+    assert from_plain(json.loads(json.dumps(to_plain(fault)))) == fault
+
+
+def test_every_kind_is_among_them() -> None:
+    assert {type(fault) for fault in FAULTS} == set(KINDS.values())
+
+
+def test_an_exception_is_kept_with_its_arguments() -> None:
+    read = from_plain(to_plain(Raise(step="child", error=ValueError("boom", 3))))
+    assert isinstance(read, Raise)
+    assert type(read.error) is ValueError
+    assert read.error.args == ("boom", 3)
+
+
+def test_only_what_differs_is_written() -> None:
+    assert to_plain(Hang(step="child")) == {"kind": "hang", "step": "child"}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+def test_it_is_told_in_one_line_that_names_its_target(fault) -> None:
+    assert fault.target in str(fault)
+    assert "\n" not in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("plain", "message"),
+    [
+        ({"kind": "rais", "step": "x"}, "no kind of fault 'rais': did you mean 'raise'?"),
+        ({"step": "x"}, "no kind of fault None; there are hang, kill, longer"),
+        (
+            {"kind": "raise", "step": "x", "probabilty": 1},
+            "no parameter of a fault of kind 'raise' 'probabilty': did you mean 'probability'?",
+        ),
+        ({"kind": "raise"}, "a fault of kind 'raise' needs step"),
+        ({"kind": "raise", "step": "x", "probability": 2}, "probability=2 must be from 0 to 1"),
+        ({"kind": "raise", "step": "x", "active": -1}, "active=-1 must be from 0 to 1"),
+        ({"kind": "raise", "step": "x", "attempts": "0"}, "attempts='0' must be a run count"),
+        ({"kind": "raise", "step": "x", "error": {"type": "Boom"}}, "'Boom' is no class of excep"),
+        ({"kind": "raise", "step": "x", "error": "boom"}, "error='boom' must be an exception"),
+        ({"kind": "hang", "step": "x", "after": "soon"}, "after='soon' must be a timedelta"),
+        ({"kind": "hang", "step": "x", "between": ["2026-01-01"]}, "between=('2026-01-01',) must"),
+        ({"kind": "longer", "step": "x"}, "needs factor= or by="),
+        ({"kind": "longer", "step": "x", "factor": 0.5}, "factor=0.5 must be"),
+        ({"kind": "kill", "step": "x", "exit_code": "x"}, "exit_code='x' must be"),
+        ({"kind": "worker away"}, "needs between=(from, until)"),
+    ],
+)
+def test_what_is_wrong_is_one_line(plain, message) -> None:
+    with pytest.raises(SimulationError) as refused:
+        from_plain(plain)
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_value_that_json_cannot_hold_is_refused_when_it_is_written() -> None:
+    with pytest.raises(SimulationError, match="cannot be kept as JSON"):
+        to_plain(Return(step="child", value=object()))
