@@ -222,12 +222,8 @@ class World:
         notes = self.journal.notes
         state = self.written(), self.now, len(notes)
         if self._history is None or self._history[0] != state:
-            history = History.read(
-                self.folder / "prefect.db",
-                now=self.now,
-                timeline=self.clock.timeline,
-                notes=notes,
-            )
+            file, timeline = self.folder / "prefect.db", self.clock.timeline
+            history = History.read(file, now=self.now, timeline=timeline, notes=notes)
             self._history = state, history
         return self._history[1]
 
