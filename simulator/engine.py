@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from simulator.warehouse import Warehouse
 
 
+NOT_KEPT: Any = object()
+"""In place of what a flow has returned, if that is not there."""
+
+
 class WorkerOfPool(Protocol):
     """The worker of a work pool, which may be away."""
 
@@ -54,6 +58,10 @@ class Engine(Protocol):
 
     @property
     def now(self) -> datetime: ...
+
+    @property
+    def results(self) -> Mapping[UUID, Any]:
+        """What the flows that were run as scripts have returned, by flow run."""
 
     @property
     def caveats(self) -> Iterable[Caveat]: ...

@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from simulator import arguments, versions
 from simulator.arguments import calls, kinds
+from simulator.engine import NOT_KEPT
 from simulator.errors import SimulationError
 from simulator.faults import Faults, Raise
 from simulator.hosts import Hosts
@@ -378,13 +380,15 @@ class Simulation:
     def run(self, flow: Flow[..., Any], /, **parameters: Any) -> RunRecord:
         """Call a flow now, as a script would, and let time pass until it has ended.
 
-        Returns its record. Never raises for a failed flow; raises NothingToRun if it waits for
-        something that can never happen.
+        Returns its record, whose `result` is what the flow has returned, or the list of what it has
+        yielded. Never raises for a failed flow; raises NothingToRun if it waits for something that
+        can never happen.
         """
         self._world.check(flow)
         arguments.check_parameters(flow.fn, f"flow {flow.name!r}", parameters, all_of_them=True)
         run = self._world.run(flow, parameters)
-        return self.history().run(run)
+        returned = self._world.results.get(run, NOT_KEPT)
+        return replace(self.history().run(run), returned=returned)
 
     @calls.kill
     def kill(self, run: RunRecord | UUID | str, exit_code: int = -9) -> None:
@@ -449,6 +453,15 @@ class Simulation:
         from simulator.history import explain
 
         return explain(self.history(), run, which)
+
+    @calls.upcoming
+    def upcoming(self, flow: str | None = None) -> list[RunRecord]:
+        """The flow runs that schedules have made for now or later, earliest first; of one flow.
+
+        Prefect's scheduler makes them ahead of time, as far as it says of itself: a hundred runs or
+        so of each deployment. Raises SimulationError for an unknown flow.
+        """
+        return self.history().upcoming(flow)
 
     def history(self) -> History:
         """Everything that has happened so far."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import os
 import shutil
@@ -19,6 +18,7 @@ from uuid import UUID
 
 from simulator.caveats import Caveats
 from simulator.clock import VirtualClock, counted
+from simulator.engine import NOT_KEPT
 from simulator.errors import SimulationError
 from simulator.instants import from_micros
 
@@ -121,6 +121,7 @@ class World:
             clock, self.database, self.written, self.context, self._starter, self.cancellations
         )
         self.pools: dict[str, Pool] = {}
+        self.results: dict[UUID, Any] = {}
         self._warehouse: Warehouse | None = None
         self._history: tuple[tuple[int, datetime, int], History] | None = None
 
@@ -251,18 +252,17 @@ class World:
     def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> UUID:
         from simulator.process import Process, Surroundings, surrounded
         from simulator.server import settings
+        from simulator.worker import call_as_script
 
         _outside_of_flows("run: in a flow, call the other flow itself")
-        outcome: list[Any] = []
+        came: list[tuple[UUID | None, Any]] = []
+        raised: list[BaseException] = []
 
         def call() -> None:
             try:
-                state: Any = flow(**parameters, return_state=True)
-                if asyncio.iscoroutine(state):
-                    state = asyncio.run(state)
-                outcome.append(state)
+                came.append(call_as_script(flow, parameters))
             except BaseException as error:
-                outcome.append(error)
+                raised.append(error)
 
         given = Surroundings(settings=settings.of_environment(self._environment))
         process = Process(
@@ -275,15 +275,18 @@ class World:
         newest = self._newest_script()
         process.start()
         self.clock.drive(None, done=lambda: not process.alive)
-        state = outcome[0] if outcome else None
-        if not isinstance(state, BaseException) and state is not None:
-            ended: UUID = state.state_details.flow_run_id
-            return ended
-        # The script has come to an end in the middle of the flow: by `sys.exit`, by a signal.
-        run = self._newest_script()
-        if isinstance(state, Exception) or run == newest or run is None:
-            raise state or SimulationError(f"flow {flow.name!r} has ended before it began")
-        return UUID(run)
+        ended, result = came[0] if came else (None, NOT_KEPT)
+        if ended is None:
+            # It yields, or it has come to its end in the middle: by `sys.exit`, by a signal.
+            run = self._newest_script()
+            refused = raised and isinstance(raised[0], Exception) and not flow.isgenerator
+            if refused or run == newest or run is None:
+                unsaid = SimulationError(f"flow {flow.name!r} has ended before it began")
+                raise raised[0] if raised else unsaid
+            ended = UUID(run)
+        if result is not NOT_KEPT:
+            self.results[ended] = result
+        return ended
 
     def kill(self, run_id: UUID, exit_code: int) -> None:
         from simulator.process import signals

@@ -97,6 +97,7 @@ trigger = checked(
 )
 inject = checked(is_open, faults=kinds.anything)
 explain = checked(is_open, run=kinds.anything, which=kinds.whole())
+upcoming = checked(is_open, flow=optional(kinds.text))
 runs = checked(
     is_open,
     flow=optional(kinds.text),

@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from simulator.engine import NOT_KEPT
+from simulator.errors import SimulationError
+
 FINAL_TYPES = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 """The types of the states that a run does not leave by itself. TimedOut is of type FAILED."""
 
@@ -130,6 +133,25 @@ class RunRecord:
     work_pool: str | None = None
     work_queue: str | None = None
     links: Links = field(default_factory=Links, repr=False, compare=False)
+    returned: Any = field(default=NOT_KEPT, repr=False, compare=False)
+
+    @property
+    def result(self) -> Any:
+        """What the flow has returned; of one that yields, the list of what it has yielded.
+
+        It is kept for a run of `Simulation.run`. Raises SimulationError for any other run, and for
+        one that has not completed.
+        """
+        if self.returned is NOT_KEPT:
+            why = (
+                "the result of a run is kept by Simulation.run alone"
+                if self.completed
+                else f"it is {self.state}" + (f": {self.message}" if self.message else "")
+            )
+            raise SimulationError(
+                f"the run {self.name!r} of {self.flow!r} has no result here: {why}"
+            )
+        return self.returned
 
     @property
     def parent(self) -> RunRecord | None:

@@ -62,6 +62,7 @@ class LiveWorld:
 
     worker = ProcessWorker
     caveats: tuple[Caveat, ...] = ()
+    results: Mapping[UUID, Any] = {}  # they stay in the processes of the scripts
     """Nothing of it is simulated."""
 
     def __init__(self, stack: ExitStack, server: LiveServer, seed: int) -> None:

@@ -5,6 +5,7 @@ Polling, prefetch, limits and crash reports are Prefect's own code. It may impor
 """
 
 from simulator.worker.flows import Flows
+from simulator.worker.scripts import call_as_script
 from simulator.worker.serving import Runners
 from simulator.worker.starting import Starter
 from simulator.worker.worker import Pool, SimulatedWorker
@@ -15,4 +16,5 @@ __all__ = [
     "Runners",
     "SimulatedWorker",
     "Starter",
+    "call_as_script",
 ]
