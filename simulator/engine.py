@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from prefect import Flow
+    from prefect import Flow, Task
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.workers.base import BaseWorker
 
@@ -91,6 +91,10 @@ class Engine(Protocol):
     def setenv(self, stack: ExitStack, variables: Mapping[str, str]) -> None: ...
 
     def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> UUID: ...
+
+    def serve_tasks(self, tasks: Iterable[Task[..., Any]], limit: int | None) -> None: ...
+
+    def source(self, url: str, folder: Path) -> None: ...
 
     def kill(self, run_id: UUID, exit_code: int) -> None: ...
 

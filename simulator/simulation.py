@@ -21,7 +21,7 @@ from simulator.faults import Faults, Raise
 from simulator.hosts import Hosts
 
 if TYPE_CHECKING:
-    from prefect import Flow
+    from prefect import Flow, Task
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
 
     from simulator.caveats import Caveat
@@ -292,6 +292,24 @@ class Simulation:
 
         self.work_pool(work_pool)
         deploying.ensure_queue(self._world.client, work_pool, name, concurrency_limit, priority)
+
+    @calls.serve_tasks
+    def serve_tasks(self, *tasks: Task[..., Any], limit: int | None = 10) -> None:
+        """Start a task worker: what `Task.delay`, `Task.apply_async` and PrefectTaskRunner wait for.
+
+        It serves these tasks until the simulation ends, so many at a time (None: no limit), as
+        `prefect.task_worker.serve` does in a process of its own.
+        """
+        self._world.serve_tasks(tasks, limit)
+
+    @calls.source
+    def source(self, url: str, folder: Path | str) -> None:
+        """Let a folder of this machine stand for a git repository, wherever Prefect would clone it.
+
+        Whatever branch or commit is asked for, it is the folder as it stands. Raises SimulationError
+        for a folder that is not there.
+        """
+        self._world.source(url, Path(folder))
 
     @calls.stop_worker
     def stop_worker(self, work_pool: str = "default") -> None:

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,12 +18,11 @@ from uuid import UUID
 
 from simulator.caveats import Caveats
 from simulator.clock import VirtualClock, counted
-from simulator.engine import NOT_KEPT
 from simulator.errors import SimulationError
 from simulator.instants import from_micros
 
 if TYPE_CHECKING:
-    from prefect import Flow
+    from prefect import Flow, Task
 
     from simulator.history import History
     from simulator.hosts import Hosts
@@ -67,7 +66,14 @@ class World:
         from simulator.patches import network, stdlib
         from simulator.patches import processes as apart
         from simulator.patches.imports import once_imported
-        from simulator.patches.prefect import client, deployments, direct, everywhere, processes
+        from simulator.patches.prefect import (
+            client,
+            deployments,
+            direct,
+            everywhere,
+            processes,
+            task_workers,
+        )
         from simulator.patches.prefect import server as prefect_server
         from simulator.process import Scripts, Seeds
         from simulator.server import (
@@ -77,6 +83,7 @@ class World:
             DeploymentPolls,
             Server,
             Suspensions,
+            TaskRuns,
             Transport,
             application,
             background_services,
@@ -87,7 +94,15 @@ class World:
             settings,
         )
         from simulator.warehouse import warehouse_installed
-        from simulator.worker import Flows, Runners, SimulatedWorker, Starter
+        from simulator.worker import (
+            Flows,
+            Runners,
+            ScriptRuns,
+            SimulatedWorker,
+            Sources,
+            Starter,
+            TaskWorkers,
+        )
 
         self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -113,15 +128,19 @@ class World:
         self.suspensions = Suspensions(clock, self.database, self.written)
         self.cancellations = Cancellations(clock, self.database, self.written)
         self.worker = SimulatedWorker
-        self.flows = Flows(self.database)
+        self.flows = Flows(self.database, self.folder / "processes")
+        self.sources = Sources()
         self._environment: dict[str, str] = {}
         self._seeds = Seeds(seed)
         self._starter = Starter(self.flows, clock, self.context, self._environment, self._seeds)
         self.runners = Runners(
             clock, self.database, self.written, self.context, self._starter, self.cancellations
         )
+        started = (clock, self.context, self.database, self._environment, self._seeds)
+        self.task_runs = TaskRuns(server)
+        self.task_workers = TaskWorkers(*started, self.task_runs)
+        self.scripts = ScriptRuns(*started, self.task_workers.why_nothing)
         self.pools: dict[str, Pool] = {}
-        self.results: dict[UUID, Any] = {}
         self._warehouse: Warehouse | None = None
         self._history: tuple[tuple[int, datetime, int], History] | None = None
 
@@ -154,9 +173,17 @@ class World:
             network.guarded(network.Guard(allowed, caller), settings.HOST, server.door)
         )
         stack.enter_context(
-            deployments.installed(self.flows.know, self.runners.serve, self.folder_of)
+            deployments.installed(self.flows.know, self.runners.serve, self.sources.folder_of)
         )
         stack.enter_context(apart.installed(seed))
+        stack.enter_context(
+            task_workers.installed(
+                self.task_runs.ask,
+                self.task_runs.came,
+                self.task_workers.serve,
+                self.task_workers.check,
+            )
+        )
         set_api_log_sink(server.logs.append)
         stack.callback(set_api_log_sink, None)
         self.services = background_services(server, clock, self.database, self.written)
@@ -239,9 +266,8 @@ class World:
     def deployed(self, deployment_id: UUID, flow: Flow[..., Any]) -> None:
         """It is known already, as every deployment that is made of a flow of this process."""
 
-    def folder_of(self, url: str) -> Path:
-        """The folder that stands for the git repository at `url`."""
-        raise SimulationError(f"no folder stands for {url!r}")
+    def source(self, url: str, folder: Path) -> None:
+        self.sources.put(url, folder)
 
     def setenv(self, stack: ExitStack, variables: Mapping[str, str]) -> None:
         self._environment.update(variables)
@@ -250,43 +276,15 @@ class World:
             os.environ[name] = value
 
     def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> UUID:
-        from simulator.process import Process, Surroundings, surrounded
-        from simulator.server import settings
-        from simulator.worker import call_as_script
-
         _outside_of_flows("run: in a flow, call the other flow itself")
-        came: list[tuple[UUID | None, Any]] = []
-        raised: list[BaseException] = []
+        return self.scripts.run(flow, parameters)
 
-        def call() -> None:
-            try:
-                came.append(call_as_script(flow, parameters))
-            except BaseException as error:
-                raised.append(error)
+    @property
+    def results(self) -> Mapping[UUID, Any]:
+        return self.scripts.results
 
-        given = Surroundings(settings=settings.of_environment(self._environment))
-        process = Process(
-            f"flow {flow.name!r}",
-            surrounded(call, given),
-            self.clock,
-            self.context,
-            seed=self._seeds.next(flow.name),
-        )
-        newest = self._newest_script()
-        process.start()
-        self.clock.drive(None, done=lambda: not process.alive)
-        ended, result = came[0] if came else (None, NOT_KEPT)
-        if ended is None:
-            # It yields, or it has come to its end in the middle: by `sys.exit`, by a signal.
-            run = self._newest_script()
-            refused = raised and isinstance(raised[0], Exception) and not flow.isgenerator
-            if refused or run == newest or run is None:
-                unsaid = SimulationError(f"flow {flow.name!r} has ended before it began")
-                raise raised[0] if raised else unsaid
-            ended = UUID(run)
-        if result is not NOT_KEPT:
-            self.results[ended] = result
-        return ended
+    def serve_tasks(self, tasks: Iterable[Task[..., Any]], limit: int | None) -> None:
+        self.task_workers.serve(tasks, limit)
 
     def kill(self, run_id: UUID, exit_code: int) -> None:
         from simulator.process import signals
@@ -333,11 +331,6 @@ class World:
             asked = None if row is None else row[0]
         raise SimulationError(f"no worker runs the flow run {str(run_id)!r} now")
 
-    def _newest_script(self) -> str | None:
-        """The id of the newest flow run that is neither a deployment's nor a subflow."""
-        row = self.database.execute(_NEWEST_SCRIPT).fetchone()
-        return None if row is None else row[0]
-
     def flow_names(self) -> set[str]:
         """The flows that the server knows."""
         return {row[0] for row in self.database.execute("select name from flow")}
@@ -360,11 +353,6 @@ _PARENT = """
 select caller.flow_run_id
 from flow_run run join task_run caller on caller.id = run.parent_task_run_id
 where run.id = ? and run.deployment_id is null
-"""
-
-_NEWEST_SCRIPT = """
-select id from flow_run where deployment_id is null and parent_task_run_id is null
-order by rowid desc limit 1
 """
 
 _DEPLOYMENTS = "select f.name || '/' || d.name from deployment d join flow f on f.id = d.flow_id"

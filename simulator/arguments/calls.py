@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from simulator.arguments import kinds
-from simulator.arguments.checking import checked, needs, one_of
+from simulator.arguments.checking import checked, needs, one_of, some
 from simulator.arguments.kinds import optional
 
 
@@ -72,6 +72,8 @@ work_queue = checked(
     concurrency_limit=optional(kinds.whole(0)),
     priority=optional(kinds.whole(1)),
 )
+serve_tasks = checked(is_open, some("tasks"), tasks=kinds.tasks, limit=optional(kinds.whole(1)))
+source = checked(is_open, url=kinds.text, folder=kinds.path)
 stop_worker = checked(is_open, work_pool=kinds.text)
 start_worker = checked(is_open, work_pool=kinds.text)
 takes = checked(is_open, name=kinds.text, duration=kinds.duration)

@@ -60,6 +60,16 @@ def declared(call: Callable[..., Any]) -> Mapping[str, Kind]:
     return found
 
 
+def some(name: str) -> Rule:
+    """It is given once at least."""
+
+    def rule(given: Mapping[str, Any]) -> None:
+        if not given.get(name):
+            raise refused(f"{name}: give one or more")
+
+    return rule
+
+
 def needs(name: str, *others: str) -> Rule:
     """It says something only beside one of the others."""
 

@@ -301,6 +301,25 @@ def flow(what: str, given: Any) -> Any:
     raise refused(f"{what}={shown(given)} must be a Prefect flow{hint}")
 
 
+def tasks(what: str, given: Any) -> Any:  # noqa: ARG001
+    """Tasks of Prefect's."""
+    from prefect import Task
+
+    for one in given:
+        if not isinstance(one, Task):
+            called = getattr(one, "__name__", None)
+            hint = f": decorate {called} with @task" if callable(one) and called else ""
+            raise refused(f"{shown(one)} must be a Prefect task{hint}")
+    return given
+
+
+def path(what: str, given: Any) -> str:
+    """The path of a file or folder."""
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise wrong(what, given, "a path")
+    return os.fsdecode(given)
+
+
 def run_id(what: str, given: Any) -> UUID:
     """The id of a flow run, from its record or from what `trigger` has returned."""
     given = getattr(given, "id", given)

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,14 +28,16 @@ from prefect.settings import temporary_settings
 from prefect.types.entrypoint import EntrypointType
 from prefect.workers.process import ProcessWorker
 
-from simulator.errors import SimulationError
+from simulator.errors import SimulationError, UnsupportedOperation
 from simulator.history import History, RunRecord
 from simulator.live.orders import VARIABLE, Orders
 from simulator.live.server import LiveServer, LiveWorker
 from simulator.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from prefect import Flow
+    from pathlib import Path
+
+    from prefect import Flow, Task
 
     from simulator.caveats import Caveat
 
@@ -159,6 +161,14 @@ class LiveWorld:
         first = self.history().run(run_id).states[0]
         self.starts.append((first.timestamp - began).total_seconds())
         return run_id
+
+    def serve_tasks(self, tasks: Iterable[Task[..., Any]], limit: int | None) -> None:  # noqa: ARG002
+        raise UnsupportedOperation(
+            "serve_tasks: on a live server, serve tasks by prefect.task_worker.serve in a process"
+        )
+
+    def source(self, url: str, folder: Path) -> None:  # noqa: ARG002
+        raise UnsupportedOperation("source: a live worker clones repositories itself")
 
     def kill(self, run_id: UUID, exit_code: int) -> None:
         number = {137: -signal.SIGKILL, 143: -signal.SIGTERM}.get(exit_code, exit_code)

@@ -11,6 +11,7 @@ from simulator.server.observers import Cancellations, Suspensions
 from simulator.server.polls import DeploymentPolls
 from simulator.server.server import Server, application
 from simulator.server.services import background_services
+from simulator.server.task_runs import TaskRuns
 from simulator.server.template import cache_folder, database_template
 from simulator.server.transport import AsyncTransport, Transport
 
@@ -21,6 +22,7 @@ __all__ = [
     "DeploymentPolls",
     "Server",
     "Suspensions",
+    "TaskRuns",
     "Transport",
     "application",
     "background_services",

@@ -5,16 +5,20 @@ Polling, prefetch, limits and crash reports are Prefect's own code. It may impor
 """
 
 from simulator.worker.flows import Flows
-from simulator.worker.scripts import call_as_script
+from simulator.worker.scripts import ScriptRuns
 from simulator.worker.serving import Runners
+from simulator.worker.sources import Sources
 from simulator.worker.starting import Starter
+from simulator.worker.task_workers import TaskWorkers
 from simulator.worker.worker import Pool, SimulatedWorker
 
 __all__ = [
     "Flows",
     "Pool",
     "Runners",
+    "ScriptRuns",
     "SimulatedWorker",
+    "Sources",
     "Starter",
-    "call_as_script",
+    "TaskWorkers",
 ]

@@ -55,7 +55,7 @@ class Supervisor:
         self._manager = ProcessManager(on_add=self._watch, on_remove=self._forget)
         self._proposer = StateProposer(client=client)
         self._emitter = EventEmitter(runner_name="standalone", client=client)
-        self._hooks = HookRunner(resolve_flow=flows.load)
+        self._hooks = HookRunner(resolve_flow=flows.for_hooks)
         channel: Any = _ControlChannel(self._processes)
         self._canceller = CancellationManager(
             process_manager=self._manager,

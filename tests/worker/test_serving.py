@@ -7,9 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from prefect import aserve, deploy, flow, serve
+from prefect import Flow, aserve, deploy, flow, serve
 from prefect.client.orchestration import get_client
 from prefect.deployments.runner import RunnerDeployment
+from prefect.runner.storage import GitRepository
 
 from simulator import Simulation, SimulationError
 from tests.worker import served_flows as flows
@@ -208,3 +209,59 @@ def test_what_is_wrong_with_a_schedule_is_said_in_one_line(sim, schedule, said):
         sim.deploy(flows.quick, "dev", schedules=[schedule])
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+# -- code that comes from elsewhere --------------------------------------------------------------------
+
+REPOSITORY = "https://github.com/org/flows.git"
+
+
+def test_a_folder_stands_for_a_git_repository(sim):
+    sim.source(REPOSITORY, HERE)
+    sim.work_pool("pool")
+    source = flow.from_source(REPOSITORY, entrypoint="served_flows.py:quick")
+    source.deploy("dev", work_pool_name="pool", cron="0 * * * *", print_next_steps=False)
+    before = set(Path().iterdir())
+    sim.advance(hours=2.5)
+    assert states(sim, "quick/dev") == ["Completed"] * 2
+    assert set(Path().iterdir()) == before
+
+
+def test_a_git_repository_of_a_served_flow_with_credentials_and_a_branch(sim):
+    sim.source("https://github.com/Org/Flows", HERE)
+    repository = GitRepository(
+        "https://github.com/org/flows.git",
+        branch="main",
+        credentials={"username": "me", "access_token": "secret"},
+    )
+    flow.from_source(repository, entrypoint="served_flows.py:quick").serve("dev", interval=600)
+    sim.advance(minutes=25)
+    assert states(sim, "quick/dev") == ["Completed"] * 2
+
+
+def test_an_async_script_deploys_from_a_git_repository(sim):
+    sim.source(REPOSITORY, HERE)
+    sim.work_pool("pool")
+
+    async def main() -> None:
+        source = await Flow.afrom_source(REPOSITORY, entrypoint="served_flows.py:quick")
+        await source.adeploy("dev", work_pool_name="pool", print_next_steps=False)
+
+    asyncio.run(main())
+    sim.trigger("quick/dev")
+    sim.advance(minutes=1)
+    assert states(sim, "quick/dev") == ["Completed"]
+
+
+def test_a_git_repository_that_no_folder_stands_for_is_refused_in_one_line(sim):
+    with pytest.raises(SimulationError, match="is not on this machine") as refused:
+        flow.from_source(
+            "https://token@github.com/org/other.git", entrypoint="served_flows.py:quick"
+        )
+    assert "Simulation.source" in str(refused.value)
+    assert "token" not in str(refused.value)
+
+
+def test_a_folder_that_is_not_there_stands_for_nothing(sim):
+    with pytest.raises(SimulationError, match="is no folder"):
+        sim.source(REPOSITORY, HERE / "nowhere")

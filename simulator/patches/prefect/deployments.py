@@ -5,6 +5,7 @@ Prefect 3.8 and 3.9. A test for each stands in `tests/patches/test_patches_deplo
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -27,22 +28,24 @@ from simulator.patches.replacing import replacing
 def installed(
     applied: Callable[[UUID, Flow[..., Any]], None],
     serve: Callable[[Runner], None],
-    folder_of: Callable[[str], Path],
+    folder_of: Callable[[str], Path | None],
 ) -> Iterator[None]:
     """Patch Prefect's deploying for one simulation.
 
     `applied(deployment_id, flow)` is told of each deployment that is made of a flow of this process;
     `serve(runner)` serves what a runner has been given, from now on, and returns;
-    `folder_of(url)` gives the local folder that stands for a git repository, or raises.
+    `folder_of(url)` gives the folder that stands for a git repository, None for one on this machine,
+    or raises.
     """
-    repository: Any = GitRepository
-    destination = repository.destination.fget
+    clone: Any = GitRepository.pull_code
 
-    async def pull_code(self: Any) -> None:
-        _folder_of(self)
-
-    def _folder_of(repository: Any) -> Path | None:
-        return folder_of(repository._url)
+    async def pull_code(self: GitRepository) -> None:
+        folder = folder_of(self._url)
+        if folder is None:
+            await clone(self)
+        else:
+            ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__")
+            shutil.copytree(folder, self.destination, ignore=ignored, dirs_exist_ok=True)
 
     replaced: list[tuple[Any, str, Any]] = [
         # A deployment is words: a file and a name in it. The flow that it was made of is remembered.
@@ -62,11 +65,6 @@ def installed(
         (DockerImage, "push", _nothing),
         # `git clone` is a process that leaves the machine.
         (GitRepository, "pull_code", pull_code),
-        (
-            GitRepository,
-            "destination",
-            property(lambda self: _folder_of(self) or destination(self)),
-        ),
     ]
     with replacing(replaced):
         yield
