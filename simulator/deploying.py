@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,11 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRu
 from prefect.deployments.runner import DeploymentApplyError
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Scheduled
+from prefect.types.entrypoint import EntrypointType
 
 from simulator import arguments
 from simulator.errors import SimulationError
+from simulator.patches.prefect.loading import missing_of
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -54,6 +57,9 @@ def deploy(
             schedule, schedules = None, [schedule]
         if isinstance(concurrency_limit, Mapping):
             concurrency_limit = ConcurrencyLimitConfig.model_validate(concurrency_limit)
+        if (missing := missing_of(flow)) is not None:
+            raise ValueError(f"its file was not loaded as a whole: {missing}")
+        options.setdefault("entrypoint_type", _entrypoint_of(flow))
         to_deployment: Any = flow.to_deployment
         deployment: Any = to_deployment(
             name,
@@ -76,6 +82,13 @@ def deploy(
         raise SimulationError(
             f"deployment {flow.name + '/' + str(name)!r}: {refusal(error.__cause__ or error)}"
         ) from None
+
+
+def _entrypoint_of(flow: Flow[..., Any]) -> EntrypointType:
+    """How a deployment says where its flow is. One that is in no file runs all the same: it is here."""
+    module = sys.modules.get(flow.__module__)
+    in_a_file = getattr(module, "__file__", None) is not None
+    return EntrypointType.FILE_PATH if in_a_file else EntrypointType.MODULE_PATH
 
 
 def refusal(error: BaseException) -> str:

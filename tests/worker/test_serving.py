@@ -10,6 +10,7 @@ import pytest
 from prefect import Flow, aserve, deploy, flow, serve
 from prefect.client.orchestration import get_client
 from prefect.deployments.runner import RunnerDeployment
+from prefect.flows import load_flow_from_entrypoint
 from prefect.runner.storage import GitRepository
 
 from simulator import Simulation, SimulationError
@@ -265,3 +266,48 @@ def test_a_git_repository_that_no_folder_stands_for_is_refused_in_one_line(sim):
 def test_a_folder_that_is_not_there_stands_for_nothing(sim):
     with pytest.raises(SimulationError, match="is no folder"):
         sim.source(REPOSITORY, HERE / "nowhere")
+
+
+# -- flows that are in no file, or whose file cannot be loaded ---------------------------------------
+
+
+@pytest.fixture
+def needy(tmp_path):
+    file = tmp_path / "needs.py"
+    file.write_text(
+        "import no_such_module\nfrom prefect import flow\n\n\n"
+        "@flow\ndef needy() -> None:\n    no_such_module.work()\n"
+    )
+    return file
+
+
+def test_a_module_that_is_missing_is_named(sim, needy):
+    loaded = load_flow_from_entrypoint(f"{needy}:needy")
+    with pytest.raises(SimulationError, match="No module named 'no_such_module'") as refused:
+        sim.deploy(loaded, "dev")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_module_that_is_missing_is_named_also_if_the_flow_was_loaded_before(needy):
+    loaded = load_flow_from_entrypoint(f"{needy}:needy")
+    with Simulation(start=START) as sim, pytest.raises(SimulationError, match="no_such_module"):
+        sim.deploy(loaded, "dev")
+
+
+def test_a_module_that_is_missing_where_the_flow_runs_is_in_its_log(sim, needy):
+    sim.work_pool("pool")
+    source = flow.from_source(needy.parent, entrypoint="needs.py:needy")
+    source.deploy("dev", work_pool_name="pool", print_next_steps=False)
+    sim.trigger("needy/dev")
+    sim.advance(minutes=1)
+    (run,) = sim.runs(deployment="needy/dev")
+    assert run.state == "Crashed"
+    assert any("No module named 'no_such_module'" in line.message for line in run.logs)
+
+
+def test_a_flow_that_is_in_no_file_is_deployed(sim):
+    space = {"__name__": "nowhere"}
+    exec("from prefect import flow\n@flow\ndef made() -> int:\n    return 1\n", space)
+    sim.deploy(space["made"], "dev", interval=600)
+    sim.advance(minutes=25)
+    assert states(sim, "made/dev") == ["Completed"] * 2

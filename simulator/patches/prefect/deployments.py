@@ -21,6 +21,7 @@ from prefect.runner._deployment_registry import DeploymentRegistry
 from prefect.runner._scheduled_run_poller import ScheduledRunPoller
 from prefect.runner.storage import GitRepository
 
+from simulator.patches.prefect.loading import explained, missing_of
 from simulator.patches.replacing import replacing
 
 
@@ -66,7 +67,7 @@ def installed(
         # `git clone` is a process that leaves the machine.
         (GitRepository, "pull_code", pull_code),
     ]
-    with replacing(replaced):
+    with replacing(replaced), explained():
         yield
 
 
@@ -111,7 +112,7 @@ def _remembering_flow() -> Callable[..., Any]:
 def _telling(make: Any, applied: Callable[[UUID, Any], None]) -> Callable[..., UUID]:
     def make_and_tell(self: Any, *args: Any, **options: Any) -> UUID:
         deployment_id: UUID = make(self, *args, **options)
-        if (flow := self.__dict__.get(_FLOW)) is not None:
+        if (flow := self.__dict__.get(_FLOW)) is not None and missing_of(flow) is None:
             applied(deployment_id, flow)
         return deployment_id
 
@@ -121,7 +122,7 @@ def _telling(make: Any, applied: Callable[[UUID, Any], None]) -> Callable[..., U
 def _telling_async(make: Any, applied: Callable[[UUID, Any], None]) -> Callable[..., Any]:
     async def make_and_tell(self: Any, *args: Any, **options: Any) -> UUID:
         deployment_id: UUID = await make(self, *args, **options)
-        if (flow := self.__dict__.get(_FLOW)) is not None:
+        if (flow := self.__dict__.get(_FLOW)) is not None and missing_of(flow) is None:
             applied(deployment_id, flow)
         return deployment_id
 
