@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class SimulationError(Exception):
-    """Base of every error that the simulator raises for its user. `str(error)` is one line."""
+    """Base of every error that the simulator raises for its user. The first line of `str(error)` is the
+    cause; there are others, with what to do, only of ClockStalled and NothingToRun.
+    """
 
 
 class ClockStalled(SimulationError):

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ from uuid import UUID
 from simulator.caveats import Caveats
 from simulator.clock import VirtualClock, counted
 from simulator.errors import SimulationError
+from simulator.folders import throw_away
 from simulator.instants import from_micros
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ class World:
             TaskWorkers,
         )
 
-        self.folder = Path(tempfile.mkdtemp(prefix="prefect-simulator-"))
-        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder = stack.enter_context(throw_away("prefect-simulator-"))
         database = self.folder / "prefect.db"
         shutil.copyfile(database_template(), database)
 
@@ -240,13 +239,9 @@ class World:
         """Everything that has happened so far. It is read again when something was written."""
         from simulator.history import History
 
-        async def write_logs() -> None:
-            async with self.server.turn():
-                await self.server.write_logs()
-
         if counted() is None:  # a flow that asks would wait for itself
-            self.clock.settle()
-        self.server.call("log lines", write_logs)
+            self.clock.rest()
+        self.server.write_waiting_logs()
         notes = self.journal.notes
         state = self.written(), self.now, len(notes)
         if self._history is None or self._history[0] != state:

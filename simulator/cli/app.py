@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -11,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.streams import keep_streams
 from simulator.errors import SimulationError
 
 app = typer.Typer(
@@ -30,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The console script."""
     # Prefect reports a new user's first import to its makers, from a terminal. Simulated use is no use.
     os.environ["DO_NOT_TRACK"] = "1"
-    sys.exit(call(sys.argv[1:] if arguments is None else arguments))
+    keep_streams()
+    code = call(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a second Ctrl-C has nothing to end
+    sys.exit(code)
 
 
 def call(arguments: Sequence[str]) -> int:

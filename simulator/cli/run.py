@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from simulator.cli.app import Folder, app
 from simulator.cli.kept import Kept
 from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import SimulationError
+from simulator.folders import throw_away
 
 if TYPE_CHECKING:
     from simulator.scenarios import Scenario, VariantResult
@@ -49,7 +51,7 @@ def run(
         raise SimulationError(f"jobs ({jobs}) must be at least 1")
     jobs = jobs or default_jobs()
     try:
-        with termination_as_interrupt():
+        with termination_as_interrupt(), _own_temporary_files():
             # So many variants there are at least.
             files = scenario_files(scenarios)
             prepare(len(set(names or files)), jobs, files)
@@ -74,6 +76,7 @@ def _run(
 
     screen = console()
     results: list[VariantResult] = []
+    cut: list[VariantResult] = []
     stopped: KeyboardInterrupt | None = None
     variants = sum(len(scenario.variants) for scenario in chosen)
     screen.print(
@@ -81,7 +84,9 @@ def _run(
         f"{_counted(jobs, 'process', 'es')} at a time"
     )
     try:
-        events = run_scenarios(chosen, seed=seed, days=days, jobs=jobs, logs=out / LOGS)
+        events = run_scenarios(
+            chosen, seed=seed, days=days, jobs=jobs, logs=out / LOGS, cut=cut.append
+        )
         with Display(screen, chosen) as display, closing(events):
             for event in events:
                 match event:
@@ -98,13 +103,15 @@ def _run(
                         display.warned(text)
     except KeyboardInterrupt as interrupt:
         stopped = interrupt
+    kept.unwritten += cut
     summary(screen, chosen, results)
     if problem := kept.write():
         raise SimulationError(f"{problem}; {len(kept.unwritten)} of {variants} variants are lost")
     place = out / RESULTS
     if stopped is not None:
         screen.print(
-            f"Stopped. {len(results)} of {variants} variants are in {place}", soft_wrap=True
+            f"Stopped. {len(results)} of {variants} variants are in {place}{_of_the_cut(cut)}",
+            soft_wrap=True,
         )
         return 143 if isinstance(stopped, Terminated) else 130
     passed = sum(result.passed for result in results)
@@ -112,8 +119,28 @@ def _run(
     return 0 if passed == variants else 1
 
 
+def _of_the_cut(cut: Sequence[VariantResult]) -> str:
+    return f", and what {len(cut)} more had done by then" if cut else ""
+
+
 def _counted(number: int, noun: str, plural: str = "s") -> str:
     return f"{number} {noun}{plural if number != 1 else ''}"
+
+
+@contextmanager
+def _own_temporary_files() -> Iterator[None]:
+    """Let all temporary files of this process be in one folder, which the next start would remove.
+
+    It goes with the process, after multiprocessing has removed what it keeps in there.
+    """
+    before = tempfile.tempdir
+    stack = ExitStack()
+    tempfile.tempdir = str(stack.enter_context(throw_away("simulate-")))
+    Finalize(None, stack.close, exitpriority=-200)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _make_writable(out: Path) -> None:

@@ -1,12 +1,20 @@
-"""Why time does not move: who holds a clock, who waits for what can never happen, and in a circle."""
+"""Why time does not move: who holds a clock, who waits for what can never happen, and in a circle.
+
+The cause comes first, with the user's own line of code; then what to do about it; libraries come last.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from simulator.clock.holds import Hold
+from simulator.places import is_users, users_frame
+
+OTHERS = 5
+"""So many threads are named beside the first."""
 
 
 class Waiting(Protocol):
@@ -23,23 +31,32 @@ class Waiting(Protocol):
         """What ends it at its time-out; None if it has none."""
 
 
-def stall(now: datetime, seconds: float, holds: Iterable[Hold]) -> str:
-    """Who has held the clock for so many real seconds."""
-    holders = sorted(map(repr, holds))
-    return (
-        f"the clock has been held at {now:%Y-%m-%dT%H:%M:%SZ} for {seconds:g} s of real time"
-        f" without progress by {len(holders)} holder(s): " + "; ".join(holders)
+def stall(now: datetime, seconds: float, holders: Iterable[Hold]) -> str:
+    """The clock has been held for some real seconds without progress."""
+    first, *others = _in_order(holders) or ["by what has just let go of it"]
+    cause = (
+        f"the clock has been held at {now:%Y-%m-%dT%H:%M:%SZ} for {seconds:g} s of real time without"
+        f" progress by {first}"
     )
+    advice = (
+        "What to do: wait by what the clock can see (time.sleep, asyncio.sleep, a lock, a queue, a"
+        " future); for real work that takes longer, open the simulation with a longer stall_limit."
+    )
+    return "\n".join([cause, advice, *_beside("It is also held by", others)])
 
 
 def nothing(now: datetime, waits: Iterable[Waiting]) -> str:
-    """Who waits although nothing is left to run."""
-    waiters = sorted(repr(wait.hold) for wait in waits)
-    who = "; ".join(waiters) if waiters else "nobody waits"
-    return (
-        f"nothing is left to run at {now:%Y-%m-%dT%H:%M:%SZ}, and what is waited for can never"
-        f" happen: {who}"
+    """What is waited for can never happen."""
+    first, *others = _in_order(wait.hold for wait in waits) or ["nobody"]
+    cause = (
+        f"nothing is left to run at {now:%Y-%m-%dT%H:%M:%SZ}, and what is waited for can never happen;"
+        f" who waits: {first}"
     )
+    advice = (
+        "What to do: see that it happens (a deployment with a schedule, a worker that is not stopped,"
+        " somebody who resumes or sets it), or wait with a time-out."
+    )
+    return "\n".join([cause, advice, *_beside("There also waits", others)])
 
 
 def deadlock(now: datetime, found: Sequence[Waiting]) -> str:
@@ -65,3 +82,23 @@ def circle(waits: Iterable[Waiting]) -> list[Waiting]:
         if wait is not None:
             return path[path.index(wait) :]
     return []
+
+
+def _in_order(holds: Iterable[Hold]) -> list[str]:
+    """Those that stand in the user's own code first, those that serve others last."""
+    return [repr(hold) for hold in sorted(holds, key=lambda hold: (_rank(hold), hold.name))]
+
+
+def _rank(hold: Hold) -> int:
+    frame = sys._current_frames().get(hold.ident) if hold.ident is not None else None
+    if hold.background:
+        return 3
+    if frame is None:
+        return 2
+    return 0 if is_users(users_frame(frame)) else 1
+
+
+def _beside(how: str, others: list[str]) -> list[str]:
+    left_out = len(others) - OTHERS
+    more = [f"... and {left_out} more"] if left_out > 0 else []
+    return [f"{how}: {one}" for one in others[:OTHERS]] + more

@@ -57,6 +57,7 @@ class VirtualClock:
         # The thread that drives it, whenever that one waits; and the one that drives it now.
         self.home: int | None = None
         self.driver: int | None = None
+        self.disturbed = False
         self._micros = self._instant = to_micros(start)
         self._timeline = Timeline(self._instant)
         # Each wakes one that has been overlooked, once nothing can run, and says whether there was one.
@@ -334,6 +335,7 @@ class VirtualClock:
             try:
                 while True:
                     self.settle()
+                    self.disturbed = False
                     if any(wake() for wake in self.overlooked):
                         continue
                     if done is not None and done():
@@ -347,8 +349,18 @@ class VirtualClock:
                         return
                     self._move_to(when, shown)
                     fire()
+            except BaseException as error:  # also Ctrl-C
+                self.disturbed = not isinstance(error, NothingToRun)
+                raise
             finally:
                 self.driver = None
+
+    def rest(self) -> None:
+        """As `settle`. But if driving has just ended by a stall or from outside, nothing is waited for:
+        what held the clock then may hold it for ever.
+        """
+        if not self.disturbed:
+            self.settle()
 
     def settle(self) -> None:
         """Wait, in real time, until nothing can run."""
@@ -368,6 +380,7 @@ class VirtualClock:
                 achieved, idle = results, now + RESTLESS_LIMITS * self.stall_limit
             remaining = min(deadline, idle) - now
             if remaining <= 0:
+                self.disturbed = True
                 with self._mutex:
                     holds = list(self._holds)
                 raise ClockStalled(telling.stall(self.now, self.stall_limit, holds))

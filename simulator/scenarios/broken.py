@@ -98,7 +98,7 @@ def _message(error: BaseException, users: list[tuple[FrameType, int]]) -> str:
         source = ast.unparse(statement) if statement else ""
         return "\n".join(part for part in (said, source) if part) or "assertion failed"
     if isinstance(error, SimulationError):
-        return said
+        return said.partition("\n")[0]
     kind = type(error).__name__
     return f"{kind}: {said}" if said else kind
 

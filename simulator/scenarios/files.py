@@ -14,6 +14,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from simulator.errors import SimulationError
+from simulator.places import is_users
 from simulator.scenarios.broken import nearest, short_path
 from simulator.scenarios.definition import REGISTRY, Scenario
 
@@ -163,12 +164,13 @@ def _does_not_import(file: Path, broken: BaseException) -> str:
         where = f"{short_path(broken.filename)}:{broken.lineno}"
         said = broken.msg
     else:
+        # What fails is often a library that does not find another one: the user's line asked for it.
         ours = [
-            frame
-            for frame in traceback.extract_tb(broken.__traceback__)
-            if "importlib" not in frame.filename and frame.filename != __file__
+            (frame, line)
+            for frame, line in traceback.walk_tb(broken.__traceback__)
+            if is_users(frame)
         ]
-        where = f"{short_path(ours[-1].filename)}:{ours[-1].lineno}" if ours else ""
+        where = f"{short_path(ours[-1][0].f_code.co_filename)}:{ours[-1][1]}" if ours else ""
         said = " ".join(str(broken).split())
     reason = f"{type(broken).__name__}: {said}" if said else type(broken).__name__
     place = f" ({where})" if where else ""

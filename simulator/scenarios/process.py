@@ -35,8 +35,8 @@ GRACE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Order:
-    """What to run, where its traces go (a folder for temporary files, and the log), and on which core,
-    if on one alone.
+    """What to run, where its traces go (a folder for what all share, one for its own temporary files,
+    and the log), and on which core, if on one alone.
     """
 
     file: Path
@@ -45,6 +45,7 @@ class Order:
     seed: int
     days: int | None
     folder: Path
+    own: Path
     log: Path
     core: int | None
 
@@ -59,7 +60,7 @@ def main(order: Order, parent: Connection) -> None:
     if order.core is not None:
         with contextlib.suppress(OSError):  # taken from us meanwhile: any other will do
             os.sched_setaffinity(0, {order.core})
-    os.environ["TMPDIR"] = tempfile.tempdir = str(order.folder)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(order.own)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below some shells
     told = _Teller(parent)
     # Both live on real time: they were there before any virtual clock.

@@ -18,17 +18,19 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from simulator.folders import throw_away
 from simulator.scenarios.broken import short_path
 from simulator.scenarios.definition import Scenario, check_days
 from simulator.scenarios.imports import libraries
 from simulator.scenarios.process import GRACE_SECONDS, Order, main
+from simulator.scenarios.remains import remains
 from simulator.scenarios.verdict import VariantResult
 
 
@@ -75,8 +77,7 @@ class _Process:
     variant: str
     process: Any  # multiprocessing's, of the forkserver
     talk: Connection
-    log: Path
-    core: int | None
+    order: Order
     began: float = field(default_factory=time.monotonic)
     finished: bool = False
     listener: threading.Thread | None = None
@@ -127,6 +128,7 @@ def run_scenarios(
     days: int | None = None,
     jobs: int | None = None,
     logs: Path,
+    cut: Callable[[VariantResult], None] = lambda _: None,
 ) -> Generator[Event, None, None]:
     """Run every variant of the scenarios and yield what happens, as it happens.
 
@@ -136,6 +138,7 @@ def run_scenarios(
         days: virtual days; each scenario's own number if None.
         jobs: how many processes at once; one for each core if None.
         logs: an existing folder, for one log file per scenario.
+        cut: called with what there is of each variant that is stopped before its end.
 
     Closing the iterator (or an exception in it, such as Ctrl-C) stops every process and leaves
     nothing behind. Its processes have a folder of their own for temporary files, removed at the
@@ -153,15 +156,14 @@ def run_scenarios(
     news: queue.Queue[tuple[int, tuple[str, Any]]] = queue.Queue()
     for scenario in scenarios:
         _log_of(scenario, logs).write_bytes(b"")
-    with tempfile.TemporaryDirectory(prefix="simulate-", ignore_cleanup_errors=True) as work:
+    with throw_away("simulate-") as work:
         try:
             while waiting or running:
                 while waiting and places:
                     scenario, variant = waiting.pop(0)
-                    log = _log_of(scenario, logs)
                     order = Order(
-                        scenario.file, scenario.name, variant, seed, days, Path(work), log,
-                        places.pop(0),
+                        scenario.file, scenario.name, variant, seed, days, work,
+                        Path(tempfile.mkdtemp(dir=work)), _log_of(scenario, logs), places.pop(0),
                     )  # fmt: skip
                     process = _start(forks, scenario, order)
                     running[process.process.pid] = process
@@ -173,12 +175,18 @@ def run_scenarios(
                 process = running[pid]
                 if what == "ended":
                     del running[pid]
-                    places.append(process.core)
+                    places.append(process.order.core)
                     yield from _ended(process, seed, days)
                 else:
                     yield from _told(process, what, value, days)
         finally:
-            _stop(list(running.values()))
+            try:
+                for process in running.values():
+                    stopped = _unfinished(process, seed, days, "stopped before its end")
+                    if not process.finished and stopped.history is not None:
+                        cut(stopped)
+            finally:
+                _stop(list(running.values()))
 
 
 def _start_method() -> str:
@@ -198,7 +206,7 @@ def _start(forks: Any, scenario: Scenario, order: Order) -> _Process:
     process = forks.Process(target=main, args=(order, there), name=order.variant)
     process.start()
     there.close()
-    return _Process(scenario, order.variant, process, here, order.log, order.core)
+    return _Process(scenario, order.variant, process, here, order)
 
 
 def _listen(process: _Process, news: queue.Queue[tuple[int, tuple[str, Any]]]) -> None:
@@ -242,20 +250,27 @@ def _ended(process: _Process, seed: int, days: int | None) -> Iterator[Event]:
         if code != 0:
             yield Warned(
                 f"{scenario.name}: the process of {process.variant!r} {said} after its end "
-                f"(see {short_path(process.log)})"
+                f"(see {short_path(process.order.log)})"
             )
         return
-    last = _last_line(process.log) if code > 0 else ""
-    yield Finished(
-        VariantResult(
-            scenario=scenario.name,
-            variant=process.variant,
-            seed=seed,
-            days=scenario.days if days is None else days,
-            error=f"its process {said}{f', last saying {last!r}' if last else ''} "
-            f"(see {short_path(process.log)})",
-            real_seconds=time.monotonic() - process.began,
-        )
+    last = _last_line(process.order.log) if code > 0 else ""
+    error = (
+        f"its process {said}{f', last saying {last!r}' if last else ''} "
+        f"(see {short_path(process.order.log)})"
+    )
+    yield Finished(_unfinished(process, seed, days, error))
+
+
+def _unfinished(process: _Process, seed: int, days: int | None, error: str) -> VariantResult:
+    """The result of a variant that has not told its own: what had happened by then."""
+    return VariantResult(
+        scenario=process.scenario.name,
+        variant=process.variant,
+        seed=seed,
+        days=process.scenario.days if days is None else days,
+        error=error,
+        real_seconds=time.monotonic() - process.began,
+        **remains(process.order.own),
     )
 
 

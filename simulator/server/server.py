@@ -13,9 +13,10 @@ import asyncio
 import contextvars
 import inspect
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +48,9 @@ from simulator.server.gateway import Door
 
 T = TypeVar("T")
 
+LINES = 200
+"""So many log lines are written together: each piece is a step of its own for whoever waits."""
+
 
 class Server:
     """Prefect's API, its message consumers and its background tasks, on one thread."""
@@ -56,7 +60,7 @@ class Server:
         self.database = database
         self.changes = 0
         self.events = EventLog(clock)
-        self.logs: list[dict[str, Any]] = []  # lines of runs, not yet written down
+        self.logs: deque[dict[str, Any]] = deque()  # lines of runs, not yet written down
         self._context = contextvars.copy_context()
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._serve, name="prefect-server", daemon=True)
@@ -174,11 +178,20 @@ class Server:
         self._loop.call_soon_threadsafe(start, context=self._context.copy())
         return outcome
 
-    def call(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run `work` on the server's loop and wait for it, in real time."""
+    def call(
+        self,
+        name: str,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        seconds: float | None = None,
+    ) -> T:
+        """Run `work` on the server's loop and wait for it, in real time.
+
+        Raises TimeoutError if it takes longer than `seconds`; it goes on then.
+        """
         gate = Gate()
         outcome = self._start(name, work, gate.open)
-        gate.wait()
+        if not gate.wait(-1 if seconds is None else seconds):
+            raise TimeoutError
         return outcome.result()
 
     async def acall(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -227,14 +240,26 @@ class Server:
 
         A run's process sends its lines every two seconds. Here they wait until somebody reads them.
         """
-        lines = []
         while self.logs:
-            lines.append(self.logs.pop(0))
-            lines[-1].pop("__payload_size__", None)
-        if lines:
+            lines = [self.logs.popleft() for _ in range(min(len(self.logs), LINES))]
+            for line in lines:
+                line.pop("__payload_size__", None)
             request = httpx.Request("POST", f"{settings.API_URL}/logs/", json=lines)
-            response = await self._transport.handle_async_request(request)
+            with self.clock.holding(f"{len(lines)} log lines that are being written"):
+                response = await self._transport.handle_async_request(request)
             assert response.status_code == 201, response.status_code
+
+    def write_waiting_logs(self) -> None:
+        """Write down the log lines that wait. A server that hangs is not waited for once it is known
+        that something does: what it has written is there all the same.
+        """
+
+        async def write() -> None:
+            async with self.turn():
+                await self.write_logs()
+
+        with suppress(TimeoutError):
+            self.call("log lines", write, 5.0 if self.clock.disturbed else None)
 
     async def publish(self, event: Event) -> None:
         """Take an event in, as the server's websocket does. Called from a client's loop."""

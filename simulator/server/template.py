@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 import sqlite3
-import tempfile
 import threading
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from prefect.server.database import provide_database_interface
 from prefect.settings import temporary_settings
 
 from simulator.errors import SimulationError
+from simulator.folders import throw_away
 from simulator.patches.prefect.database import database as served_from
 
 
@@ -30,31 +32,59 @@ def cache_folder() -> Path:
 def database_template() -> Path:
     """A migrated, empty Prefect database for this Prefect version, made on first use.
 
-    Raises SimulationError if the cache folder cannot be written.
+    Its name holds the digest of its content: one that is damaged, cut short or half written is not
+    what its name says, and is made anew. Raises SimulationError if the cache folder cannot be written.
     """
-    template = cache_folder() / f"prefect-{prefect.__version__}.db"
-    if template.exists():
-        return template
+    cache = cache_folder()
+    for template in sorted(cache.glob(f"prefect-{prefect.__version__}-*.db")):
+        if _is_whole(template):
+            return template
     try:
-        template.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=template.parent))
+        cache.mkdir(parents=True, exist_ok=True)
+        with throw_away("making-", cache) as folder:
+            return _made(folder / "prefect.db", cache)
     except OSError as error:
         raise SimulationError(
-            f"cannot write the cache folder {str(template.parent)!r} ({error.strerror}):"
+            f"cannot write the cache folder {str(cache)!r} ({error.strerror}):"
             " set PREFECT_SIMULATOR_CACHE to a folder that can be written"
         ) from None
+
+
+def _made(database: Path, cache: Path) -> Path:
+    """Migrate the new file `database` and move it into the cache."""
+    failed: list[BaseException] = []
+
+    def migrate() -> None:
+        try:
+            _migrate(f"sqlite+aiosqlite:///{database}")
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=migrate, name="migrations")
+    thread.start()
+    thread.join()
+    for error in failed:
+        raise error
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+    template = cache / f"prefect-{prefect.__version__}-{_digest(database)}.db"
+    for damaged in cache.glob(f"prefect-{prefect.__version__}*.db"):
+        if damaged.is_dir():
+            shutil.rmtree(damaged, ignore_errors=True)
+        elif not _is_whole(damaged):
+            damaged.unlink(missing_ok=True)
+    return database.replace(template)
+
+
+def _is_whole(template: Path) -> bool:
     try:
-        url = f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
-        thread = threading.Thread(target=_migrate, args=(url,), name="migrations")
-        thread.start()
-        thread.join()
-        with sqlite3.connect(folder / "prefect.db") as connection:
-            connection.execute("pragma wal_checkpoint(truncate)")
-        connection.close()
-        (folder / "prefect.db").replace(template)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return template
+        return template.stem.endswith(f"-{_digest(template)}")
+    except OSError:  # it cannot be read, it is a folder, it is gone
+        return False
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _migrate(url: str) -> None:

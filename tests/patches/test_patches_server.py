@@ -173,10 +173,19 @@ def test_events_are_written_when_somebody_reads_them(sim):
     assert written(sim) == known
 
 
-def test_many_events_are_written_without_a_reader(sim, monkeypatch):
-    monkeypatch.setattr(events, "MOST", 30)
+def test_many_events_wait_for_a_reader_and_are_written_piece_by_piece(sim, monkeypatch):
+    monkeypatch.setattr(events, "PIECE", 7)
+    pieces = []
+    write = events._write
+    monkeypatch.setattr(
+        events, "_write", lambda texts: (pieces.append(len(texts)), write(texts))[1]
+    )
     sim.run(telling, times=50)
-    assert written(sim) == 40
+    assert written(sim) == 0
+    assert pieces == []
+    assert 30 < len(told()) <= 40
+    assert written(sim) == sum(pieces) == 40
+    assert max(pieces) == 7
     assert 30 < len(told()) <= 40
     assert written(sim) == 40
 
