@@ -72,6 +72,7 @@ class World:
             direct,
             everywhere,
             processes,
+            races,
             task_workers,
         )
         from simulator.patches.prefect import server as prefect_server
@@ -167,6 +168,7 @@ class World:
             )
         )
         stack.enter_context(processes.installed())
+        stack.enter_context(races.decided(clock, seed))
         stack.enter_context(direct.installed(Scripts(clock, self.context, self._seeds.next)))
         stack.enter_context(
             network.guarded(network.Guard(allowed, caller), settings.HOST, server.door)
