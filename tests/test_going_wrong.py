@@ -13,9 +13,10 @@ import pytest
 from prefect import flow
 
 from simulator import ClockStalled, NothingToRun, Simulation
+from simulator.cache import cache_folder
 from simulator.folders import LOCK, throw_away
 from simulator.server import template
-from simulator.server.template import cache_folder, database_template
+from simulator.server.template import database_template
 
 PID = os.getpid()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import Settings
 
-from simulator.server.template import cache_folder
+from simulator.cache import cache_folder
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROFILES = """\

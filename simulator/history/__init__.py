@@ -9,6 +9,7 @@ from simulator.history.explaining import Explanation, Reason, explain
 from simulator.history.gates import Gate
 from simulator.history.history import History
 from simulator.history.kept import kept_histories, one_of
+from simulator.history.normal import normalised_rows
 from simulator.history.notes import Journal, Note
 from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord
 from simulator.history.results import Results
@@ -27,5 +28,6 @@ __all__ = [
     "TaskRecord",
     "explain",
     "kept_histories",
+    "normalised_rows",
     "one_of",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,10 @@ _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b", re.IGNORECASE)
 _PORT = re.compile(r"\b(127\.0\.0\.1|localhost):\d+")
 _PROCESS = re.compile(r"\bPID \d+", re.IGNORECASE)
 _PART_OF_SECOND = re.compile(r"(\d\d:\d\d:\d\d)\.\d+")
-_TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"/[^/\s'\"]+")
+_TEMPORARY = re.compile(
+    re.escape(tempfile.gettempdir())
+    + r"/[^/\s'\"]+(/tmp[^/\s'\"]+)?(/prefect-simulator-[^/\s'\"]+)?"
+)
 _WORD = re.compile(r"[\w-]+")
 _MADE_UP = re.compile(r"[a-z]+(?:-[a-z]+)+|.+-[0-9a-f]{3}")
 
@@ -32,6 +35,24 @@ def normalised(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     known = {run.id for run in runs}
     scrub = Scrub(made_up_names(runs))
     return _ordered(_run(run, scrub) for run in runs if run.parent_id not in known)
+
+
+def normalised_rows(rows: Sequence[Mapping[str, Any]], runs: Sequence[RunRecord]) -> list[Any]:
+    """The rows of a table that these runs have filled, in the same way as `normalised` has the runs."""
+    scrub = Scrub(made_up_names(runs))
+    plain = [{name: scrub.value(_plain(value)) for name, value in row.items()} for row in rows]
+    return sorted(plain, key=json.dumps)
+
+
+def _plain(value: Any) -> Any:
+    """A value of a table as JSON has it: instants to the second."""
+    if isinstance(value, datetime):
+        return _second(value if value.tzinfo else value.replace(tzinfo=UTC))
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 class Scrub:

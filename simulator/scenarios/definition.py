@@ -169,6 +169,7 @@ def run_variant(
     *,
     stall_limit: float = 60.0,
     opened: Callable[[Simulation], None] | None = None,
+    tables: bool = False,
 ) -> VariantResult:
     """Run one variant in a fresh Simulation, and judge it.
 
@@ -179,6 +180,7 @@ def run_variant(
         days: virtual days; the scenario's own number if None.
         stall_limit: real seconds without progress after which the simulation gives up.
         opened: called with the open simulation before the scenario gets it, to watch it.
+        tables: whether the result is to hold the tables of the simulation's warehouse.
 
     Returns:
         The result; a failed expectation or a crash of the scenario is part of it, not raised.
@@ -200,6 +202,8 @@ def run_variant(
                 opened(sim)
             given = {"sim": sim, "variant": scenario.variants[variant], "days": days, "seed": seed}
             outcome = _live(scenario, variant, sim, given)
+            if tables:
+                outcome["tables"] = _tables(sim)
     except KeyboardInterrupt:
         raise
     except BaseException as broken:
@@ -266,6 +270,19 @@ def _measure(
         outcome["measures"] += tuple(own)
         if not verdict.passed:
             outcome["verdicts"] += (verdict,)
+
+
+def _tables(sim: Simulation) -> dict[str, list[dict[str, Any]]]:
+    """All that stands in the warehouse, by "schema.table"."""
+    if not sim.warehouse.path.exists():
+        return {}
+    names = sim.warehouse.query(
+        "select schema_name, table_name from duckdb_tables() where not temporary order by all"
+    )
+    return {
+        f"{schema}.{name}": sim.warehouse.rows(f'from "{schema}"."{name}"')
+        for schema, name in names
+    }
 
 
 def _judge(

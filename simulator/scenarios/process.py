@@ -36,7 +36,7 @@ GRACE_SECONDS = 10.0
 @dataclass(frozen=True)
 class Order:
     """What to run, where its traces go (a folder for what all share, one for its own temporary files,
-    and the log), and on which core, if on one alone.
+    and the log), on which core, if on one alone, and whether its tables are asked for.
     """
 
     file: Path
@@ -48,6 +48,7 @@ class Order:
     own: Path
     log: Path
     core: int | None
+    tables: bool = False
 
 
 def main(order: Order, parent: Connection) -> None:
@@ -72,7 +73,10 @@ def main(order: Order, parent: Connection) -> None:
 
         share_manifests(order.folder)
         [scenario] = select_scenarios(load_file(order.file), [order.scenario])
-        result = run_variant(scenario, order.variant, order.seed, order.days, opened=told.look_at)
+        result = run_variant(
+            scenario, order.variant, order.seed, order.days,
+            opened=told.look_at, tables=order.tables,
+        )  # fmt: skip
         told.look_at(None)
         if result.traceback:
             sys.stderr.write(result.traceback)

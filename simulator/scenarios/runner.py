@@ -129,6 +129,7 @@ def run_scenarios(
     jobs: int | None = None,
     logs: Path,
     cut: Callable[[VariantResult], None] = lambda _: None,
+    tables: bool = False,
 ) -> Generator[Event, None, None]:
     """Run every variant of the scenarios and yield what happens, as it happens.
 
@@ -139,6 +140,7 @@ def run_scenarios(
         jobs: how many processes at once; one for each core if None.
         logs: an existing folder, for one log file per scenario.
         cut: called with what there is of each variant that is stopped before its end.
+        tables: whether the results are to hold the tables of each warehouse.
 
     Closing the iterator (or an exception in it, such as Ctrl-C) stops every process and leaves
     nothing behind. Its processes have a folder of their own for temporary files, removed at the
@@ -164,6 +166,7 @@ def run_scenarios(
                     order = Order(
                         scenario.file, scenario.name, variant, seed, days, work,
                         Path(tempfile.mkdtemp(dir=work)), _log_of(scenario, logs), places.pop(0),
+                        tables,
                     )  # fmt: skip
                     process = _start(forks, scenario, order)
                     running[process.process.pid] = process

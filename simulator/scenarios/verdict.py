@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.history import History
@@ -44,6 +45,7 @@ class VariantResult:
     `error` is one line if the variant itself broke (the scenario's function raised, the
     simulation stalled, its process died); no expectation was looked at then, unless it broke only
     at the end. `traceback` goes with it. `real_seconds` is what the variant took on the wall clock.
+    `tables` are the rows of the simulation's warehouse by "schema.table", if they were asked for.
     """
 
     scenario: str
@@ -56,6 +58,7 @@ class VariantResult:
     error: str = ""
     traceback: str = ""
     real_seconds: float = 0.0
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

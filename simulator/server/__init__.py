@@ -12,7 +12,7 @@ from simulator.server.polls import DeploymentPolls
 from simulator.server.server import Server, application
 from simulator.server.services import background_services
 from simulator.server.task_runs import TaskRuns
-from simulator.server.template import cache_folder, database_template
+from simulator.server.template import database_template
 from simulator.server.transport import AsyncTransport, Transport
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "Transport",
     "application",
     "background_services",
-    "cache_folder",
     "caller",
     "database_template",
     "log_caveat",

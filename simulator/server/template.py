@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import shutil
 import sqlite3
 import threading
@@ -16,17 +15,10 @@ import prefect
 from prefect.server.database import provide_database_interface
 from prefect.settings import temporary_settings
 
+from simulator.cache import cache_folder
 from simulator.errors import SimulationError
 from simulator.folders import throw_away
 from simulator.patches.prefect.database import database as served_from
-
-
-def cache_folder() -> Path:
-    """Where the migrated database is kept: `$PREFECT_SIMULATOR_CACHE`, or the user's cache."""
-    if chosen := os.environ.get("PREFECT_SIMULATOR_CACHE"):
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "prefect-simulator"
 
 
 def database_template() -> Path:

@@ -11,7 +11,7 @@ import textwrap
 
 import pytest
 
-from simulator.server.template import cache_folder
+from simulator.cache import cache_folder
 
 FLOWS = """
 import asyncio, json, os, signal, threading, time

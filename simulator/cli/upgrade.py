@@ -1,0 +1,79 @@
+"""`simulate upgrade`."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli.app import Folder, app
+from simulator.cli.signals import Terminated, termination_as_interrupt
+from simulator.errors import SimulationError
+
+
+@app.command()
+def upgrade(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Scenarios (default: all).")
+    ] = None,
+    to: Annotated[
+        str, typer.Option(help="The other version of Prefect, such as 3.9 or 3.9.1.")
+    ] = "",
+    from_: Annotated[
+        str,
+        typer.Option("--from", help="The one to begin with (default: the one that is installed)."),
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Seed of every random fault and duration.")] = 0,
+    days: Annotated[
+        int | None, typer.Option(help="Virtual days (default: each scenario's own number).")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Scenarios at once (default: one for each core).")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Write a page of Markdown about it.", metavar="FILE")
+    ] = None,
+    scenarios: Folder = Path("scenarios"),
+) -> int:
+    """Run scenarios under two versions of Prefect, and say what differs.
+
+    Exit code 1 if anything does. The other version gets an environment in your cache folder, made once,
+    with uv; everything else in it is as it is here.
+    """
+    from simulator.report import console
+    from simulator.scenarios import check_days, default_jobs, load, select
+    from simulator.upgrade import as_page, as_text, compare_versions
+
+    if not to:
+        raise SimulationError("to which version? Name it: simulate upgrade --to 3.9")
+    if days is not None:
+        check_days(days)
+    if jobs is not None and jobs < 1:
+        raise SimulationError(f"jobs ({jobs}) must be at least 1")
+    if page is not None and not page.parent.is_dir():
+        raise SimulationError(f"there is no folder {str(page.parent)!r} for the page")
+    screen = console(stderr=True)
+    try:
+        with termination_as_interrupt():
+            chosen = select(load(scenarios), names or ())
+            comparison = compare_versions(
+                from_ or metadata.version("prefect"),
+                to,
+                scenarios,
+                names or (),
+                seed=seed,
+                days=days,
+                jobs=jobs or default_jobs(),
+                told=lambda text: screen.print(text, soft_wrap=True),
+            )
+    except Terminated:
+        return 143
+    print(as_text(comparison))
+    if page is not None:
+        command = f"simulate upgrade --from {comparison.before} --to {comparison.after}"
+        part = page.with_name(f"{page.name}.part")
+        part.write_text(as_page(comparison, chosen, f"{command} --scenarios {scenarios}"))
+        part.replace(page)
+    return 1 if comparison.differences else 0
