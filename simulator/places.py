@@ -56,6 +56,11 @@ def short(file: str) -> str:
         return file
 
 
+def is_users_file(filename: str) -> bool:
+    """Whether a file is one of the user's own project, neither Python's nor a library's."""
+    return not filename.startswith("<") and not _is_foreign(filename)
+
+
 @cache
 def _is_foreign(filename: str) -> bool:
     return filename.startswith(_foreign()) or "/site-packages/" in filename

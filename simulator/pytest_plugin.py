@@ -17,6 +17,7 @@ Nothing slow is imported before it is used: every pytest run on the machine load
 from __future__ import annotations
 
 import random
+import sys
 from argparse import ArgumentTypeError
 from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 CAPTURED_LINES = 40
 """How much of the captured output a failing scenario shows."""
 
-MARKER_ARGUMENTS = ("start", "seed", "stall_limit", "allow_network")
+MARKER_ARGUMENTS = ("start", "seed", "stall_limit", "allow_network", "modules")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,13 +75,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; draw the seed if it is to be random."""
     config.addinivalue_line(
         "markers",
-        "simulation(start, seed, stall_limit, allow_network): how the fixture `simulation` begins; "
-        "goes before the command line",
+        "simulation(start, seed, stall_limit, allow_network, modules): how the fixture `simulation` "
+        "begins; goes before the command line",
     )
     config.addinivalue_line("markers", "scenario: a variant of a scenario of the simulator")
     if config.option.simulation_seed == "random":
         # Written back, so that the workers of pytest-xdist all get this one.
         config.option.simulation_seed = str(random.SystemRandom().randrange(1_000_000))
+
+
+def pytest_collection_finish() -> None:
+    """Remember the user's modules as they are before any test has rebound something in them."""
+    if "prefect" in sys.modules:  # else nothing has imported a flow
+        from simulator.process import remember_modules
+
+        remember_modules()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
 from simulator import arguments, versions
@@ -46,6 +46,9 @@ class Simulation:
     variables, such as `{"PREFECT_WORKER_QUERY_SECONDS": 1}`.
     `allow_network`: hosts beyond this machine that may be reached, by name ("*.example.com"),
     address or network ("10.0.0.0/8"), with a port if need be. A connection to any other is refused.
+    `modules`: with "fresh", each run imports the modules of your project anew, as the process of a
+    real worker does; with "shared", all runs have those of the test, its lists and mocks as well, and
+    what that makes wrong is among the caveats.
 
     Raises SimulationError, as every other call does, in one line for each argument that cannot be
     what it should be; when it opens, if another simulation is open, or if a Prefect is installed that
@@ -60,6 +63,7 @@ class Simulation:
         stall_limit: float = 60.0,
         settings: Mapping[str, Any] | None = None,
         allow_network: Collection[str] = (),
+        modules: Literal["shared", "fresh"] = "shared",
     ) -> None:
         self.start = arguments.instant("start", _first() if start is None else start)
         self.seed = seed
@@ -72,6 +76,7 @@ class Simulation:
         self._start: Callable[[ExitStack], Engine] = self._virtually
         self._settings = dict(settings or {})
         self._allowed = Hosts(allow_network)
+        self._modules = modules
         if settings:
             from simulator.server.settings import named
 
@@ -115,7 +120,15 @@ class Simulation:
     def _virtually(self, stack: ExitStack) -> Engine:
         from simulator.world import World
 
-        return World(stack, self.start, self.seed, self.stall_limit, self._settings, self._allowed)
+        return World(
+            stack,
+            self.start,
+            self.seed,
+            self.stall_limit,
+            self._settings,
+            self._allowed,
+            self._modules == "fresh",
+        )
 
     # -- life ------------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class World:
         stall_limit: float,
         changed: Mapping[str, Any],
         allowed: Hosts,
+        fresh: bool,
     ) -> None:
         stack.enter_context(_only_one())
         from simulator.patches import freezegun
@@ -76,7 +77,7 @@ class World:
             task_workers,
         )
         from simulator.patches.prefect import server as prefect_server
-        from simulator.process import Scripts, Seeds
+        from simulator.process import ProjectModules, Scripts, Seeds, remember_modules
         from simulator.server import (
             AsyncTransport,
             Calls,
@@ -128,7 +129,9 @@ class World:
         self.suspensions = Suspensions(clock, self.database, self.written)
         self.cancellations = Cancellations(clock, self.database, self.written)
         self.worker = SimulatedWorker
-        self.flows = Flows(self.database, self.folder / "processes")
+        remember_modules()
+        modules = ProjectModules() if fresh else None
+        self.flows = Flows(self.database, self.folder / "processes", modules)
         self.sources = Sources()
         self._environment: dict[str, str] = {}
         self._seeds = Seeds(seed)
@@ -139,7 +142,7 @@ class World:
         started = (clock, self.context, self.database, self._environment, self._seeds)
         self.task_runs = TaskRuns(server)
         self.task_workers = TaskWorkers(*started, self.task_runs)
-        self.scripts = ScriptRuns(*started, self.task_workers.why_nothing)
+        self.scripts = ScriptRuns(*started, self.flows, self.task_workers.why_nothing)
         self.pools: dict[str, Pool] = {}
         self._warehouse: Warehouse | None = None
         self._history: tuple[tuple[int, datetime, int], History] | None = None
@@ -176,7 +179,7 @@ class World:
         stack.enter_context(
             deployments.installed(self.flows.know, self.runners.serve, self.sources.folder_of)
         )
-        stack.enter_context(apart.installed(seed))
+        stack.enter_context(apart.installed(seed, modules))
         stack.enter_context(
             task_workers.installed(
                 self.task_runs.ask,

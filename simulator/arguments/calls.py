@@ -22,6 +22,7 @@ simulation = checked(
     stall_limit=kinds.number(above=0, unit="s"),
     settings=optional(kinds.by_name),
     allow_network=kinds.anything,
+    modules=kinds.one_word("shared", "fresh"),
 )
 live = checked(
     server=kinds.anything,

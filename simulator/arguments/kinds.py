@@ -243,6 +243,17 @@ def name(what: str, given: Any) -> str:
     return str(given)
 
 
+def one_word(*words: str) -> Kind:
+    """One of some words."""
+
+    def word(what: str, given: Any) -> str:
+        if given not in words:
+            raise wrong(what, given, " or ".join(map(repr, words)))
+        return str(given)
+
+    return word
+
+
 def full_name(what: str, given: Any) -> str:
     """A deployment's: "flow/deployment"."""
     if not isinstance(given, str) or not all(given.partition("/")):

@@ -12,15 +12,17 @@ from simulator.patches import (
     stdlib_environ,
     stdlib_exits,
     stdlib_logging,
+    stdlib_modules,
     stdlib_output,
     stdlib_random,
     stdlib_signals,
 )
+from simulator.process import ProjectModules
 
 
 @contextmanager
-def installed(seed: int) -> Iterator[None]:
-    """Keep processes apart, for one simulation of `seed`."""
+def installed(seed: int, modules: ProjectModules | None) -> Iterator[None]:
+    """Keep processes apart, for one simulation of `seed`; with `modules`, also those."""
     with ExitStack() as stack:
         stack.enter_context(stdlib_environ.installed())
         stack.enter_context(stdlib_output.installed())
@@ -28,4 +30,6 @@ def installed(seed: int) -> Iterator[None]:
         stack.enter_context(stdlib_random.installed(seed))
         stack.enter_context(stdlib_signals.installed())
         stack.enter_context(stdlib_exits.installed())
+        if modules is not None:
+            stack.enter_context(stdlib_modules.installed(modules))
         yield

@@ -10,11 +10,14 @@ from simulator.process.cwd import directory_for_children
 from simulator.process.ending import exits
 from simulator.process.environ import VariablesOfProcess, environment
 from simulator.process.logs import logging_setup
+from simulator.process.modules import ProjectModules
 from simulator.process.own import Own
 from simulator.process.printing import NAMES_OF_SYS, output
 from simulator.process.processes import Process, current_process, give_up
 from simulator.process.randomness import Seeds, numbers
+from simulator.process.rebinding import remember_modules
 from simulator.process.scripts import Scripts
+from simulator.process.sharing import tell_defaults, watch
 from simulator.process.signalling import Signals, signals
 from simulator.process.surroundings import Surroundings, surrounded
 
@@ -22,6 +25,7 @@ __all__ = [
     "NAMES_OF_SYS",
     "Own",
     "Process",
+    "ProjectModules",
     "Scripts",
     "Seeds",
     "Signals",
@@ -35,6 +39,9 @@ __all__ = [
     "logging_setup",
     "numbers",
     "output",
+    "remember_modules",
     "signals",
     "surrounded",
+    "tell_defaults",
+    "watch",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import operator
 import os
 import sqlite3
 from pathlib import Path
@@ -18,6 +19,9 @@ from prefect.deployments.steps.core import run_steps
 from prefect.flows import load_flow_from_entrypoint
 from prefect.logging.loggers import flow_run_logger
 
+from simulator import caveats
+from simulator.process import ProjectModules, current_process, tell_defaults, watch
+
 Flow = prefect.Flow[..., Any]
 
 
@@ -28,11 +32,17 @@ class Flows:
     One that was made of a flow here, and still says what it said then, runs that flow. Any other is
     loaded by the process of its run, as Prefect does: after its pull steps, which begin in a folder
     of that process below `folder`; without any, where it lies.
+
+    With `modules` each process imports those of the project anew, and the flow with them; without,
+    all share what the test has imported.
     """
 
-    def __init__(self, database: sqlite3.Connection, folder: Path) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, folder: Path, modules: ProjectModules | None
+    ) -> None:
         self._database = database
         self._folder = folder
+        self._modules = modules
         self._known: dict[UUID, tuple[Flow, Any]] = {}
         self._loaded: dict[UUID, Flow] = {}
 
@@ -41,6 +51,34 @@ class Flows:
         place = self._place(deployment_id)
         if _stays(place[2]):
             self._known[deployment_id] = flow, place
+            self.noted(flow)
+
+    def noted(self, flow: Flow) -> None:
+        """It is about to run in processes of its own: tell what will be wrong with that."""
+        if self._modules is None:
+            tell_defaults(flow)
+        elif self._modules.home_of(flow) is None:
+            caveats.tell(
+                "shared modules",
+                f"the flow {flow.name!r} is not at the top level of a module: a process cannot import"
+                " it, so its runs share what it refers to",
+                where=f"{flow.fn.__code__.co_filename}:{flow.fn.__code__.co_firstlineno}",
+                run="",
+            )
+
+    def anew(self, flow: Flow, run: str | None = None) -> Flow:
+        """A flow, in the process that runs it: imported by that process, unless modules are shared."""
+        process = current_process()
+        assert process is not None
+        if self._modules is None:
+            watch(process, flow, run)
+            return flow
+        home = self._modules.home_of(flow)
+        if home is None:
+            return flow
+        module, place = home
+        imported: Flow = operator.attrgetter(place)(self._modules.module(module))
+        return imported
 
     def known(self, flow_run: FlowRun) -> Flow | None:
         """The flow of this process that a run runs, if it runs one."""
@@ -54,7 +92,7 @@ class Flows:
     def of(self, flow_run: FlowRun) -> Flow:
         """The flow that a run runs. Called in the run's process, with no loop running."""
         if (known := self.known(flow_run)) is not None:
-            return known
+            return self.anew(known, flow_run.name)
         assert flow_run.deployment_id is not None
         flow = asyncio.run(self._load(flow_run, flow_run.deployment_id))
         self._loaded[flow_run.deployment_id] = flow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import pickle
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from simulator.engine import NOT_KEPT
 from simulator.errors import NothingToRun, SimulationError
 from simulator.process import Process, Seeds, Surroundings, surrounded
 from simulator.server import settings
+from simulator.worker.flows import Flows
 
 
 class ScriptRuns:
@@ -33,6 +35,7 @@ class ScriptRuns:
         database: sqlite3.Connection,
         environment: Mapping[str, str],
         seeds: Seeds,
+        flows: Flows,
         why_nothing: Callable[[], str | None],
     ) -> None:
         self.results: dict[UUID, Any] = {}
@@ -41,6 +44,7 @@ class ScriptRuns:
         self._database = database
         self._environment = environment
         self._seeds = seeds
+        self._flows = flows
         self._why_nothing = why_nothing
 
     def run(self, flow: prefect.Flow[..., Any], parameters: Mapping[str, Any]) -> UUID:
@@ -51,9 +55,14 @@ class ScriptRuns:
         came: list[tuple[UUID | None, Any]] = []
         raised: list[BaseException] = []
 
+        self._flows.noted(flow)
+        sent = _as_bytes(parameters)
+
         def call() -> None:
             try:
-                came.append(call_as_script(flow, parameters))
+                own = self._flows.anew(flow)
+                given = parameters if own is flow else _of_bytes(sent, parameters)
+                came.append(call_as_script(own, given))
             except BaseException as error:
                 raised.append(error)
 
@@ -94,6 +103,19 @@ _NEWEST = """
 select id from flow_run where deployment_id is null and parent_task_run_id is null
 order by rowid desc limit 1
 """
+
+
+def _as_bytes(parameters: Mapping[str, Any]) -> bytes | None:
+    """Parameters on their way to a process with modules of its own; None if they cannot go there."""
+    try:
+        return pickle.dumps(dict(parameters))
+    except Exception:
+        return None
+
+
+def _of_bytes(data: bytes | None, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    arrived: Mapping[str, Any] = parameters if data is None else pickle.loads(data)
+    return arrived
 
 
 def call_as_script(

@@ -1,0 +1,172 @@
+"""What it makes wrong that simulated processes share their modules, and where: told as caveats."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from prefect import Flow, Task
+
+from simulator import caveats
+from simulator.places import is_users_file
+from simulator.process.processes import Process
+from simulator.process.rebinding import remember_global
+
+KIND = "shared modules"
+
+DIFFERENT_EACH_TIME = {
+    "environ", "expanduser", "getcwd", "getenv", "getpid", "gethostname", "monotonic", "now",
+    "perf_counter", "random", "randint", "today", "time", "time_ns", "utcnow", "uuid1", "uuid4",
+    "uuid7", "choice", "strftime", "cwd", "home", "token_hex", "urandom",
+}  # fmt: skip
+"""Names by which an expression tells that its value depends on when or where it is made."""
+
+
+def tell_defaults(flow: Flow[..., Any]) -> None:
+    """Tell which parameters of a flow, and of the steps that it calls, have a default that each
+    process would make when it imports them.
+    """
+    code = getattr(flow.fn, "__code__", None)
+    known = getattr(flow.fn, "__globals__", {})
+    called = [known.get(name) for name in getattr(code, "co_names", ())]
+    for step in [
+        flow,
+        *(one for one in called if isinstance(one, Flow | Task) and one is not flow),
+    ]:
+        code = getattr(step.fn, "__code__", None)
+        if code is None or not is_users_file(code.co_filename):
+            continue
+        for name, line, expression in _made_at_import(code.co_filename, code.co_firstlineno):
+            caveats.tell(
+                KIND,
+                f"the default of {name!r} of {step.name!r}, {expression}, was made when its module was"
+                " imported, once for all runs; a process makes its own: see modules='fresh'",
+                where=f"{code.co_filename}:{line}",
+                run="",
+            )
+
+
+def _made_at_import(filename: str, first_line: int) -> Iterator[tuple[str, int, str]]:
+    for function in _functions(filename):
+        lines = {function.lineno, *(one.lineno for one in function.decorator_list)}
+        if first_line not in lines:
+            continue
+        given = function.args
+        named = [*given.posonlyargs, *given.args]
+        pairs = list(zip(named[len(named) - len(given.defaults) :], given.defaults, strict=True))
+        pairs += [
+            (one, default)
+            for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+            if default is not None
+        ]
+        for parameter, default in pairs:
+            if _differs(default):
+                yield parameter.arg, default.lineno, ast.unparse(default)
+
+
+def _differs(expression: ast.expr) -> bool:
+    names = {
+        getattr(node, "id", None) or getattr(node, "attr", None)
+        for node in ast.walk(expression)
+        if isinstance(node, ast.Name | ast.Attribute)
+    }
+    made = any(isinstance(node, ast.Call | ast.Subscript) for node in ast.walk(expression))
+    return made and bool(names & DIFFERENT_EACH_TIME)
+
+
+@cache
+def _functions(filename: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [
+        node
+        for node in ast.walk(_tree(filename))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+@cache
+def _tree(filename: str) -> ast.Module:
+    try:
+        return ast.parse(Path(filename).read_text("utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
+# -- globals that a run rebinds --------------------------------------------------------------------
+
+
+@cache
+def _rebinding(filename: str) -> dict[str, dict[str, int]]:
+    """The globals that functions of a file rebind: each with these functions, and the lines."""
+    found: dict[str, dict[str, int]] = {}
+    for function in _functions(filename):
+        for node in ast.walk(function):
+            if isinstance(node, ast.Global):
+                for name in node.names:
+                    found.setdefault(name, {})[function.name] = node.lineno
+    return found
+
+
+def _held() -> dict[tuple[str, str], Any]:
+    """The globals of the project that some function rebinds, and how full its caches are."""
+    held: dict[tuple[str, str], Any] = {}
+    for module in _project():
+        names = _rebinding(str(module.__file__))
+        for name, value in list(vars(module).items()):
+            if name in names:
+                held[module.__name__, name] = value
+            elif type(value).__name__ == "_lru_cache_wrapper":
+                held[module.__name__, name] = value.cache_info().currsize
+    return held
+
+
+def _project() -> list[types.ModuleType]:
+    global _looked_at
+    if _looked_at[0] != len(sys.modules):
+        found = [
+            module
+            for module in list(sys.modules.values())
+            if type(module) is types.ModuleType
+            and is_users_file(str(getattr(module, "__file__", None) or "<"))
+        ]
+        _looked_at = len(sys.modules), found
+    return _looked_at[1]
+
+
+_looked_at: tuple[int, list[types.ModuleType]] = (-1, [])
+"""How many modules there were when all were looked at, and which of them are the project's."""
+
+
+def watch(process: Process, flow: Flow[..., Any], run: str | None = None) -> None:
+    """Tell at the end of a process, which is about to begin, what it has rebound for all."""
+    before = _held()
+
+    def tell() -> None:
+        for (module, name), value in _held().items():
+            was = before.get((module, name), value)
+            if value is was or (isinstance(value, int) and value == was):
+                continue
+            found = sys.modules[module]
+            where = str(found.__file__)
+            if name in _rebinding(where):
+                by = _rebinding(where)[name]
+                function = flow.fn.__name__ if flow.fn.__name__ in by else next(iter(by))
+                line = by[function]
+                remember_global(found, name)
+                what = f"{function!r} has rebound the global {name!r} of {module!r}"
+                where = f"{where}:{line}"
+            else:
+                what = f"the cache of {name!r} of {module!r} has been filled"
+            caveats.tell(
+                KIND,
+                f"{what} in a run of {flow.name!r}, and the next runs see it; a process begins with"
+                " its own: see modules='fresh'",
+                where=where,
+                run=run,
+            )
+
+    process.releases.append(tell)

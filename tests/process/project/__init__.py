@@ -1,0 +1,1 @@
+"""A project: a package whose modules import one another."""

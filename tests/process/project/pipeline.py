@@ -1,0 +1,93 @@
+"""Flows of the project."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from prefect import flow, task
+from prefect.cache_policies import INPUTS
+from prefect.deployments import run_deployment
+
+from . import models
+from .models import Client, Order, Row
+
+IMPORTED = datetime.now(UTC)
+RUNS = 0
+SEEN: list[int] = []
+
+
+@dataclass
+class Local:
+    text: str
+
+
+@task(persist_result=True, cache_policy=INPUTS)
+def order(number: int) -> Order:
+    SEEN.append(number)
+    return Order(row=Row(number), label=f"made {len(SEEN)}")
+
+
+@flow(log_prints=True)
+def passes_on(day: date = date.today()) -> None:
+    made = order.submit(1).result()
+    print("isinstance", isinstance(made, Order), isinstance(made.row, models.Row), made.label)
+    copy = pickle.loads(pickle.dumps([Local("x"), made]))
+    print(
+        "pickled",
+        isinstance(copy[0], Local),
+        isinstance(copy[1], Order),
+        Local is sys.modules[__name__].Local,
+    )
+
+
+@flow(log_prints=True)
+def tells_what_is_fresh() -> None:
+    global RUNS
+    RUNS += 1
+    from . import lazily
+
+    lazily.CALLS.append(1)
+    print(
+        "imported",
+        round((datetime.now(UTC) - IMPORTED).total_seconds()),
+        round(time.time() - lazily.IMPORTED),
+    )
+    print("runs", RUNS, len(lazily.CALLS), models.drawn.cache_info().currsize)
+    print("client", Client().fetch(), models.Client().fetch(), models.CONFIG["url"])
+    models.drawn()
+
+
+@flow
+def parent() -> None:
+    run_deployment("passes-on/dev", poll_interval=5)
+
+
+def decorated(function):
+    @functools.wraps(function)
+    def inner():
+        return function()
+
+    return inner
+
+
+@flow(log_prints=True)
+def takes(row: Row) -> None:
+    print("row", isinstance(row, Row), row.number)
+
+
+def made_of_a_function(name: str):
+    @flow(name=name, log_prints=True)
+    def made() -> None:
+        global RUNS
+        RUNS += 1
+        print("runs", RUNS)
+
+    return made
+
+
+listed = made_of_a_function("listed")

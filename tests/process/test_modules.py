@@ -1,0 +1,162 @@
+"""With modules="fresh" each process imports the modules of the project anew, and nothing else."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import pickle
+import sys
+import time
+import types
+
+import pytest
+
+from simulator import Simulation, SimulationError
+from tests.process.project import broken, models, pipeline
+from tests.process.test_apart import run_each, run_one, values
+
+
+@pytest.fixture
+def sim():
+    with Simulation(modules="fresh") as simulation:
+        yield simulation
+
+
+def test_classes_are_one_in_a_process_also_through_pickle_and_the_cache(sim):
+    runs = run_each(sim, pipeline.passes_on, [{}]) + run_each(sim, pipeline.passes_on, [{}])
+    for run in runs:
+        assert run.state == "Completed"
+        assert values(run) == {"isinstance": "True True made 1", "pickled": "True True True"}
+    # the second one had it from the cache
+    assert [task.state for run in runs for task in run.tasks] == ["Completed", "Cached"]
+    assert pipeline.SEEN == []
+
+
+def test_module_code_runs_when_the_process_starts(sim):
+    sim.advance(hours=3)
+    for run in run_each(sim, pipeline.tells_what_is_fresh, [{}, {}]):
+        assert values(run)["imported"] == "0 0"
+        assert values(run)["runs"] == "1 1 0"
+    assert pipeline.RUNS == 0
+
+
+def test_what_a_test_has_rebound_is_rebound_in_each(sim, monkeypatch):
+    monkeypatch.setattr(models.Client, "url", lambda: None)
+    monkeypatch.setattr(models.Client, "fetch", lambda self: "mocked")
+    monkeypatch.setitem(models.CONFIG, "url", "mocked too")
+    assert (
+        values(run_one(sim, pipeline.tells_what_is_fresh))["client"] == "mocked mocked mocked too"
+    )
+    monkeypatch.undo()
+    real = "fetched from real"
+    assert values(run_one(sim, pipeline.tells_what_is_fresh))["client"] == f"{real} {real} real"
+
+
+def test_a_name_that_was_rebound_where_it_is_used(sim, monkeypatch):
+    class Fake:
+        def fetch(self):
+            return "faked"
+
+    monkeypatch.setattr("tests.process.project.pipeline.Client", Fake)
+    seen = values(run_one(sim, pipeline.tells_what_is_fresh))["client"]
+    assert seen == "faked fetched from real real"
+
+
+def test_deployments_that_run_deployments_and_scripts(sim):
+    sim.deploy(pipeline.passes_on, name="dev")
+    run = run_one(sim, pipeline.parent)
+    assert run.state == "Completed"
+    script = sim.run(pipeline.takes, row=models.Row(3))
+    assert values(script)["row"] == "True 3"
+
+
+def test_a_flow_that_stands_in_the_module_under_another_name(sim):
+    for run in run_each(sim, pipeline.listed, [{}, {}]):
+        assert values(run)["runs"] == "1"
+
+
+def test_a_flow_that_no_process_could_import_is_shared_and_told(sim):
+    run = run_one(sim, pipeline.made_of_a_function("nowhere"))
+    assert run.state == "Completed"
+    (caveat,) = [one for one in sim.caveats if "nowhere" in one.message]
+    assert "not at the top level" in caveat.message
+    assert "pipeline.py" in caveat.where
+    pipeline.RUNS = 0
+
+
+def test_a_module_that_cannot_be_imported_crashes_the_run(sim):
+    run = run_one(sim, broken.unlucky, job_variables={"env": {"BREAK": "1"}})
+    assert run.state == "Crashed"
+    assert "status code: 1" in run.message
+    told = [line.message for line in run.logs if "trying to load flow" in line.message]
+    assert len(told) == 1
+    assert "RuntimeError: no such thing" in told[0]
+
+
+def test_the_test_keeps_its_own_modules(sim):
+    import tests.process.project.models as again
+
+    assert again.Client is models.Client
+    assert importlib.import_module("tests.process.project.pipeline").Client is models.Client
+    row = pickle.loads(pickle.dumps(models.Row(1)))
+    assert type(row) is models.Row
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("tests.process.project.no_such")
+
+
+def test_afterwards_sys_modules_is_as_it_was():
+    name = "tests.process.project.lazily"
+    sys.modules.pop(name, None)
+    before = dict(sys.modules)
+    finders = list(sys.meta_path)
+    with Simulation(modules="fresh") as sim:
+        run_one(sim, pipeline.tells_what_is_fresh)
+    assert sys.meta_path == finders
+    assert sys.modules["tests.process.project.models"] is models
+    assert type(sys.modules[__name__]) is types.ModuleType
+    assert {key: module for key, module in sys.modules.items() if key in before} == before
+    assert name not in sys.modules
+
+
+def test_fresh_costs_less_than_five_milliseconds_a_run(sim):
+    """In CPU time, for a module with a handful of flows: that of an import without a simulation."""
+    from simulator.process import ProjectModules
+
+    modules = ProjectModules()
+    modules.represent()
+    try:
+        gc.collect()
+        began = time.process_time()
+        for _ in range(20):
+            table = {}
+            modules._import("tests.process.project.models", table)
+            modules._import("tests.process.project.broken", table)
+        assert (time.process_time() - began) / 20 < 0.005
+    finally:
+        modules.withdraw()
+
+
+def test_modules_is_one_of_two_words():
+    with pytest.raises(SimulationError, match="modules='new' must be 'shared' or 'fresh'"):
+        Simulation(modules="new")
+
+
+# -- shared ----------------------------------------------------------------------------------------
+
+
+def test_what_shared_modules_make_wrong_is_told_once():
+    with Simulation() as sim:
+        run_each(sim, pipeline.tells_what_is_fresh, [{}, {}])
+        run_one(sim, pipeline.passes_on)
+        told = {one.message.split(",")[0] for one in sim.caveats if one.kind == "shared modules"}
+        places = [one.where for one in sim.caveats if one.kind == "shared modules"]
+    pipeline.RUNS = 0
+    pipeline.SEEN.clear()
+    models.drawn.cache_clear()
+    run = "in a run of 'tells-what-is-fresh'"
+    assert told == {
+        "the default of 'day' of 'passes-on'",
+        f"'tells_what_is_fresh' has rebound the global 'RUNS' of {pipeline.__name__!r} {run}",
+        f"the cache of 'drawn' of {models.__name__!r} has been filled {run}",
+    }
+    assert all("project" in place for place in places)
