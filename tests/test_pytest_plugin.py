@@ -153,7 +153,9 @@ class TestFixture:
         result = run()
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(
-            ["*marker simulation takes start=, seed=, stall_limit=, allow_network= and modules=, not sede"]
+            [
+                "*marker simulation takes start=, seed=, stall_limit=, allow_network= and modules=, not sede"
+            ]
         )
 
     @pytest.mark.parametrize(
