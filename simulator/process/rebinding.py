@@ -67,8 +67,9 @@ def rebind(test: types.ModuleType, fresh: types.ModuleType) -> None:
     if module is not test:
         before, insides = {}, {}
     for name, value in list(vars(test).items()):
-        if name in _KEPT_BY_IMPORT:
-            continue
+        submodule = f"{test.__name__}.{name}"
+        if name in _KEPT_BY_IMPORT or getattr(value, "__name__", None) == submodule:
+            continue  # made by an import, and so it is for the process
         was = before.get(name, _ABSENT if module is test else value)
         if value is not was or isinstance(value, NonCallableMock):
             setattr(fresh, name, value)
