@@ -104,6 +104,7 @@ class World:
             Sources,
             Starter,
             TaskWorkers,
+            UnservedPools,
         )
 
         self.folder = stack.enter_context(throw_away("prefect-simulator-"))
@@ -134,6 +135,7 @@ class World:
         self.flows = Flows(self.database, self.folder / "processes", modules)
         self.sources = Sources()
         self._environment: dict[str, str] = {}
+        self.setenv(stack, settings.for_children(self.folder))
         self._seeds = Seeds(seed)
         self._starter = Starter(self.flows, clock, self.context, self._environment, self._seeds)
         self.runners = Runners(
@@ -195,6 +197,9 @@ class World:
         clock.add_source(self.polls)
         clock.add_source(self.suspensions)
         clock.add_source(self.cancellations)
+        clock.add_source(
+            UnservedPools(clock, self.database, self.written, self.pools, self.ensure_pool)
+        )
         self.client = stack.enter_context(get_client(sync_client=True))
         with starting_background(self.context):
             client.start_background_loops()

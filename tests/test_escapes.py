@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -138,9 +140,9 @@ def test_what_a_flow_may_not_ask_is_refused_in_one_line(sim, call, said):
 def test_a_thread_that_calls_a_simulation_after_its_end_is_told_so():
     with Simulation() as sim:
         pass
-    with pytest.raises(SimulationError, match="not open"):
+    with pytest.raises(SimulationError, match="is closed"):
         sim.advance(hours=1)
-    with pytest.raises(SimulationError, match="not open"):
+    with pytest.raises(SimulationError, match="is closed"):
         sim.runs()
 
 
@@ -178,3 +180,16 @@ def test_everything_is_as_it_was_after_a_simulation():
     after = (socket.getaddrinfo, socket.gethostbyname, socket.socket.connect, socket.socket.sendto)
     assert after == before
     assert "connect" not in vars(socket.socket)
+
+
+def test_a_real_process_that_a_flow_starts_does_not_find_the_users_profile(sim):
+    say = "import prefect.settings as s; print(s.PREFECT_API_URL.value(), s.PREFECT_HOME.value())"
+
+    @flow
+    def starts() -> str:
+        told = subprocess.run(
+            [sys.executable, "-c", say], capture_output=True, text=True, check=True
+        )
+        return told.stdout.strip()
+
+    assert sim.run(starts).result == f"{URL} {sim.folder}"

@@ -26,6 +26,7 @@ from functools import partial
 from math import inf
 
 from simulator.clock import telling
+from simulator.clock.debugging import debugged
 from simulator.clock.holds import Hold
 from simulator.clock.mutex import Gate, Mutex
 from simulator.clock.waits import TIE, Source, Timer, Wait, tied
@@ -379,6 +380,9 @@ class VirtualClock:
             if results != achieved:
                 achieved, idle = results, now + RESTLESS_LIMITS * self.stall_limit
             remaining = min(deadline, idle) - now
+            if remaining <= 0 and debugged():
+                seen, achieved = -1, -1
+                continue
             if remaining <= 0:
                 self.disturbed = True
                 with self._mutex:

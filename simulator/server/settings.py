@@ -65,6 +65,18 @@ def of_a_simulation(folder: Path) -> dict[Any, Any]:
     }
 
 
+def for_children(folder: Path) -> dict[str, str]:
+    """Environment variables that keep a real process, which a flow or a test starts, from the user's
+    own profile, database and server. It finds nobody at the address.
+    """
+    return {
+        "PREFECT_API_URL": API_URL,
+        "PREFECT_HOME": str(folder),
+        "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'child.db'}",
+    }
+
+
 def named(changed: Mapping[str, Any]) -> dict[Any, Any]:
     """Settings for `temporary_settings`, given by the names of their environment variables.
 

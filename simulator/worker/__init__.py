@@ -5,6 +5,7 @@ Polling, prefetch, limits and crash reports are Prefect's own code. It may impor
 """
 
 from simulator.worker.flows import Flows
+from simulator.worker.pools import UnservedPools
 from simulator.worker.scripts import ScriptRuns
 from simulator.worker.serving import Runners
 from simulator.worker.sources import Sources
@@ -21,4 +22,5 @@ __all__ = [
     "Sources",
     "Starter",
     "TaskWorkers",
+    "UnservedPools",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prefect import Flow, aserve, deploy, flow, serve
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import load_flow_from_entrypoint
 from prefect.runner.storage import GitRepository
@@ -311,3 +312,14 @@ def test_a_flow_that_is_in_no_file_is_deployed(sim):
     sim.deploy(space["made"], "dev", interval=600)
     sim.advance(minutes=25)
     assert states(sim, "made/dev") == ["Completed"] * 2
+
+
+def test_a_work_pool_that_a_script_makes_has_a_worker(sim):
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name="theirs", type="process"))
+    flows.quick.to_deployment("dev", interval=600, work_pool_name="theirs").apply()
+    sim.advance(minutes=25)
+    assert states(sim, "quick/dev") == ["Completed"] * 2
+    sim.stop_worker("theirs")
+    sim.advance(hours=1)
+    assert states(sim, "quick/dev").count("Completed") == 2
