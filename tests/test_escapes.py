@@ -82,6 +82,16 @@ def test_two_threads_that_drive_at_once_do_so_one_after_the_other(sim):
     assert len(runs) == len({run.scheduled for run in runs}) >= 29
 
 
+def test_a_thread_of_a_test_waits_for_another_in_real_time(sim):
+    condition = threading.Condition()
+
+    def wait():
+        with condition:
+            return condition.wait(timeout=0.05)
+
+    assert in_a_thread(wait) is False
+
+
 def test_a_thread_of_a_test_runs_a_flow(sim):
     assert in_a_thread(lambda: sim.run(quick).state) == "Completed"
 

@@ -71,6 +71,9 @@ class Locks:
             if id(lock) in queues and not _is_owned(lock):
                 self._wake_next(lock)
 
+        def release_save(lock: Any) -> Any:  # a function, which binds the lock that it is asked of
+            return self.release_save(lock)
+
         def acquire_restore(lock: Any, saved: tuple[int, int]) -> None:
             for _ in range(saved[0]):
                 reacquire(lock)
@@ -82,7 +85,7 @@ class Locks:
             "release": rerelease,
             "__enter__": reacquire,
             "__exit__": rerelease,
-            "_release_save": self.release_save,
+            "_release_save": release_save,
             "_acquire_restore": acquire_restore,
         }
         return [(LockType, own | old), (RLockType, reentrant)]
