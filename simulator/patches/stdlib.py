@@ -56,7 +56,7 @@ from simulator.clock import (
 )
 from simulator.errors import UnsupportedOperation
 from simulator.instants import Real
-from simulator.patches import real_world
+from simulator.patches import loops, real_world
 from simulator.patches.driven_loops import loops_driving
 from simulator.patches.replacing import replacing
 from simulator.patches.time_machine import virtual_time
@@ -89,6 +89,7 @@ def installed(
         stack.enter_context(real_world.installed(clock))
         stack.enter_context(_own_processes_refused())
         stack.enter_context(_virtual_loops(clock))
+        stack.enter_context(loops.followed(clock))
         yield
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import importlib
+import selectors
 import socket
 import threading
 import time
@@ -15,7 +17,7 @@ import pytest
 
 from simulator.clock import start_counted
 from simulator.clock.virtual import VirtualClock
-from simulator.errors import NothingToRun
+from simulator.errors import NothingToRun, UnsupportedOperation
 from simulator.instants import Real, to_micros
 from simulator.patches.stdlib import installed
 
@@ -228,3 +230,43 @@ def test_what_another_thread_puts_into_a_loop_is_run_at_that_instant(
     monkeypatch.setattr(clock, "unpark", slowly_unpark)
     clock.call_later(10, lambda: None)
     assert run(main()) == 0
+
+
+@pytest.mark.parametrize("selector", [None, selectors.SelectSelector], ids=["own", "given"])
+def test_a_loop_that_is_made_by_hand_follows(clock, run, selector):
+    async def sleeps():
+        await asyncio.sleep(3600)
+        return at(clock)
+
+    def by_hand():
+        loop = asyncio.SelectorEventLoop(selector and selector())
+        try:
+            return loop.run_until_complete(sleeps())
+        finally:
+            loop.close()
+
+    async def main():
+        return await asyncio.to_thread(by_hand)
+
+    assert run(main()) == 3600
+
+
+def test_a_loop_that_cannot_follow_is_refused_in_one_line(clock):
+    def with_uvloop():
+        sleeps = asyncio.sleep(3600)
+        try:
+            importlib.import_module("uvloop").run(sleeps)
+        except Exception as error:
+            told.append(error)
+        finally:
+            sleeps.close()
+
+    told = []
+    with installed(clock, contextvars.copy_context()):
+        thread = threading.Thread(target=with_uvloop, daemon=True)
+        start_counted(thread, clock)
+        clock.drive(None, done=lambda: bool(told))
+    assert isinstance(told[0], UnsupportedOperation)
+    assert str(told[0]).startswith("uvloop waits where no virtual clock reaches it")
+    assert "\n" not in str(told[0])
+    importlib.import_module("uvloop").run(asyncio.sleep(0.01))

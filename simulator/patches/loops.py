@@ -1,0 +1,77 @@
+"""Keeps flows off event loops that no virtual clock reaches, and puts asyncio's own on one.
+
+What is patched, and why (Python 3.11 to 3.13, uvloop 0.23, trio and gevent by their public names):
+
+- `SelectorEventLoop`, made by hand: it would wait in real time, and hold the clock meanwhile. The class
+  itself is made to be another one, wherever it was bound.
+- `uvloop`, `trio`, `gevent`: they wait in C, or have a clock of their own. Refused in flows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio import selector_events
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+from simulator.clock import VirtualClock, VirtualEventLoop, counted
+from simulator.errors import UnsupportedOperation
+from simulator.patches.imports import once_imported
+from simulator.patches.replacing import replacing
+
+FOREIGN = {
+    "uvloop": ("Loop", "__init__"),
+    "trio": ("run",),
+    "gevent.hub": ("Hub", "__init__"),
+}
+"""What begins each of these, by the module that has it."""
+
+
+@contextmanager
+def followed(clock: VirtualClock) -> Iterator[None]:
+    """Let the loops that flows make by hand follow `clock`, and refuse those that cannot."""
+    with ExitStack() as stack:
+        stack.enter_context(replacing([(_Loop, "__init__", _virtual(clock, _Loop.__init__))]))
+        for module, path in FOREIGN.items():
+            stack.enter_context(once_imported(module, partial(_refused, module, path)))
+        yield
+
+
+_Loop: Any = selector_events.BaseSelectorEventLoop
+
+
+def _virtual(clock: VirtualClock, real: Callable[..., None]) -> Callable[..., None]:
+    def __init__(loop: Any, selector: Any = None) -> None:  # noqa: N807  in its place
+        if counted() is None or type(loop) is not asyncio.SelectorEventLoop:
+            real(loop, selector)
+            return
+        if selector is not None:
+            selector.close()
+        virtual: Any = loop
+        virtual.__class__ = VirtualEventLoop
+        VirtualEventLoop.__init__(virtual, clock)
+        virtual.attach(counted)
+
+    return __init__
+
+
+@contextmanager
+def _refused(module: str, path: tuple[str, ...]) -> Iterator[None]:
+    owner: Any = sys.modules[module]
+    for name in path[:-1]:
+        owner = getattr(owner, name)
+    real = getattr(owner, path[-1])
+
+    def begin(*args: Any, **kwargs: Any) -> Any:
+        if counted() is not None:
+            raise UnsupportedOperation(
+                f"{module.partition('.')[0]} waits where no virtual clock reaches it: use asyncio's"
+                " own loop in a simulation, as `asyncio.run` does"
+            )
+        return real(*args, **kwargs)
+
+    with replacing([(owner, path[-1], begin)]):
+        yield
