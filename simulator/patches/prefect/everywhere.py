@@ -1,6 +1,6 @@
 """The patch that lets a simulation's Prefect settings hold wherever in this process somebody asks.
 
-Prefect 3.8.8. A test stands in `tests/test_escapes.py`.
+Prefect 3.8 and 3.9. A test stands in `tests/test_escapes.py`.
 """
 
 from __future__ import annotations
