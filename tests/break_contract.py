@@ -134,8 +134,8 @@ BREAKS = [
         "4 each wake runs to quiescence before the next",
         "test_timers_of_one_instant_fire_in_the_order_in_which_they_were_set",
         "clock/virtual.py",
-        "                    self.settle()\n                    if any(wake",
-        "                    if any(wake",
+        "                    self.settle()\n                    self.disturbed",
+        "                    self.disturbed",
     ),
     Break(
         "hand-over",
@@ -213,9 +213,9 @@ BREAKS = [
         "deletes-its-folder",
         "8 leaving deletes the database",
         "test_leaving_restores_everything",
-        "world.py",
-        "        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)\n",
-        "",
+        "folders.py",
+        "        yield folder\n    finally:\n        shutil.rmtree(folder, ignore_errors=True)\n",
+        "        yield folder\n    finally:\n",
     ),
     Break(
         "interrupts",
