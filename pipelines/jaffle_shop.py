@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect import flow
 
-from pipelines.chaining import dbt_command_flow
+from pipelines.chaining import dbt_in_process
 from pipelines.warehouse import Row, batch_of, current_batch, cycle_of, land_rows
 
 FIRST_NAMES = ["Ada", "Ben", "Cleo", "Dov", "Edda", "Finn", "Gita", "Hugo", "Ines", "Jo"]
@@ -64,5 +64,5 @@ def jaffle_shop(start_date: date | None = None, end_date: date | None = None) ->
     while day <= end:
         land_shop(day)
         day += timedelta(days=1)
-    dbt_command_flow("source freshness --select source:raw")
-    dbt_command_flow("build --select source:raw+")
+    dbt_in_process("source freshness --select source:raw")
+    dbt_in_process("build --select source:raw+")

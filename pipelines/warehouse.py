@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 import prefect.runtime
 from dbt.cli.main import dbtRunner
+from prefect_dbt import PrefectDbtSettings
 
 DBT_PROJECT = Path(__file__).resolve().parent.parent / "dbt"
 PASSED = {"success", "pass", "warn", "no-op"}  # what dbt calls a node that did not fail
@@ -111,6 +112,15 @@ def open_feed(name: str, *, atomic: bool) -> Iterator[Callable[[Iterable[Row]], 
         yield write
     if atomic:
         target.replace(path)
+
+
+def dbt_settings() -> PrefectDbtSettings:
+    """Where prefect-dbt finds the project: this repository's, unless ``DBT_PROJECT_DIR`` and
+    ``DBT_PROFILES_DIR`` say otherwise. ``DBT_TARGET_PATH`` says where dbt writes its artifacts.
+    """
+    places = {"project_dir": "DBT_PROJECT_DIR", "profiles_dir": "DBT_PROFILES_DIR"}
+    here = {name: DBT_PROJECT for name, variable in places.items() if variable not in os.environ}
+    return PrefectDbtSettings(**here)
 
 
 def run_dbt(*args: str) -> Any:

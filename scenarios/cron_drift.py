@@ -38,6 +38,8 @@ ATOMIC = "two crons, feed replaced whole"
 TWO_ZONES = "two crons in two time zones"
 CHAINED = "triggered by the export"
 
+DBT_DEPLOYMENT = "dbt-in-process/dbt_downstream_model"
+
 
 @scenario(
     name="cron-drift",
@@ -71,10 +73,10 @@ def cron_drift(sim: Simulation, variant: Variant, days: int) -> None:
             work_pool="exports",
             cron="0 0 * * *",
             timezone="Europe/Berlin",
-            parameters=export | ({} if variant.cron else {"then": chaining.DBT_DEPLOYMENT}),
+            parameters=export | ({} if variant.cron else {"then": DBT_DEPLOYMENT}),
         )
         sim.deploy(
-            chaining.dbt_command_flow,
+            chaining.dbt_in_process,
             name="dbt_downstream_model",
             cron=variant.cron,
             timezone=variant.timezone if variant.cron else None,
@@ -117,7 +119,7 @@ def meant(built_at: datetime) -> datetime:
 
 def dbt_starts(sim: Simulation) -> dict[datetime, datetime]:
     """When dbt started, by the midnight of Berlin before it."""
-    return {midnight(run.start): run.start for run in sim.runs("dbt-command-flow")}
+    return {midnight(run.start): run.start for run in sim.runs("dbt-in-process")}
 
 
 def under_way(sim: Simulation) -> list[datetime]:
@@ -136,14 +138,14 @@ def deliveries(sim: Simulation) -> list[timedelta]:
     """From the midnight of each export to the end of the first dbt run that began after its end."""
     delays = []
     for cycle, export in exports(sim).items():
-        after = [run.end for run in sim.runs("dbt-command-flow") if run.start >= export.end]
+        after = [run.end for run in sim.runs("dbt-in-process") if run.start >= export.end]
         delays += [min(after) - cycle] if after else []
     return delays
 
 
 @cron_drift.expect()
 def every_run_is_completed_whatever_was_read(sim, days):
-    assert len(exports(sim)) == len(sim.runs("dbt-command-flow")) == days
+    assert len(exports(sim)) == len(sim.runs("dbt-in-process")) == days
     for run in sim.runs():
         assert run.state == "Completed", run
 
@@ -197,7 +199,7 @@ def nothing_stale_and_nothing_partial_is_ever_read(sim):
 
 @cron_drift.expect(CHAINED)
 def dbt_starts_within_seconds_of_the_end_of_the_export(sim):
-    for run, downstream in zip(exports(sim).values(), sim.runs("dbt-command-flow"), strict=True):
+    for run, downstream in zip(exports(sim).values(), sim.runs("dbt-in-process"), strict=True):
         assert timedelta(0) <= downstream.start - run.end <= timedelta(seconds=15), downstream
 
 

@@ -35,6 +35,7 @@ BAD = (DOWN, SHORT, RENAMED)
 )
 def monorepo_elt(sim: Simulation, variant: Flow, days: int) -> None:
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path, LANDING_DIR=sim.folder / "landing")
+    sim.setenv(DBT_TARGET_PATH=sim.folder / "target")
     sim.takes("fetch-page", timedelta(minutes=1))
     refused = ConnectionError("503 Service Unavailable")
     for number, attempts in ((HICCUP, "1"), (DOWN, "1-3")):
@@ -112,7 +113,10 @@ def half_a_feed_and_a_lost_field_reach_the_marts_and_every_run_is_completed(sim,
 
 @monorepo_elt.expect(TESTED)
 def a_test_that_fails_fails_the_run_by_its_name_and_the_marts_stay_old(sim, days):
-    said = {SHORT: "products_batch_is_complete [fail]", RENAMED: "not_null_stg_products_price"}
+    said = {
+        SHORT: "Test products_batch_is_complete failed with message",
+        RENAMED: "Test not_null_stg_products_price failed with message",
+    }
     for number in within(days, *said):
         run = parents(sim)[number]
         assert [(child.flow, child.state) for child in run.children] == [

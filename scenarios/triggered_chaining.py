@@ -33,6 +33,7 @@ COMMAND = {"command": "run --select +product_builds"}
 )
 def triggered_chaining(sim: Simulation, variant: str | None, days: int) -> None:
     sim.setenv(WAREHOUSE_PATH=sim.warehouse.path, LANDING_DIR=sim.folder / "landing")
+    sim.setenv(DBT_TARGET_PATH=sim.folder / "target")
     sim.takes("fetch-page", timedelta(minutes=1))
     sim.takes("dbt-command-flow", timedelta(minutes=2))
     sim.fail("export-products", between=(night(EXPORT_FAILS), night(EXPORT_FAILS + 1)))

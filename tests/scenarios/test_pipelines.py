@@ -46,7 +46,7 @@ def test_pipelines_know_nothing_of_the_simulator() -> None:
             else:
                 continue
             roots = {name.partition(".")[0] for name in names}
-            known = {"pipelines", "prefect", "anyio", "duckdb", "dbt", "yaml"}
+            known = {"pipelines", "prefect", "anyio", "duckdb", "dbt", "prefect_dbt", "yaml"}
             allowed = {*sys.stdlib_module_names, *known}
             assert roots <= allowed, f"{path}:{node.lineno}"
 
@@ -209,6 +209,7 @@ def sim() -> Iterator[Simulation]:
     with Simulation(start=MIDNIGHT, seed=1) as simulation:
         simulation.setenv(WAREHOUSE_PATH=simulation.warehouse.path)
         simulation.setenv(LANDING_DIR=simulation.folder / "landing")
+        simulation.setenv(DBT_TARGET_PATH=simulation.folder / "target")
         yield simulation
 
 
@@ -346,7 +347,7 @@ def test_the_second_cron_reads_yesterdays_feed_if_it_is_replaced_whole(
     sim.advance(days=2)
     first, second = sim.runs("dbt-command-flow")
     assert (first.state, second.state) == ("Failed", "Completed")
-    assert "model.jaffle_shop.stg_products [error]" in (first.message or "")
+    assert "Model stg_products errored with message" in (first.message or "")
     assert "products.ndjson" in (first.message or "")
     ((_, batch, rows, complete),) = sim.warehouse.query(BUILDS)
     assert (batch, rows, complete) == ("20260106T0000Z", 100, True)
@@ -392,16 +393,16 @@ def test_stale_sources_and_failing_tests_fail_their_flow_by_name(sim: Simulation
     sim.run(jaffle_shop.land_shop)
     sim.advance(hours=25)
     freshness = "source freshness --select source:raw"
-    stale = sim.run(chaining.dbt_command_flow, command=freshness)
+    stale = sim.run(chaining.dbt_in_process, command=freshness)
     assert stale.state == "Failed"
     assert "source.jaffle_shop.raw.orders [error] newest row 2026-01-05 00:00 UTC, 25.0 h old" in (
         stale.message or ""
     )
     assert sim.run(jaffle_shop.land_shop).state == "Completed"
-    assert sim.run(chaining.dbt_command_flow, command=freshness).state == "Completed"
+    assert sim.run(chaining.dbt_in_process, command=freshness).state == "Completed"
 
     sim.warehouse.execute("update raw.orders set status = 'eaten' where id % 2 = 0")
-    built = sim.run(chaining.dbt_command_flow, command="build --select source:raw+")
+    built = sim.run(chaining.dbt_in_process, command="build --select source:raw+")
     assert built.state == "Failed"
     assert "accepted_values_stg_orders_status" in (built.message or "")
     assert "\n" not in (built.message or "")
@@ -420,7 +421,7 @@ def test_a_range_of_dates_ends_no_sooner_than_it_begins(sim: Simulation) -> None
 def test_attribution_has_the_last_touch_of_each_customer(sim: Simulation) -> None:
     days = {"start_date": date(2026, 1, 3), "end_date": date(2026, 1, 4)}
     assert sim.run(data_platform.raw_marketing, **days).state == "Completed"
-    built = sim.run(chaining.dbt_command_flow, command="build --select source:marketing+")
+    built = sim.run(chaining.dbt_in_process, command="build --select source:marketing+")
     assert built.state == "Completed"
     last = {
         touch["customer_id"]: touch["channel"]  # touches come in their order
