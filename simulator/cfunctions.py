@@ -164,3 +164,66 @@ def _method(function: Any) -> _Method:
     if method.name != function.__name__.encode():
         raise TypeError(f"{function!r} does not look as expected in memory")
     return method
+
+
+# -- classes ---------------------------------------------------------------------------------------
+
+
+class _WithNew:
+    """Its slot for making one calls `__new__`, as that of every class in Python does."""
+
+    def __new__(cls) -> _WithNew:
+        return object.__new__(cls)
+
+
+class _Plain:
+    pass
+
+
+_WORDS = object.__getattribute__(type, "__basicsize__") // ctypes.sizeof(ctypes.c_size_t)
+
+
+def _slots(kind: type) -> Any:
+    return (ctypes.c_size_t * _WORDS).from_address(id(kind))
+
+
+def _slot_of_new() -> int:
+    """Where among the words of a class what makes one stands: where `object`'s is inherited."""
+    (inherited,) = (
+        place
+        for place in range(_WORDS)
+        if _slots(object)[place]
+        and _slots(_Plain)[place] == _slots(object)[place] != _slots(_WithNew)[place]
+    )
+    return inherited
+
+
+@contextmanager
+def making(kind: type, new: Callable[..., Any]) -> Iterator[None]:
+    """Let a class in C call `new(make, kind, *args, **kwargs)`; `make` is what it called before."""
+    slots, place = _slots(kind), _slot_of_new()
+    names: dict[str, Any] = gc.get_referents(kind.__dict__)[0]
+    made_by, named = slots[place], names.get("__new__")
+    prototype = ctypes.PYFUNCTYPE(
+        ctypes.py_object, ctypes.py_object, ctypes.py_object, ctypes.py_object
+    )
+    original = prototype(made_by)
+
+    def make(kind: type, *args: Any, **kwargs: Any) -> Any:
+        return original(kind, args, kwargs)
+
+    def instead(kind: type, *args: Any, **kwargs: Any) -> Any:
+        return new(make, kind, *args, **kwargs)
+
+    names["__new__"] = staticmethod(instead)
+    slots[place] = _slots(_WithNew)[place]
+    _api.PyType_Modified(ctypes.py_object(kind))
+    try:
+        yield
+    finally:
+        slots[place] = made_by
+        if named is None:
+            del names["__new__"]
+        else:
+            names["__new__"] = named
+        _api.PyType_Modified(ctypes.py_object(kind))

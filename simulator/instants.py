@@ -55,6 +55,10 @@ class Timeline:
         self._first.append(shown)
         self._last.append(shown)
 
+    def first(self, place: int) -> int:
+        """What was shown first at an instant, counted from 0 for the start."""
+        return self._first[place]
+
     def instant_of(self, shown: int) -> int:
         """The instant that has shown `shown`; `shown` itself if none has."""
         place = bisect_right(self._first, shown) - 1

@@ -64,7 +64,7 @@ class World:
         from simulator.clock import starting_background
         from simulator.faults import Steps
         from simulator.history import Journal
-        from simulator.patches import network, stdlib
+        from simulator.patches import network, readers, stdlib
         from simulator.patches import processes as apart
         from simulator.patches.imports import once_imported
         from simulator.patches.prefect import (
@@ -152,6 +152,7 @@ class World:
         self.caveats = Caveats(run_of_caller, log_caveat)
         stack.enter_context(self.caveats.collecting())
 
+        stack.enter_context(readers.installed(lambda: from_micros(clock.read())))
         server.start()
         stack.callback(server.stop)
         stack.enter_context(settings.quiet_console())

@@ -53,9 +53,9 @@ BREAKS = [
         "sqlite-now",
         "1 SQL now() in Prefect's SQLite reads the clock",
         "test_sql_now_follows_in_prefects_database",
-        "patches/prefect/database.py",
-        'if len(arguments) == given or arguments[given] == "now":',
-        "if False:",
+        "patches/sqlite.py",
+        "    if _now is not None:\n",
+        "    if False:\n",
     ),
     Break(
         "duckdb-now",

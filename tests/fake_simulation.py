@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
+from simulator.caveats import Caveat
 from simulator.history.history import History, RunRecord, StateRecord
 
 OPENED: list[dict[str, Any]] = []
@@ -24,6 +25,7 @@ class FakeSimulation:
         self.seed = seed
         self.start = self.now = datetime.fromisoformat(start).astimezone(UTC)
         self.records: list[RunRecord] = []
+        self.caveats = (Caveat("real time", "a fake has no clock", "fake.py:1"),)
 
     def __enter__(self) -> Self:
         OPENED.append(self.given)

@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -115,6 +116,21 @@ def test_are_there_after_the_end_and_not_in_the_next_one() -> None:
         pass
     assert [caveat.message for caveat in first.caveats] == ["a"]
     assert second.caveats == ()
+
+
+@flow
+def starts_a_process() -> None:
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", ""], check=True)
+
+
+def test_a_process_of_its_own_is_one(simulation: Simulation) -> None:
+    assert simulation.run(starts_a_process).state == "Completed"
+    (caveat,) = simulation.caveats
+    assert caveat.kind == "real time"
+    assert Path(sys.executable).name in caveat.message
+    line = inspect.getsourcelines(starts_a_process.fn)[1] + 3
+    assert caveat.where == f"{__file__}:{line}"
 
 
 def test_stand_under_a_failing_test(pytester: pytest.Pytester) -> None:

@@ -48,5 +48,6 @@ class Kept:
                 error=result.error,
                 days=result.days,
                 real_seconds=result.real_seconds,
+                caveats=result.caveats,
             )
             self.unwritten.pop(0)

@@ -411,7 +411,16 @@ class VirtualClock:
         if action is not None:
             action()
 
+    def about_to_jump(self) -> None:
+        """Called before each jump, while nothing runs: for whoever keeps a record of them."""
+
+    def shown_after(self, jumps: int) -> int:
+        """What the first read after so many jumps has shown, or shows."""
+        return self._timeline.first(jumps)
+
     def _move_to(self, instant: int, shown: int) -> None:
+        if instant > self._instant:
+            self.about_to_jump()
         with self._mutex:
             micros = max(self._micros, instant, shown)
             if instant > self._instant:

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 import duckdb
 
+from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.history.history import History
 from simulator.history.measures.figures import Measure
@@ -95,6 +96,7 @@ class Results:
         error: str = "",
         days: float | None = None,
         real_seconds: float | None = None,
+        caveats: Iterable[Caveat] = (),
     ) -> None:
         """Add one simulation, all of it or nothing; it replaces an earlier one with the same key.
 
@@ -113,6 +115,7 @@ class Results:
                 (v.expectation, v.passed, v.message, v.where, list(v.runs), list(v.explained))
                 for v in judged
             ],
+            "caveats": [(one.kind, one.message, one.where, one.run) for one in caveats],
         }
         key = (scenario, variant, seed)
         with _connected(self.path) as connection, _transaction(connection):

@@ -108,6 +108,13 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("because", "INTEGER", "number of the note that it follows from"),
         ("details", "JSON", "what only notes of its kind have"),
     ),
+    "caveats": (
+        *_KEY_COLUMNS,
+        ("kind", "VARCHAR", "what it has in common with others, such as real time"),
+        ("message", "VARCHAR", "what the simulation could not show rightly"),
+        ("location", "VARCHAR", "file and line of the user's code, else empty"),
+        ("run", "VARCHAR", "name of the flow run that met it first, else empty"),
+    ),
     "gates": (
         *_KEY_COLUMNS,
         ("kind", "VARCHAR", "deployment, work pool or work queue"),

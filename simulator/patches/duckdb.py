@@ -31,6 +31,7 @@ import duckdb
 from simulator.patches.replacing import replacing
 
 _NOW = "getvariable('virtual_now')"
+_MILLISECONDS = f"lpad(to_hex(epoch_ms({_NOW})), 12, '0')"
 _MACROS = {
     "now()": _NOW,
     "get_current_timestamp()": _NOW,  # what `current_timestamp` is read as
@@ -40,6 +41,8 @@ _MACROS = {
     "get_current_time()": f"{_NOW}::timetz",  # `current_time`
     "current_localtimestamp()": f"{_NOW}::timestamp",  # `localtimestamp`
     "current_localtime()": f"{_NOW}::timestamp::time",  # `localtime`
+    "uuidv7()": f"(substr({_MILLISECONDS}, 1, 8) || '-' || substr({_MILLISECONDS}, 9) || '-7'"
+    " || substr(gen_random_uuid()::varchar, 16))::uuid",
 }
 # The age of one instant is up to today; that between two needs no clock.
 _AGE = f"(a) as system.main.age({_NOW}::date::timestamp, a), (a, b) as system.main.age(a, b)"

@@ -30,7 +30,7 @@ import time_machine
 from simulator.cfunctions import calling, copied
 from simulator.clock import VirtualClock
 from simulator.instants import Real
-from simulator.patches import freezegun, travel
+from simulator.patches import files, freezegun, travel
 from simulator.patches.moves import Moves
 from simulator.patches.replacing import replacing
 
@@ -42,6 +42,7 @@ def virtual_time(clock: VirtualClock) -> Iterator[None]:
         stack.enter_context(travel.journeys_end(clock))
         stack.enter_context(_wall_clock(clock))
         stack.enter_context(calling(_other_readers(clock)))
+        stack.enter_context(files.virtual_ages(clock))
         stack.enter_context(replacing(_still_real()))
         stack.enter_context(replacing(_since_the_start(clock)))
         moves = Moves(clock)

@@ -127,6 +127,8 @@ def summary(
         for result in in_order:
             for line in [f"[{result.variant}]", *result.lines()] if not result.passed else ():
                 screen.print(Text(line, "red"), soft_wrap=True)
+        for caveat in dict.fromkeys(caveat for result in in_order for caveat in result.caveats):
+            screen.print(Text(f"caveat: {caveat}", "yellow"), soft_wrap=True)
         if scenario.lesson:
             screen.print(Text(f"Lesson: {scenario.lesson}"))
     screen.print()

@@ -204,6 +204,7 @@ def run_variant(
             outcome = _live(scenario, variant, sim, given)
             if tables:
                 outcome["tables"] = _tables(sim)
+            outcome["caveats"] = sim.caveats
     except KeyboardInterrupt:
         raise
     except BaseException as broken:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simulator.caveats import Caveat
     from simulator.history import History
     from simulator.history.measures import Measure
 
@@ -45,7 +46,8 @@ class VariantResult:
     `error` is one line if the variant itself broke (the scenario's function raised, the
     simulation stalled, its process died); no expectation was looked at then, unless it broke only
     at the end. `traceback` goes with it. `real_seconds` is what the variant took on the wall clock.
-    `tables` are the rows of the simulation's warehouse by "schema.table", if they were asked for.
+    `caveats` is what the simulation could not show rightly. `tables` are the rows of its warehouse
+    by "schema.table", if they were asked for.
     """
 
     scenario: str
@@ -59,6 +61,7 @@ class VariantResult:
     traceback: str = ""
     real_seconds: float = 0.0
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    caveats: tuple[Caveat, ...] = ()
 
     @property
     def passed(self) -> bool:

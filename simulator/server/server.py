@@ -39,7 +39,7 @@ from prefect.server.utilities.messaging import Message
 from prefect.settings import temporary_settings
 
 from simulator.clock import Gate, Hold, VirtualClock
-from simulator.instants import from_micros, to_micros
+from simulator.instants import to_micros
 from simulator.patches.prefect import server as prefect_server
 from simulator.patches.prefect.database import database as served_from
 from simulator.server import broker, settings
@@ -104,7 +104,7 @@ class Server:
         broker.use(self)
         try:
             with (
-                served_from(url, now=lambda: from_micros(self.clock.read())),
+                served_from(url),
                 prefect_server.persisting(self.events.handler),
             ):
                 api = application().api_app

@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import threading
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 
 import prefect
@@ -87,6 +86,6 @@ def _migrate(url: str) -> None:
 
     with (
         temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}),
-        served_from(url, now=lambda: datetime.now().astimezone()),
+        served_from(url),
     ):
         asyncio.run(migrate())

@@ -16,6 +16,7 @@ from uuid import uuid4
 import duckdb
 import pytest
 
+from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.history import results as module
 from simulator.history.history import History, RunRecord, StateRecord, TaskRecord
@@ -145,9 +146,15 @@ def test_a_variant_is_written_with_its_measures_and_verdicts(path):
     ]
 
     results = Results.open(path)
-    results.add("s", "v", 0, history(), measures, verdicts, days=2, real_seconds=1.25)
+    caveats = [Caveat("real time", "a process", "flows.py:3", "calm-seal")]
+    results.add(
+        "s", "v", 0, history(), measures, verdicts, days=2, real_seconds=1.25, caveats=caveats
+    )
     results.add("s", "good", 0, history(), measures, verdicts[:1])
 
+    assert query(path, "select * from caveats") == [
+        ("s", "v", 0, "real time", "a process", "flows.py:3", "calm-seal")
+    ]
     assert query(path, "select * from measures where variant = 'v' order by name") == [
         ("s", "v", 0, "parent success", 0.5, "share", 0.1, 0.9, 4),
         ("s", "v", 0, "waiting", None, "seconds", None, None, 0),

@@ -266,7 +266,6 @@ def test_transactions_are_immediate(tmp_path):
     configuration = database.VirtualSqlite(
         connection_url=f"sqlite+aiosqlite:///{tmp_path / 'a.db'}"
     )
-    configuration.now = lambda: START
     assert "BEGIN IMMEDIATE" in begins(configuration)
 
 
@@ -290,7 +289,7 @@ def test_connections_have_no_threads(tmp_path):
                 await connection.execute("select nothing")
             return len(set(threading.enumerate()) - before)
 
-    with database.database(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}", now=lambda: START):
+    with database.database(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}"):
         assert asyncio.run(count()) == 0
 
 
@@ -317,7 +316,7 @@ def test_a_statement_is_compiled_once_for_all_engines(tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite.dialect, "statement_compiler", Noting)
     monkeypatch.setattr(database.VirtualSqlite, "dialect", None)
     for name in ("a", "b"):
-        with database.database(f"sqlite+aiosqlite:///{tmp_path / name}.db", now=lambda: START):
+        with database.database(f"sqlite+aiosqlite:///{tmp_path / name}.db"):
             assert asyncio.run(ask()) == tmp_path.name
     assert len(compiled) == 1
 

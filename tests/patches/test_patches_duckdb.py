@@ -57,6 +57,8 @@ def one(con: Any, sql: str) -> Any:
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [
+        ("uuid_extract_timestamp(uuidv7())", START),
+        ("uuid_extract_version(uuidv7())", 7),
         ("now()", START),
         ("current_timestamp", START),
         ("get_current_timestamp()", START),

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
-from datetime import datetime
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, ClassVar
 
 import aiosqlite.core
@@ -19,9 +17,7 @@ from prefect.server.database import configurations as prefect_databases
 from prefect.server.database import dependencies as prefect_dependencies
 from prefect.server.utilities.database import get_dialect
 from sqlalchemy.engine import Dialect
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransaction
-from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import LRUCache
 
 from simulator.patches.replacing import replacing
@@ -30,17 +26,12 @@ from simulator.patches.replacing import replacing
 class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
     """Prefect's SQLite configuration on virtual time.
 
-    - `sa.func.now()` becomes `strftime('now')` in SQL, which asks the operating system; what has
-      passed since (lateness, the decay of a rate limit) is `julianday('now')`.
     - Every engine compiles its statements anew: a tenth of the time of a short simulation. The text of
       a statement belongs to a dialect, so all engines share one, and what was compiled for it.
     - "database is locked" comes from DEFERRED transactions that turn to writing after somebody else
       has written; no busy time-out helps, and the client backs off for seconds. IMMEDIATE ones wait.
     """
 
-    now: Callable[[], datetime]
-    plain: sqlite3.Connection
-    """Whom to ask for what a function makes of an instant."""
     dialect: ClassVar[Dialect | None] = None
     compiled: ClassVar[LRUCache[Any, Any]] = LRUCache(1000)
 
@@ -52,23 +43,6 @@ class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
             engine.sync_engine.update_execution_options(compiled_cache=VirtualSqlite.compiled)
         return engine
 
-    def setup_sqlite(self, conn: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-        super().setup_sqlite(conn, record)
-        driver: Any = conn
-        for name in ("strftime", "julianday", "datetime", "date", "time", "unixepoch"):
-            call = (name, -1, functools.partial(self._resolve_now, name))
-            driver.run_async(lambda raw, call=call: raw.create_function(*call))
-
-    def _resolve_now(self, function: str, *arguments: Any) -> Any:
-        """One of SQLite's functions of time; 'now', or no instant at all, is the virtual one."""
-        given = 1 if function == "strftime" else 0
-        if len(arguments) == given or arguments[given] == "now":
-            now = self.now().replace(tzinfo=None).isoformat(sep=" ")
-            arguments = (*arguments[:given], now, *arguments[given + 1 :])
-        marks = ", ".join("?" * len(arguments))
-        call = f"select {function}({marks})"
-        return self.plain.execute(call, arguments).fetchone()[0]
-
     @asynccontextmanager
     async def begin_transaction(
         self, session: AsyncSession, with_for_update: bool = False
@@ -78,12 +52,11 @@ class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
 
 
 @contextmanager
-def database(url: str, now: Callable[[], datetime]) -> Iterator[VirtualSqlite]:
+def database(url: str) -> Iterator[VirtualSqlite]:
     """Make `url` the server's database. Prefect keeps one interface for the whole process."""
     dependencies: Any = prefect_dependencies.MODELS_DEPENDENCIES
     before = dict(dependencies)
     configuration = VirtualSqlite(connection_url=url)
-    configuration.now = now
     dependencies.update(
         database_config=configuration,
         query_components=None,
@@ -99,7 +72,7 @@ def database(url: str, now: Callable[[], datetime]) -> Iterator[VirtualSqlite]:
         (prefect_dependencies, "get_dialect", functools.cache(get_dialect)),
     ]
     try:
-        with closing(sqlite3.connect(":memory:")) as configuration.plain, replacing(inline):
+        with replacing(inline):
             yield configuration
     finally:
         dependencies.clear()

@@ -1,0 +1,179 @@
+"""Gives files that are written in a simulation the virtual time at which they were.
+
+The kernel stamps files with the machine's time, and `os.stat` (so `getmtime`, `Path.stat`, `glob`,
+`shutil`), `lstat`, `fstat` and the entries of `scandir` show it. Here they show, of a stamp from the
+time since the simulation began, what the clock showed then: the clock notes the machine's time of each
+of its jumps, and a stamp falls between two of them. What `os.utime` has set is left as it is, and so are
+files from before the simulation. Python's own imports see the true stamps, by which they know what they
+have compiled.
+
+Linux stamps with a clock that stands still for some milliseconds, in which a simulation may jump by
+days. So before it jumps, that clock is waited for if a file has been opened for writing since the last
+jump, or is open still. What native code writes (pyarrow, polars, DuckDB's `copy`) is not noticed: if
+the stamp falls into such a gap, that is told.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from stat import S_ISREG
+from typing import Any
+from weakref import WeakSet
+
+from simulator import caveats
+from simulator.cfunctions import calling, copied, overriding, own
+from simulator.clock import VirtualClock
+from simulator.instants import Real
+
+_COARSE = getattr(time, "CLOCK_REALTIME_COARSE", 5 if sys.platform == "linux" else None)
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class _Ages:
+    """What the clock of a simulation showed when a file was stamped."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._tick = int(time.clock_getres(_COARSE) * 1e9) if _COARSE is not None else 0
+        self.began = self._apart_from_here()
+        # The machine's time of each jump in nanoseconds, and whether stamps of before and after it
+        # can be told apart.
+        self._jumps = array("q")
+        self._apart = bytearray()
+        self._noticed = False
+        self._open: WeakSet[Any] = WeakSet()
+        self._written: set[tuple[int, int]] = set()
+        self.set_by_hand: dict[tuple[int, int], int] = {}
+
+    def _coarse(self) -> int:
+        return _gettime(time.CLOCK_REALTIME if _COARSE is None else _COARSE)
+
+    def opened(self, file: Any) -> None:
+        """A file has been opened for writing: an object, or the number of a descriptor."""
+        self._noticed = True
+        if not isinstance(file, int):
+            self._open.add(file)
+            file = file.fileno()
+        found = real_fstat(file)
+        self._written.add((found.st_dev, found.st_ino))
+
+    def about_to_jump(self) -> None:
+        apart = self._noticed or any(not file.closed for file in self._open)
+        self._noticed = False
+        self._jumps.append(self._apart_from_here() if apart else self._coarse())
+        self._apart.append(apart)
+
+    def _apart_from_here(self) -> int:
+        """Wait until stamps will be later than all so far. Returns what lies between them."""
+        now = _gettime(time.CLOCK_REALTIME)
+        while self._coarse() < now:
+            Real.sleep(self._tick / 8e9)
+        return now
+
+    def shown(self, stamp: int, file: tuple[int, int], regular: bool) -> int:
+        """What the clock showed at a stamp of a file; both in nanoseconds since the epoch."""
+        if stamp < self.began or self.set_by_hand.get(file) == stamp:
+            return stamp
+        place = bisect_right(self._jumps, stamp)
+        if (
+            place
+            and not self._apart[place - 1]
+            and stamp - self._jumps[place - 1] <= self._tick
+            and file not in self._written
+            and regular
+        ):
+            caveats.tell("real time", _UNCERTAIN)
+        return self._clock.shown_after(place) * 1000
+
+
+_gettime: Callable[[int], int] = own("clock_gettime_ns")
+real_fstat: Callable[[int], os.stat_result] = copied(os.fstat)
+_FIELDS = ("atime", "mtime", "ctime")
+_OTHERS = ("st_blksize", "st_blocks", "st_rdev", "st_flags", "st_gen", "st_birthtime")
+
+
+@contextmanager
+def virtual_ages(clock: VirtualClock) -> Iterator[None]:
+    """Let what is written from here on be as old as the clock says, until this ends."""
+    ages = _Ages(clock)
+
+    def translated(found: os.stat_result, caller: int = 3) -> os.stat_result:
+        if found.st_ctime_ns < ages.began and found.st_mtime_ns < ages.began:
+            return found
+        if sys._getframe(caller).f_code.co_filename.startswith("<frozen importlib"):
+            return found
+        file, regular = (found.st_dev, found.st_ino), S_ISREG(found.st_mode)
+        values = list(found)
+        more = {name: getattr(found, name) for name in _OTHERS if hasattr(found, name)}
+        for place, name in enumerate(_FIELDS, start=7):
+            stamp = ages.shown(getattr(found, f"st_{name}_ns"), file, regular)
+            values[place] = stamp // 10**9
+            more |= {f"st_{name}": stamp / 1e9, f"st_{name}_ns": stamp}
+        return os.stat_result(values, more)
+
+    def stat(*args: Any, **kwargs: Any) -> os.stat_result:
+        return translated(real_stat(*args, **kwargs))
+
+    def lstat(*args: Any, **kwargs: Any) -> os.stat_result:
+        return translated(real_lstat(*args, **kwargs))
+
+    def fstat(*args: Any, **kwargs: Any) -> os.stat_result:
+        return translated(real_fstat(*args, **kwargs))
+
+    def entry_stat(entry: Any, **kwargs: Any) -> os.stat_result:
+        return translated(real_entry_stat(entry, **kwargs), caller=2)
+
+    def utime(path: Any, *args: Any, **kwargs: Any) -> None:
+        real_utime(path, *args, **kwargs)
+        where = {name: value for name, value in kwargs.items() if name not in ("times", "ns")}
+        found = real_fstat(path) if isinstance(path, int) else real_stat(path, **where)
+        file = (found.st_dev, found.st_ino)
+        if (args and args[0] is not None) or kwargs.get("times") or kwargs.get("ns"):
+            ages.set_by_hand[file] = found.st_mtime_ns
+        else:
+            ages._noticed = True
+            ages._written.add(file)
+
+    def opened(*args: Any, **kwargs: Any) -> Any:
+        file = real_open(*args, **kwargs)
+        mode = args[1] if len(args) > 1 else kwargs.get("mode", "r")
+        if set(mode) & set("wax+"):
+            ages.opened(file)
+        return file
+
+    def os_opened(*args: Any, **kwargs: Any) -> int:
+        descriptor: int = real_os_open(*args, **kwargs)
+        if (args[1] if len(args) > 1 else kwargs["flags"]) & _WRITING:
+            ages.opened(descriptor)
+        return descriptor
+
+    real_stat, real_lstat, real_utime = copied(os.stat), copied(os.lstat), copied(os.utime)
+    real_open, real_os_open = copied(io.open), copied(os.open)
+    real_entry_stat = os.DirEntry.stat
+    led: list[tuple[Any, Callable[..., Any]]] = [
+        (os.stat, stat),
+        (os.lstat, lstat),
+        (os.fstat, fstat),
+        (os.utime, utime),
+        (io.open, opened),
+        (os.open, os_opened),
+    ]
+    clock.about_to_jump = ages.about_to_jump  # type: ignore[method-assign]
+    try:
+        with calling(led), overriding([(os.DirEntry, {"stat": entry_stat})]):
+            yield
+    finally:
+        del clock.about_to_jump
+
+
+_UNCERTAIN = (
+    "a file that native code has written shows a time that may be that of the next event: write it"
+    " through open()"
+)

@@ -1,0 +1,73 @@
+"""numpy's word for the time on virtual time: what `simulator.patches.numpy` promises."""
+
+import pickle
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator.cfunctions import making
+from simulator.clock.virtual import VirtualClock
+from simulator.patches.numpy import virtual_now
+from simulator.patches.time_machine import virtual_time
+
+START = datetime(2024, 5, 1, 6, 30, 15, tzinfo=UTC)
+BOUND = np.datetime64
+
+
+@pytest.fixture
+def clock() -> Iterator[VirtualClock]:
+    clock = VirtualClock(START)
+    with virtual_time(clock), virtual_now():
+        yield clock
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (("now",), "2024-05-01T06:30:15"),
+        (("NOW",), "2024-05-01T06:30:15"),
+        ((b"now",), "2024-05-01T06:30:15"),
+        (("now", "ms"), "2024-05-01T06:30:15.000"),
+        (("today",), "2024-05-01"),
+        (("2020-02-03",), "2020-02-03"),
+        ((5, "s"), "1970-01-01T00:00:05"),
+        (("nat",), "NaT"),
+        ((), "NaT"),
+    ],
+)
+def test_now_is_virtual_and_all_else_is_what_it_was(
+    clock: VirtualClock, given: tuple[Any, ...], shown: str
+) -> None:
+    assert str(BOUND(*given)) == shown
+
+
+def test_it_is_numpys_own_class(clock: VirtualClock) -> None:
+    now = np.datetime64("now")
+    assert type(now) is BOUND is np.datetime64
+    assert pickle.loads(pickle.dumps(now)) == now
+    assert np.dtype(np.datetime64) == np.dtype("M8")
+    with pytest.raises(ValueError, match="Error parsing"):
+        np.datetime64("no instant")
+    with pytest.raises(TypeError):
+        np.datetime64("now", "s", 3, 4)  # type: ignore[call-overload]
+
+
+def test_numpy_still_needs_its_patch() -> None:
+    with virtual_time(VirtualClock(START)):
+        assert np.datetime64("now") > np.datetime64("2025-01-01")
+    assert abs(np.datetime64("now").astype(int) - time.time()) < 60
+
+
+def test_a_class_in_c_makes_its_own_again() -> None:
+    def new(make: Any, kind: type, *args: Any) -> Any:
+        return make(kind, "2001-01-01")
+
+    before = vars(np.datetime64)["__new__"]
+    with making(np.datetime64, new):
+        assert str(np.datetime64("2020-01-01")) == "2001-01-01"
+    assert str(np.datetime64("2020-01-01")) == "2020-01-01"
+    assert vars(np.datetime64)["__new__"] is before
