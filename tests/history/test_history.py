@@ -846,6 +846,8 @@ def test_real_flows_on_a_real_server_are_read(tmp_path):
         "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "DO_NOT_TRACK": "1",
+        # A busy machine takes longer to start a server than Prefect waits by default.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
     }
     others = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
     done = subprocess.run(
@@ -853,7 +855,7 @@ def test_real_flows_on_a_real_server_are_read(tmp_path):
         env=others | own,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
