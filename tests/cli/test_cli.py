@@ -303,11 +303,14 @@ class TestRun:
         define(
             project,
             a="""
+            from pathlib import Path
+
             from simulator.warehouse import dbt
 
             @scenario(name="sharing", question="Where?", variants={"a": 0, "b": 1})
             def act(sim, days):
-                assert str(dbt._shared) == os.environ["TMPDIR"]
+                # Their own folders stand in one that they share.
+                assert dbt._shared == Path(os.environ["TMPDIR"]).parent
             """,
         )
         assert call(["run"]) == 0
@@ -850,5 +853,7 @@ class TestRealSimulations:
         out, err = process.communicate(timeout=60)
         assert process.returncode == 130
         assert err == ""
-        assert out.endswith("Stopped. 0 of 2 variants are in results/results.duckdb\n")
+        # One of them had begun; the other may have.
+        told = "Stopped. 0 of 2 variants are in results/results.duckdb, and what [12] more had done by then"
+        assert re.search(rf"{told}\n$", out)
         assert not list((project / "tmp").iterdir())
