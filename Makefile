@@ -38,6 +38,7 @@ help:
 	@echo "make check      format, lint and types"
 	@echo "make format     put format and imports right"
 	@echo "make bench      measure speed and memory"
+	@echo "make bench-long  what each tenth of a long simulation costs (ARGS=\"--days 9\")"
 	@echo "make dist       build a wheel and an archive of the sources in dist/"
 	@echo "make lock       write the locks anew (UPGRADE=--upgrade for newer versions)"
 	@echo "make newest     run the tests on the newest of everything that pyproject.toml allows"
@@ -62,6 +63,9 @@ check: install
 format: install
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
+
+bench-long: install
+	@$(BIN)/python -m benchmarks.long $(ARGS)
 
 bench: install
 	@$(BIN)/python -m benchmarks $(ARGS)

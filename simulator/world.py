@@ -20,6 +20,7 @@ from simulator.clock import VirtualClock, counted
 from simulator.errors import SimulationError
 from simulator.folders import throw_away
 from simulator.instants import from_micros
+from simulator.progress import Progress
 
 if TYPE_CHECKING:
     from prefect import Flow, Task
@@ -201,6 +202,8 @@ class World:
         clock.add_source(
             UnservedPools(clock, self.database, self.written, self.pools, self.ensure_pool)
         )
+        self.progress = Progress(lambda: self.now, self.database)
+        clock.add_source(self.progress)
         self.client = stack.enter_context(get_client(sync_client=True))
         with starting_background(self.context):
             client.start_background_loops()
@@ -244,7 +247,8 @@ class World:
 
     def advance_to(self, until: datetime) -> None:
         _outside_of_flows("advance: in a flow, time passes by time.sleep or asyncio.sleep")
-        self.clock.drive(until)
+        with self.progress.until(until):
+            self.clock.drive(until)
 
     def history(self) -> History:
         """Everything that has happened so far. It is read again when something was written."""

@@ -38,11 +38,12 @@ from prefect.server.services.base import RunInEphemeralServers
 from prefect.server.utilities.messaging import Message
 from prefect.settings import temporary_settings
 
-from simulator.clock import Gate, Hold, VirtualClock
+from simulator.clock import Gate, Hold, VirtualClock, standing_at
+from simulator.errors import SimulationError
 from simulator.instants import to_micros
 from simulator.patches.prefect import server as prefect_server
 from simulator.patches.prefect.database import database as served_from
-from simulator.server import broker, settings
+from simulator.server import broker, settings, starting
 from simulator.server.events import EventLog
 from simulator.server.gateway import Door
 
@@ -79,7 +80,17 @@ class Server:
     def start(self) -> None:
         """Serve until `stop`. Call it before the clock takes over the process."""
         self._thread.start()
-        self._ready.result()
+        try:
+            self._ready.result(2 * starting.SECONDS)
+        except TimeoutError:
+            self._loop.call_soon_threadsafe(self._stop.set)  # should it come up after all
+            raise SimulationError(
+                f"Prefect's server did not start within {2 * starting.SECONDS:g} s of real time:"
+                f" it stands{standing_at(self._thread.ident)}"
+            ) from None
+        except BaseException:
+            self._thread.join(starting.SECONDS)
+            raise
 
     def stop(self) -> None:
         """Stop serving, and wait for the threads to end."""
@@ -93,7 +104,7 @@ class Server:
         except BaseException as error:
             if not self._ready.done():
                 self._ready.set_exception(error)
-            else:
+            elif self._ready.exception() is None:
                 raise
 
     async def _main(self) -> None:
@@ -117,8 +128,12 @@ class Server:
                     create_event_publisher() as self._publisher,
                     RunInEphemeralServers.running(),
                 ):
-                    for _ in RunInEphemeralServers.enabled_services():
-                        await self._listening.acquire()
+                    starts = starting.starts_of(RunInEphemeralServers.enabled_services())
+                    try:
+                        await starting.come_up(self._listening, starts)
+                    except SimulationError as error:
+                        self._ready.set_exception(error)  # Prefect's stopping has errors of its own
+                        raise
                     self._ready.set_result(None)
                     await self._stop.wait()
                     await self._door.close()
