@@ -17,6 +17,7 @@ from uuid import UUID
 
 from simulator.caveats import Caveats
 from simulator.clock import VirtualClock, counted
+from simulator.closing import SimulationEnded, in_silence
 from simulator.errors import SimulationError
 from simulator.folders import throw_away
 from simulator.instants import from_micros
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from simulator.process import Process
     from simulator.warehouse import Warehouse
     from simulator.worker import Pool, Runners
-
-
-class SimulationEnded(BaseException):
-    """Raised inside flows that are still waiting when their simulation ends."""
 
 
 class World:
@@ -217,8 +214,9 @@ class World:
         from simulator.warehouse import stop_statement
 
         stop_statement()
-        self.clock.close(SimulationEnded)
-        left = join_counted(background=False)
+        with in_silence():
+            self.clock.close(SimulationEnded)
+            left = join_counted(background=False)
         give_up()
         for pool in self.pools.values():
             pool.close()

@@ -206,7 +206,7 @@ BREAKS = [
         "8 leaving ends every thread",
         "test_leaving_restores_everything",
         "world.py",
-        "        self.clock.close(SimulationEnded)\n",
+        "            self.clock.close(SimulationEnded)\n",
         "",
     ),
     Break(

@@ -1,0 +1,36 @@
+"""What was killed on purpose says nothing at the close."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import os, time
+from prefect import flow, task
+from simulator import Simulation
+
+@task
+def works(number): time.sleep(600)
+
+@flow
+def pools(): [future.wait() for future in [works.submit(number) for number in range(3)]]
+
+@flow
+def exits(): works.submit(1); os._exit(3)
+
+with Simulation() as sim:
+    for one in (pools, exits):
+        sim.deploy(one, "dev")
+        sim.trigger(f"{one.name}/dev")
+    sim.advance(seconds=60)
+    sim.kill(sim.runs("pools")[0])
+    sim.advance()
+    print([run.state for run in sim.runs()])
+"""
+
+
+def test_what_was_killed_on_purpose_says_nothing_at_the_close(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("['Crashed', 'Crashed']\n", "")
