@@ -131,6 +131,13 @@ async def gathering():
     await asyncio.gather(breaks(), waits())
 
 
+@flow
+async def grouping():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(breaks())
+        group.create_task(waits())
+
+
 @flow(retries=1)
 def persistent():
     pass
@@ -172,6 +179,8 @@ class Told:
             ids[one.name] = sim.run(one).id
         for one in (forgetting, with_a_task, with_an_unread_task, own, hurried, gathering):
             ids[one.name] = sim.run(one).id
+        group = sim.run(grouping)
+        ids["grouped"] = next(one.id for one in group.children if one.flow == "waits")
         ids["persistent"], ids["outer"] = sim.run(persistent).id, sim.run(outer).id
 
         ids["killed"] = sim.trigger("long/dev")
@@ -237,6 +246,7 @@ FAULT = "fault 0: raises ValueError('boom') in child"
         ("hurried", ["TimedOut: Flow run exceeded", line("in long"), "it waited for long"]),
         ("hurried", [line("hurried call")]),
         ("gathering", ["it raised ValueError: in time", line("broken"), "breaks Failed"]),
+        ("grouped", ["Crashed: it was cancelled", "breaks Failed: it raised", line("broken")]),
         ("persistent", ["Completed at attempt 2, after RuntimeError", "fault 2:"]),
         ("outer", ["Completed, as is its child careless", line("careless call"), FAULT]),
         ("killed", ["Crashed: ", "its process was killed, exit code 137", line("the kill")]),
@@ -269,7 +279,7 @@ def test_a_fault_is_told_with_its_instant(told: Told) -> None:
 
 
 def test_a_child_that_was_left_running_goes_back_to_what_ended_its_parent(told: Told) -> None:
-    why = str(explain(told.history, "waits"))
+    why = str(explain(told.history, "waits", 0))
     assert "Running, and has not ended" in why
     assert re.search(r"its parent is Failed.*\n.*gathering Failed.*\n.*breaks Failed", why), why
 

@@ -109,9 +109,25 @@ class Endings:
         if ended:
             return [self._ended(run, (run.message or "").partition("\n")[0]), *ended]
         error = self._evidence.error(run)
-        if error is not None:
-            return [self._ended(run, f"it raised {error.text}", error.where), *self._cause(error)]
-        return self._returned(run)
+        if error is None:
+            return self._returned(run)
+        cause = self._cause(error)
+        if error.text.startswith("CancelledError") and not any(
+            one.fault is not None for one in cause
+        ):
+            return [self._ended(run, "it was cancelled", error.where), *self._canceller(run)]
+        return [self._ended(run, f"it raised {error.text}", error.where), *cause]
+
+    def _canceller(self, run: RunRecord) -> list[Reason]:
+        """Why a run was cancelled within its process: another child of its parent has failed, as in a
+        task group, or else its parent has ended.
+        """
+        if run.parent is None:
+            return []
+        for other in run.parent.children:
+            if other.state_type == "FAILED" and run.end is not None and _ended_at(other) <= run.end:
+                return self._follow(other)
+        return self._follow(run.parent) if run.parent.failed else []
 
     def _ended_from_outside(self, run: RunRecord) -> list[Reason]:
         """Who ended its process, which is also that of its parent and its subflows."""
