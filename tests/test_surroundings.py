@@ -6,12 +6,16 @@ import asyncio
 import time
 import unittest
 from datetime import timedelta
+from pathlib import Path
 
 import anyio
+import nbformat
 import pytest
 import uvloop
+from nbclient import NotebookClient
 from prefect import aserve, flow
 
+import simulator
 from simulator import Simulation
 from simulator.instants import Real
 from tests.worker.served_flows import quick
@@ -190,6 +194,48 @@ def test_a_loop_of_another_kind_sleeps_in_virtual_time():
             return len(sim.runs("quick", state="Completed"))
 
     assert uvloop.run(main()) >= 17
+
+
+CELLS = [
+    """
+import asyncio
+from prefect import flow
+from simulator import Simulation
+
+@flow
+def hourly():
+    return 1
+
+@flow
+async def waits():
+    await asyncio.sleep(3600)
+    return "slept"
+""",
+    """
+sim = Simulation().__enter__()
+sim.deploy(hourly, name="dev", cron="0 * * * *")
+sim.advance(hours=2.5)
+print(len(sim.runs("hourly", state="Completed")))
+""",
+    """
+print(await waits(), round((sim.now - sim.start).total_seconds()))
+await asyncio.sleep(3600)
+print(round((sim.now - sim.start).total_seconds()))
+""",
+    """
+sim.__exit__(None, None, None)
+await asyncio.sleep(0.1)
+print("closed")
+""",
+]
+
+
+def test_a_simulation_lives_in_the_cells_of_a_notebook(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(simulator.__file__).parent.parent))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in CELLS])
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    told = "".join(one.text for cell in notebook.cells for one in cell.outputs if "text" in one)
+    assert told.split("\n")[:4] == ["2", "slept 12600", "16200", "closed"]
 
 
 # -- clocks ----------------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ class DrivingSelector:
         self._home = threading.get_ident()
         # What the loop has to do with the real world from before.
         self._files = {key.fd for key in self._selector.get_map().values()}
+        self._serves_others = len(self._files) > 1  # as a notebook's, which waits for its next cell
         self._timers: list[Any] = loop._scheduled
         self._lent: set[Any] = set()
         self._run_in_executor = loop.run_in_executor
@@ -81,11 +82,10 @@ class DrivingSelector:
             return found
         if threading.get_ident() != self._home or self._waits_for_a_thread():
             return self._selector.select(self._until_real_timer())
-        if self._waits_for_the_world():
-            if timeout is None:
-                return self._selector.select(self._until_real_timer())
-            if found := self._selector.select(GRACE):
-                return found
+        if timeout is None and (self._serves_others or self._waits_for_the_world()):
+            return self._selector.select(self._until_real_timer())
+        if self._waits_for_the_world() and (found := self._selector.select(GRACE)):
+            return found
 
         def arrived() -> bool:
             found[:] = self._selector.select(0)

@@ -22,10 +22,14 @@ def settled(changed: dict[Any, Any]) -> Iterator[None]:
     A thread begins with none. Prefect would give it the user's own profile, and with it their server,
     or start one for it.
     """
-    with (
-        temporary_settings(changed),
-        replacing(
-            [(prefect_context, "GLOBAL_SETTINGS_CONTEXT", prefect_context.get_settings_context())]
-        ),
-    ):
-        yield
+    changing = temporary_settings(changed)
+    changing.__enter__()
+    settled_now = prefect_context.get_settings_context()
+    try:
+        with replacing([(prefect_context, "GLOBAL_SETTINGS_CONTEXT", settled_now)]):
+            yield
+    finally:
+        try:
+            changing.__exit__(None, None, None)
+        except ValueError:
+            pass  # opened in another context, as by another cell of a notebook, which has ended
