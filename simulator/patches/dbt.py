@@ -19,6 +19,7 @@ each that fails when it is not needed any longer.
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import sys
 import threading
@@ -34,6 +35,7 @@ from dbt.adapters.factory import FACTORY
 from dbt.cli.main import cli, dbtRunner, dbtRunnerResult
 
 from simulator.patches.replacing import replacing
+from simulator.process import current_process
 
 
 class Turn:
@@ -113,6 +115,31 @@ def release(*, interrupt: bool = False) -> None:
             connections._ENV = None
 
 
+@contextmanager
+def _file_of_process() -> Iterator[None]:
+    """Let dbt find the DuckDB file that it keeps open for the calling code's process, and no other."""
+    process = current_process()
+    if process is None:
+        yield
+        return
+    connections: Any = importlib.import_module(_CONNECTIONS).DuckDBConnectionManager
+    of_others, connections._ENV = connections._ENV, process.memory.get(_CONNECTIONS)
+    try:
+        yield
+    finally:
+        process.memory[_CONNECTIONS] = connections._ENV
+        connections._ENV = of_others
+
+
+def _release_own() -> bool:
+    """Close the file that dbt keeps open for the calling code's process. Says whether there was one."""
+    process = current_process()
+    kept: Any = None if process is None else process.memory.pop(_CONNECTIONS, None)
+    if kept is not None:
+        kept.close()
+    return kept is not None
+
+
 _CONNECTIONS = "dbt.adapters.duckdb.connections"  # dbt loads it when it is first needed
 
 
@@ -160,7 +187,7 @@ def _one_at_a_time(
             unsaid = not said & others and not any(map(_in_environment, others))
             if unsaid and option[0] in known:
                 added += option
-        with turn:
+        with turn, _file_of_process():
             outcome = invoke(runner, [*args, *added], **kwargs)
         if outcome.exception is not None and not isinstance(outcome.exception, Exception):
             raise outcome.exception
@@ -191,7 +218,7 @@ def _after_release(
         try:
             return connect(*args, **kwargs)
         except duckdb.ConnectionException:
-            if turn.held() or not _has_a_file_open():
+            if turn.held() or not (_release_own() or _has_a_file_open()):
                 raise
             release()
             return connect(*args, **kwargs)

@@ -7,6 +7,7 @@ random numbers, signals, what it does at its end. `own.py` is how these are kept
 """
 
 from simulator.process.cwd import directory_for_children
+from simulator.process.duckdb_files import DuckDBFiles, Holding
 from simulator.process.ending import exits
 from simulator.process.environ import VariablesOfProcess, environment
 from simulator.process.logs import logging_setup
@@ -23,6 +24,8 @@ from simulator.process.surroundings import Surroundings, surrounded
 
 __all__ = [
     "NAMES_OF_SYS",
+    "DuckDBFiles",
+    "Holding",
     "Own",
     "Process",
     "ProjectModules",

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from simulator.errors import SimulationError
+from simulator.patches import duckdb_locks
 from simulator.patches.duckdb import virtual_now
 from simulator.warehouse.dbt import dbt_installed, release
 
@@ -28,7 +29,7 @@ def warehouse_installed(now: Callable[[], datetime], folder: Path) -> Iterator[N
         now: The virtual clock, as aware instants.
         folder: A throw-away folder; what dbt writes goes to `dbt` in it. Created when needed.
     """
-    with virtual_now(now), dbt_installed(folder / "dbt"):
+    with virtual_now(now), duckdb_locks.installed(), dbt_installed(folder / "dbt"):
         yield
 
 
@@ -83,7 +84,7 @@ class Warehouse:
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         try:
-            con = duckdb.connect(self.path)
+            con = duckdb_locks.unlocked(self.path)  # a look at it is no process of the simulation
         except duckdb.Error as error:
             reason = " ".join(str(error).split())
             raise SimulationError(f"cannot open the DuckDB file {self.path}: {reason}") from error
