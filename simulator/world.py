@@ -115,6 +115,9 @@ class World:
         stack.enter_context(prefect_server.joined())
         self.context = contextvars.copy_context()
 
+        self.caveats = Caveats(run_of_caller, log_caveat)
+        stack.enter_context(self.caveats.collecting())
+        stack.enter_context(readers.installed(lambda: from_micros(clock.read())))
         self.server = server = Server(clock, database)
         self.database = sqlite3.connect(
             f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
@@ -147,10 +150,6 @@ class World:
         self._warehouse: Warehouse | None = None
         self._history: tuple[tuple[int, datetime, int], History] | None = None
 
-        self.caveats = Caveats(run_of_caller, log_caveat)
-        stack.enter_context(self.caveats.collecting())
-
-        stack.enter_context(readers.installed(lambda: from_micros(clock.read())))
         server.start()
         stack.callback(server.stop)
         stack.enter_context(settings.quiet_console())

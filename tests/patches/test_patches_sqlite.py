@@ -13,6 +13,7 @@ import aiosqlite
 import pytest
 import sqlalchemy as sa
 
+from simulator import Simulation
 from simulator.caveats import Caveats
 from simulator.patches import sqlite
 from simulator.patches.sqlite import virtual_now
@@ -212,3 +213,13 @@ def test_connections_are_looked_for_only_if_there_are_new_ones(
     with virtual_now(Clock()):
         assert looks
     con.close()
+
+
+def test_a_simulations_own_connections_need_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[object] = []
+    with Simulation():
+        pass
+    monkeypatch.setattr(sqlite.gc, "get_referrers", lambda *what: looks.extend(what) or [])
+    with Simulation():
+        pass
+    assert not looks
