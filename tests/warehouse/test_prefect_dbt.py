@@ -342,4 +342,6 @@ def test_the_command_runs_as_a_process_that_takes_no_virtual_time(
     run = simulation.run(way(folder))
     assert run.state == "Completed", run
     assert run.end - run.start < timedelta(seconds=1)
-    assert built_at(folder)
+    # It is on real time, and that is told.
+    assert built_at(folder) > datetime(2026, 1, 1, tzinfo=UTC)
+    assert any("is a process of its own" in str(caveat) for caveat in simulation.caveats)
