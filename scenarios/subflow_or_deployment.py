@@ -1,8 +1,6 @@
 """The same chain as subflows and as deployments: latency, processes, repair, environment.
 
-A child that needs another environment than its parent is a child for a process of its own. All runs
-of a simulation share one process, so the simulator refuses such a run instead of giving it the wrong
-environment; the conformance run shows it with real processes.
+A child that needs another environment than its parent is a child for a process of its own.
 """
 
 from collections.abc import Iterable
@@ -50,8 +48,7 @@ POLLS = timedelta(seconds=15)  # at most: the worker's ten seconds and run_deplo
         "As subflows they cost no time and share one process, log and environment; after a failure "
         "the whole chain is repeated. As deployments each costs up to fifteen seconds and a process "
         "of its own, and the step that failed is run by itself. A child whose environment conflicts "
-        "with its parent's must be a deployment. The simulator has one process and refuses such a "
-        "run; with real processes it is Completed (conformance run)."
+        "with its parent's must be a deployment: it has the one that its job variables name."
     ),
     patterns=("P07",),
     variants={
@@ -192,14 +189,11 @@ def a_subflow_has_its_parent_s_environment(sim):
 
 
 @subflow_or_deployment.expect(LEGACY_DEPLOYMENT)
-def an_environment_of_its_own_is_refused_by_the_simulator(sim, days):
+def a_deployment_has_the_environment_that_it_names(sim, days):
     assert len(parents(sim)) == CYCLES_A_DAY * days
     for run in parents(sim):
-        (child,) = run.children
-        assert child.state == "Crashed", child
-        assert "Running" not in [state.name for state in child.states], child
-        assert "a simulated run has no environment of its own" in child.message, child
-        assert run.state == "Failed", run
+        assert [child.state for child in run.children] == ["Completed"], run
+        assert run.state == "Completed", run
 
 
 @subflow_or_deployment.measure

@@ -92,7 +92,7 @@ class TestModule:
         name = str(file.relative_to(ROOT / "simulator"))
         lines = len(file.read_text().splitlines())
         assert (lines > MOST_LINES) == (name in LONGER), f"{name} has {lines} lines"
-        assert lines <= MOST_LINES + 80
+        assert lines <= MOST_LINES + 120
 
     def test_says_what_it_is(self, file: Path) -> None:
         assert ast.get_docstring(ast.parse(file.read_text()))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from prefect import flow
+from prefect import flow, task
 
 from simulator import Simulation, SimulationError
 
@@ -12,6 +12,10 @@ CALLS = [name for name in vars(Simulation) if not name.startswith("_")]
 
 @flow
 def job() -> None: ...
+
+
+@task
+def step() -> None: ...
 
 
 ANY = {
@@ -29,6 +33,8 @@ ANY = {
     "trigger": {"deployment": "job/dev"},
     "explain": {"run": "job"},
     "inject": {"faults": []},
+    "source": {"url": "https://github.com/me/mine.git", "folder": "."},
+    "upcoming": {},
     "runs": {},
     "history": {},
 }
@@ -45,6 +51,7 @@ def each_use(simulation):
     uses = {name: lambda name=name: getattr(simulation, name) for name in PROPERTIES}
     uses |= {name: lambda name=name: getattr(simulation, name)(**ANY[name]) for name in ANY}
     uses["run"] = lambda: simulation.run(job)
+    uses["serve_tasks"] = lambda: simulation.serve_tasks(step)
     found = {}
     for name, use in uses.items():
         try:

@@ -47,10 +47,12 @@ class DrivingSelector:
         self._timers: list[Any] = loop._scheduled
         self._lent: set[Any] = set()
         self._run_in_executor = loop.run_in_executor
+        self._shutdown_default_executor = loop.shutdown_default_executor
         loop._scheduled = []
         loop._selector = self
         loop.time = self._time
         loop.run_in_executor = self._lend
+        loop.shutdown_default_executor = self._shut_down
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._selector, name)
@@ -60,7 +62,7 @@ class DrivingSelector:
         loop = self._loop
         if loop._selector is self:
             loop._selector = self._selector
-        del loop.time, loop.run_in_executor
+        del loop.time, loop.run_in_executor, loop.shutdown_default_executor
         for handle in loop._scheduled:
             handle._when = Real.monotonic()
             heapq.heappush(self._timers, handle)
@@ -75,6 +77,14 @@ class DrivingSelector:
         self._lent.add(future)
         future.add_done_callback(self._lent.discard)
         return future
+
+    async def _shut_down(self, *args: Any) -> None:
+        """The executor's threads end in the real world: time must not run on while they do."""
+        self._lent.add(self)
+        try:
+            await self._shutdown_default_executor(*args)
+        finally:
+            self._lent.discard(self)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         found = self._selector.select(0)

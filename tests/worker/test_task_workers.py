@@ -141,8 +141,7 @@ def test_a_task_that_fails_in_a_task_worker_is_retried(sim):
 def test_without_a_task_worker_the_error_names_the_cause(sim, flow_):
     with pytest.raises(NothingToRun, match=r"^task 'doubles' waits for a task worker") as told:
         sim.run(flow_)
-    assert "Simulation.serve_tasks" in str(told.value)
-    assert "\n" not in str(told.value)
+    assert "Simulation.serve_tasks" in str(told.value).splitlines()[0]
 
 
 def test_a_test_that_waits_without_a_task_worker_is_told_at_once(sim):
