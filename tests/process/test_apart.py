@@ -20,6 +20,7 @@ def printed(run):
         line.message
         for line in run.logs
         if line.logger == "prefect.flow_runs"
+        and line.level == logging.INFO  # and no caveat
         and not line.message.startswith(("Beginning", "Finished"))
     ]
 

@@ -38,6 +38,7 @@ from prefect.types import _datetime as prefect_datetime
 from simulator.clock import VirtualClock
 from simulator.errors import UnsupportedOperation
 from simulator.patches.prefect import of_series, steps
+from simulator.patches.prefect.results import reading_settled
 from simulator.patches.replacing import replacing
 
 
@@ -66,6 +67,7 @@ def installed(
     flow_runs: Any = prefect_flow_runs
     triggers: Any = prefect_triggers
     replaced: list[tuple[Any, str, Any]] = [
+        reading_settled(clock),
         # A server in this process is called in this process: no gap between "sent" and "seen".
         (prefect_client.PrefectHttpxSyncClient, "_init_transport", _transport_of(transport)),
         (prefect_client.PrefectHttpxAsyncClient, "_init_transport", _transport_of(async_transport)),
