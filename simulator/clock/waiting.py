@@ -47,6 +47,8 @@ def waiter(clock: VirtualClock, seconds: float | None = None) -> Hold | None:
     world (its own `sleep` and `advance` are what moves time).
     """
     hold = counted()
+    if hold is None and clock.closing is not None:
+        return None  # time has come to its end: what is still at work is waited for as it is
     ident = threading.get_ident()
     if hold is not None or ident != clock.home or clock.driver == ident or seconds is not None:
         return hold
