@@ -32,8 +32,8 @@ HOURS = 5  # from the hour before midnight; more with more days
         "Yes: submit both, and let C wait for them. The hour in which B runs takes as long as the "
         "slower one, but B no longer sees what A lands in that hour. A submitted task that fails "
         "raises nothing: the parent has to return the states or take the results. If it does neither, "
-        "its end cancels what is under way, and it is Completed; and a C that is just called runs "
-        "before A is through."
+        "its end cancels what has not begun in time, and it is Completed; and a C that is just called "
+        "runs before A is through."
     ),
     patterns=("P11",),
     days=1,
@@ -149,9 +149,10 @@ def the_end_of_the_parent_cancels_what_nobody_waits_for(sim, days):
         assert run.end - run.start < timedelta(seconds=1), run
         assert len(run.tasks) == 3, run
         for task in run.tasks:
-            assert task.state == "Crashed", task
-            assert "cancelled by the task runner" in task.message, task
+            # Whether a task is quick enough to begin is a race, which the seed decides.
+            assert task.state == "Completed" or "cancelled by the task runner" in task.message, task
         assert child(run, C) is None, run
+    assert "Crashed" in {task.state for run in parents(sim).values() for task in run.tasks}
 
 
 @inputs_at_the_same_time.expect(NO_WAIT)

@@ -119,7 +119,9 @@ def _held() -> dict[tuple[str, str], Any]:
         for name, value in list(vars(module).items()):
             if name in names:
                 held[module.__name__, name] = value
-            elif type(value).__name__ == "_lru_cache_wrapper":
+            elif (
+                type(value).__name__ == "_lru_cache_wrapper" and value.__module__ == module.__name__
+            ):
                 held[module.__name__, name] = value.cache_info().currsize
     return held
 

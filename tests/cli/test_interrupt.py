@@ -14,7 +14,7 @@ import pytest
 from simulator.cache import cache_folder
 
 FLOWS = """
-import asyncio, json, os, signal, threading, time
+import asyncio, json, os, signal, subprocess, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from prefect import flow, task
 from prefect.deployments import run_deployment
@@ -44,7 +44,8 @@ def pools():
 
 @flow
 def interrupts():
-    os.kill(os.getpid(), signal.SIGINT)   # as Ctrl-C: the main thread gets it
+    # As Ctrl-C: the main thread gets it. `os.kill` would interrupt this run's own process.
+    subprocess.run(["kill", "-INT", str(os.getpid())], check=True)
     sum(range(10_000_000))
 
 def simulate():

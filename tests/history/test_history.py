@@ -415,8 +415,8 @@ def test_runs_are_listed_oldest_first_and_can_be_chosen(server):
     assert chosen(deployment="dev") == [waiting, late]
     assert chosen("b", state="Scheduled") == [waiting]
     assert chosen(state="FAILED") == [early]
-    with pytest.raises(SimulationError, match="no flow named 'nothing'"):
-        chosen("nothing")
+    with pytest.raises(SimulationError, match="no flow named 'no-such-flow'"):
+        chosen("no-such-flow")
     assert history.flows == ("a", "b")
     assert history.deployments == ("a/dev", "a/prod", "b/dev")
 
