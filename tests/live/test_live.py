@@ -111,7 +111,7 @@ def test_settings_belong_to_the_server(server):
 
 def test_a_setting_that_is_not_there():
     with pytest.raises(
-        SimulationError, match="no setting of Prefect .* named 'PREFECT_NO_SUCH_SETTING'"
+        SimulationError, match=r"no setting of Prefect .* named 'PREFECT_NO_SUCH_SETTING'"
     ):
         with LiveServer({"PREFECT_NO_SUCH_SETTING": 1}):
             pass
