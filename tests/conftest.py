@@ -1,8 +1,12 @@
 """What all tests share."""
 
+from collections.abc import Iterator
 from importlib.metadata import version
 
+import pytest
 from hypothesis import settings
+
+import simulator.simulation
 
 # Real time says nothing here: the machine may be busy, and so may the virtual clock.
 settings.register_profile("simulator", deadline=None, print_blob=True)
@@ -13,3 +17,11 @@ def pytest_report_header() -> str:
     """Name the engines first: a failure is often one of theirs."""
     engines = ("prefect", "dbt-core", "dbt-duckdb", "duckdb", "freezegun", "sqlalchemy", "fastapi")
     return "engines: " + ", ".join(f"{name} {version(name)}" for name in engines)
+
+
+@pytest.fixture(autouse=True)
+def _the_real_simulation() -> Iterator[None]:
+    """Put the class back, if a test has put a fake in its place (`fake_simulation.install`)."""
+    real = simulator.simulation.Simulation
+    yield
+    simulator.simulation.Simulation = real  # type: ignore[misc]
