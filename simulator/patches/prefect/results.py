@@ -41,9 +41,12 @@ async def _all_others(clock: VirtualClock) -> None:
     loop = asyncio.get_running_loop()
     quiet: asyncio.Future[None] = loop.create_future()
 
-    def wake() -> None:
+    def go_on() -> None:
         if not quiet.done():
             quiet.set_result(None)
 
-    clock.call_later(0, lambda: loop.call_soon_threadsafe(wake))
+    def wake() -> None:
+        loop.call_soon_threadsafe(go_on)
+
+    clock.call_later(0, wake)
     await quiet
