@@ -247,5 +247,8 @@ def test_a_child_of_fork_has_a_clear_end(sim, tmp_path, how, code, capfd):
     assert values(run)["child"] == str(code)
     assert (tmp_path / "child.txt").exists() == (how == "works")
     assert ("no part of" in capfd.readouterr().err) == (how == "returns")
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    try:
+        ended = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:  # no children at all; other tests may have left servers of forks
+        ended = (0, 0)
+    assert ended == (0, 0)
