@@ -150,7 +150,8 @@ def the_end_of_the_parent_cancels_what_nobody_waits_for(sim, days):
         assert len(run.tasks) == 3, run
         for task in run.tasks:
             # Whether a task is quick enough to begin is a race, which the seed decides.
-            assert task.state == "Completed" or "cancelled by the task runner" in task.message, task
+            # One that was goes on, to whatever end.
+            assert task.state != "Crashed" or "cancelled by the task runner" in task.message, task
         assert child(run, C) is None, run
     assert "Crashed" in {task.state for run in parents(sim).values() for task in run.tasks}
 
