@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from prefect.server.utilities.messaging import Message, MessageHandler, StopConsumer
@@ -42,6 +43,11 @@ class Ledger(Protocol):
 
 
 _ledger: Ledger | None = None
+
+of_this_context: ContextVar[Ledger | None] = ContextVar("of_this_context", default=None)
+"""The server to which the services of the calling context belong. One that hung while it started may
+go on when another has taken its place: it must not listen to that one's messages.
+"""
 
 
 def use(ledger: Ledger | None) -> None:
@@ -90,6 +96,8 @@ class Consumer(MemoryConsumer):
         concurrency: int = 1,
         **kwargs: Any,
     ) -> None:
+        if of_this_context.get() is not _ledger:
+            raise RuntimeError("the server of this service has ended")
         if subscription is None:
             # `Topic.subscribe` makes plain subscriptions and takes no class.
             owner = Topic.by_name(topic)

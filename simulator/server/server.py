@@ -16,10 +16,10 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import docket
@@ -63,9 +63,11 @@ class Server:
         self.events = EventLog(clock)
         self.logs: deque[dict[str, Any]] = deque()  # lines of runs, not yet written down
         self._context = contextvars.copy_context()
+        self._context.run(broker.of_this_context.set, self)
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._serve, name="prefect-server", daemon=True)
         self._loop: asyncio.AbstractEventLoop
+        self._main_task: asyncio.Task[None]
         self._stop: asyncio.Event
         self._listening: asyncio.Semaphore
         self._turn: asyncio.Lock
@@ -74,29 +76,38 @@ class Server:
         self._running: set[asyncio.Task[None]] = set()
         self._delayed: dict[str, Callable[[], None]] = {}
         self._door = Door(self._knocked, f"http://{settings.HOST}")
+        self._in_place = ExitStack()
 
     # -- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Serve until `stop`. Call it before the clock takes over the process."""
-        self._thread.start()
-        try:
-            self._ready.result(2 * starting.SECONDS)
-        except TimeoutError:
-            self._loop.call_soon_threadsafe(self._stop.set)  # should it come up after all
-            raise SimulationError(
-                f"Prefect's server did not start within {2 * starting.SECONDS:g} s of real time:"
-                f" it stands{standing_at(self._thread.ident)}"
-            ) from None
-        except BaseException:
-            self._thread.join(starting.SECONDS)
-            raise
+        with ExitStack() as stack:
+            # Here, not in the thread: one that hangs must not take out later what is another's then.
+            stack.callback(broker.use, None)
+            broker.use(self)
+            stack.enter_context(served_from(f"sqlite+aiosqlite:///{self.database}"))
+            stack.enter_context(prefect_server.persisting(self.events.handler))
+            self._thread.start()
+            try:
+                self._ready.result(2 * starting.SECONDS)
+            except TimeoutError:
+                self._loop.call_soon_threadsafe(self._main_task.cancel)  # should it go on one day
+                raise SimulationError(
+                    f"Prefect's server did not start within {2 * starting.SECONDS:g} s of real time:"
+                    f" it stands{standing_at(self._thread.ident)}"
+                ) from None
+            except BaseException:
+                self._thread.join(starting.SECONDS)
+                raise
+            self._in_place = stack.pop_all()
 
     def stop(self) -> None:
         """Stop serving, and wait for the threads to end."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         prefect_server.join_workers(self._loop)
+        self._in_place.close()
 
     def _serve(self) -> None:
         try:
@@ -109,36 +120,28 @@ class Server:
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._main_task = cast("asyncio.Task[None]", asyncio.current_task())
         self._stop = asyncio.Event()
         self._turn = asyncio.Lock()
-        url = f"sqlite+aiosqlite:///{self.database}"
-        broker.use(self)
-        try:
-            with (
-                served_from(url),
-                prefect_server.persisting(self.events.handler),
-            ):
-                api = application().api_app
-                api.state.docket = Docket(self)
-                self._transport = httpx.ASGITransport(
-                    app=api, root_path="/api", raise_app_exceptions=False
-                )
-                self._listening = asyncio.Semaphore(0)
-                async with (
-                    create_event_publisher() as self._publisher,
-                    RunInEphemeralServers.running(),
-                ):
-                    starts = starting.starts_of(RunInEphemeralServers.enabled_services())
-                    try:
-                        await starting.come_up(self._listening, starts)
-                    except SimulationError as error:
-                        self._ready.set_exception(error)  # Prefect's stopping has errors of its own
-                        raise
-                    self._ready.set_result(None)
-                    await self._stop.wait()
-                    await self._door.close()
-        finally:
-            broker.use(None)
+        api = application().api_app
+        api.state.docket = Docket(self)
+        self._transport = httpx.ASGITransport(app=api, root_path="/api", raise_app_exceptions=False)
+        self._listening = asyncio.Semaphore(0)
+        async with (
+            create_event_publisher() as self._publisher,
+            RunInEphemeralServers.running(),
+        ):
+            starts = starting.starts_of(RunInEphemeralServers.enabled_services())
+            try:
+                await starting.come_up(self._listening, starts)
+            except BaseException as error:
+                self._ready.set_exception(error)  # Prefect's stopping has errors of its own
+                for service in starts.values():
+                    service.cancel()  # and waits for those that do not end
+                raise
+            self._ready.set_result(None)
+            await self._stop.wait()
+            await self._door.close()
 
     # -- what the clock must know ------------------------------------------------------------------
 

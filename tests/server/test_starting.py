@@ -3,10 +3,25 @@
 import threading
 
 import pytest
+from prefect import flow, get_client
+from prefect.events import emit_event
+from prefect.server.events.services import event_persister
 from prefect.server.services.base import RunInEphemeralServers
 
 from simulator import Simulation, SimulationError
 from simulator.server import starting
+
+TOLD = {"event": {"name": ["told"]}}
+
+
+@flow
+def tells():
+    """Emit an event."""
+    emit_event("told", resource={"prefect.resource.id": "a.story"})
+
+
+def serving():
+    return [thread for thread in threading.enumerate() if thread.name == "prefect-server"]
 
 
 @pytest.fixture
@@ -29,6 +44,7 @@ def test_a_service_that_waits_for_ever_is_named(services, name, monkeypatch):
     with pytest.raises(SimulationError, match=f"within 3 s of real time: its service {name} did"):
         with Simulation():
             pass
+    assert not serving()
     monkeypatch.undo()
     with Simulation():
         pass
@@ -49,8 +65,9 @@ def test_a_service_that_fails_is_named_at_once(services, monkeypatch):
             pass
 
 
-def test_a_server_that_blocks_says_where_it_stands(services, monkeypatch):
+def test_a_server_that_blocks_says_where_it_stands_and_harms_no_other(services, monkeypatch):
     gate = threading.Event()
+    create_handler = event_persister.create_handler
 
     async def blocks(self):
         gate.wait()
@@ -63,7 +80,15 @@ def test_a_server_that_blocks_says_where_it_stands(services, monkeypatch):
     with pytest.raises(SimulationError, match=r"it stands at .*test_starting\.py:\d+ in blocks"):
         with Simulation():
             pass
-    gate.set()
-    for thread in threading.enumerate():
-        if thread.name == "prefect-server":
-            thread.join()
+    assert event_persister.create_handler is create_handler
+    (hung,) = serving()
+    monkeypatch.undo()
+    with Simulation() as sim:
+        gate.set()
+        hung.join()
+        sim.run(tells)
+        sim.advance(seconds=5)
+        with get_client(sync_client=True) as client:
+            told = client.request("POST", "/events/filter", json={"filter": TOLD}).json()
+    assert told["total"] == 1
+    assert event_persister.create_handler is create_handler
