@@ -14,7 +14,7 @@ from simulator.process.logs import logging_setup
 from simulator.process.modules import ProjectModules
 from simulator.process.own import Own
 from simulator.process.printing import NAMES_OF_SYS, output
-from simulator.process.processes import Process, current_process, give_up
+from simulator.process.processes import Process, current_process, give_up, outside
 from simulator.process.randomness import Seeds, numbers
 from simulator.process.rebinding import remember_modules
 from simulator.process.scripts import Scripts
@@ -42,6 +42,7 @@ __all__ = [
     "logging_setup",
     "numbers",
     "output",
+    "outside",
     "remember_modules",
     "signals",
     "surrounded",

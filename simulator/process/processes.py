@@ -167,6 +167,12 @@ def _gone() -> ConnectionError:
     return ConnectionError("the process that has asked is dead")
 
 
+def outside(context: contextvars.Context) -> contextvars.Context:
+    """The same context, belonging to no process from now on: to what serves all of them."""
+    context.run(_current.set, None)
+    return context
+
+
 def current_process() -> Process | None:
     """The process to which the calling code belongs; None for what serves all of them."""
     process = _current.get()

@@ -20,10 +20,14 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.concurrency.sync import concurrency
 from prefect.deployments import run_deployment
+from prefect.events import emit_event
+from prefect.events.related import RESOURCE_CACHE
+from prefect.events.worker import EventsWorker
 from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelling
 
 from simulator import Simulation, SimulationError
+from simulator.process import current_process
 
 START = "2026-01-05T00:00:00Z"
 SECOND = timedelta(seconds=1)
@@ -187,6 +191,44 @@ def test_a_flow_that_sends_itself_sigkill_is_gone(sim):
     run = ran(sim, kills)
     assert run.state == "Crashed"
     assert run.message.startswith("Process exited with status code: -9.")
+
+
+@pytest.mark.parametrize(
+    ("ending", "state"), [(lambda: None, "Completed"), (lambda: os._exit(1), "Crashed")]
+)
+def test_what_a_process_has_emitted_arrives_when_it_is_gone(sim, monkeypatch, ending, state):
+    """One worker sends the events of all processes: an unanswered request would hold up the rest."""
+    processes = []
+    handle = EventsWorker._handle
+
+    async def handle_late(worker, event):
+        while any(process.alive for process in processes):
+            await asyncio.sleep(0)
+        RESOURCE_CACHE.clear()  # so that it asks the server, in the context of whoever emitted it
+        await handle(worker, event)
+
+    monkeypatch.setattr(EventsWorker, "_handle", handle_late)
+
+    @task
+    def tells():
+        emit_event("told", resource={"prefect.resource.id": "a.story"})
+
+    @flow
+    def ends():
+        processes.append(current_process())
+        tells()
+        ending()
+
+    begin(sim, ends)
+    sim.advance(minutes=1)
+    sim.run(flow(tells.fn, name="later"))
+    sim.advance(seconds=10)
+    (run,) = sim.runs("ends")
+    assert run.state == state
+    assert [(one.name[:5], one.state) for one in run.tasks] == [("tells", "Completed")]
+    with get_client(sync_client=True) as client:
+        wanted = {"filter": {"event": {"name": ["told"]}}}
+        assert client.request("POST", "/events/filter", json=wanted).json()["total"] == 2
 
 
 def test_a_generator_flow_is_run_to_its_end(sim):

@@ -5,6 +5,7 @@ Prefect 3.8 and 3.9. See `simulator.process`; a test for each stands in `tests/w
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 import sys
 import time
@@ -20,10 +21,12 @@ import prefect.concurrency.services as prefect_slot_services
 import prefect.engine as prefect_engine
 import prefect.flow_engine as prefect_flow_engine
 import prefect.utilities.engine as prefect_run_engine
+from prefect.events import Event
+from prefect.events.worker import EventsWorker
 from prefect.logging.loggers import flow_run_logger
 
 from simulator.patches.replacing import replacing
-from simulator.process import current_process
+from simulator.process import current_process, outside
 
 
 @contextmanager
@@ -85,9 +88,17 @@ def installed() -> Iterator[None]:
         # A signal's handler that belongs to Prefect, counted in a global.
         (prefect_flow_engine, "capture_sigterm", _capture_sigterm),
         (prefect_control, "get_intent", get_intent),
+        # One worker sends the events of all processes, one after the other, each in the context of
+        # whoever emitted it. What one of them has emitted is on its way, also when it has died since.
+        (EventsWorker, "_prepare_item", _prepare_item),
     ]
     with replacing(replaced):
         yield
+
+
+def _prepare_item(worker: Any, event: Event) -> Event:
+    worker._context_cache[event.id] = outside(contextvars.copy_context())
+    return event
 
 
 class _Names(frozenset[str]):
