@@ -7,7 +7,9 @@ of one parent: what Prefect's engine and server cost without any of that. Heartb
 Figures in seconds say something about the machine, and only the ratio about the simulator.
 """
 
+import importlib
 import resource
+import sys
 import time
 from collections.abc import Callable
 
@@ -71,14 +73,42 @@ def one_round() -> tuple[float, float, float]:
     return opened, plain, day
 
 
+def import_of(name: str, load: Callable[[], object]) -> float:
+    """Real seconds that the fastest of some imports of a module takes."""
+    found = []
+    for _ in range(20):
+        kept = sys.modules.pop(name, None)
+        found.append(timed(load))
+        if kept is not None:
+            sys.modules[name] = kept
+    return min(found)
+
+
+def fresh() -> tuple[float, float]:
+    """Real seconds of an import of this module, and of one for a process that has modules of its own."""
+    from simulator.process import ProjectModules
+
+    name = "pipelines.fire_and_forget"
+    plain = import_of(name, lambda: importlib.import_module(name))
+    modules = ProjectModules()
+    modules.represent()
+    try:
+        return plain, import_of(name, lambda: modules._import(name, {}))  # noqa: SLF001
+    finally:
+        modules.withdraw()
+
+
 def main() -> None:
     """Run the rounds and print the medians."""
     first = timed(_import)
+    plain_import, fresh_import = fresh()
     rounds = [one_round() for _ in range(ROUNDS)]
     opened, plain, day = (sorted(figures)[ROUNDS // 2] for figures in zip(*rounds, strict=True))
     ratio = sorted(one[2] / one[1] for one in rounds)[ROUNDS // 2]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"import of everything             {first:8.2f} s")
+    print(f"import of a module with flows    {plain_import * 1000:8.2f} ms")
+    print(f"the same anew for a run          {fresh_import * 1000:8.2f} ms  (modules='fresh')")
     print(f"start-up of a simulation         {opened:8.2f} s   (median of {ROUNDS})")
     print(
         f"{RUNS} bare subflows                 {plain:8.2f} s   {plain / RUNS * 1000:5.0f} ms each"

@@ -127,10 +127,7 @@ class Server:
         api.state.docket = Docket(self)
         self._transport = httpx.ASGITransport(app=api, root_path="/api", raise_app_exceptions=False)
         self._listening = asyncio.Semaphore(0)
-        async with (
-            create_event_publisher() as self._publisher,
-            RunInEphemeralServers.running(),
-        ):
+        async with create_event_publisher() as self._publisher, RunInEphemeralServers.running():
             starts = starting.starts_of(RunInEphemeralServers.enabled_services())
             try:
                 await starting.come_up(self._listening, starts)

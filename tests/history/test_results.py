@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -312,17 +311,18 @@ def test_no_lock_is_held_between_two_calls(path):
     results = Results.open(path)
     results.add("s", "v", 0, history())
 
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        seen = pool.apply(_read_and_write, (str(path),))
+    read_and_write = """
+import sys, duckdb
+with duckdb.connect(sys.argv[1]) as connection:
+    print(connection.execute("select count(*) from flow_runs").fetchone()[0])
+"""
+    seen = subprocess.run(
+        [sys.executable, "-c", read_and_write, str(path)], capture_output=True, text=True
+    )
 
-    assert seen == 2
+    assert (seen.stdout, seen.stderr) == ("2\n", "")
     assert not path.with_name("results.duckdb.wal").exists()
     results.add("s", "w", 0, history())
-
-
-def _read_and_write(path: str) -> int:
-    with duckdb.connect(path) as connection:
-        return connection.execute("select count(*) from flow_runs").fetchone()[0]
 
 
 # --- merging -----------------------------------------------------------------------------------

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import pickle
 import sys
-import time
 import types
 
 import pytest
@@ -116,24 +114,6 @@ def test_afterwards_sys_modules_is_as_it_was():
     assert type(sys.modules[__name__]) is types.ModuleType
     assert {key: module for key, module in sys.modules.items() if key in before} == before
     assert name not in sys.modules
-
-
-def test_fresh_costs_less_than_five_milliseconds_a_run(sim):
-    """In CPU time, for a module with a handful of flows: that of an import without a simulation."""
-    from simulator.process import ProjectModules
-
-    modules = ProjectModules()
-    modules.represent()
-    try:
-        gc.collect()
-        began = time.process_time()
-        for _ in range(20):
-            table = {}
-            modules._import("tests.process.project.models", table)
-            modules._import("tests.process.project.broken", table)
-        assert (time.process_time() - began) / 20 < 0.005
-    finally:
-        modules.withdraw()
 
 
 def test_modules_is_one_of_two_words():
