@@ -11,7 +11,7 @@ from simulator.history.history import History
 from simulator.history.kept import kept_histories, one_of
 from simulator.history.normal import normalised_rows
 from simulator.history.notes import Journal, Note
-from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord
+from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord, moment
 from simulator.history.results import Results
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "TaskRecord",
     "explain",
     "kept_histories",
+    "moment",
     "normalised_rows",
     "one_of",
 ]

@@ -3,11 +3,13 @@
 It reads verdicts and histories, and imports nothing that runs. Open `terminal.py`.
 """
 
-from simulator.report.terminal import Display, console, scenario_table, summary
+from simulator.report.terminal import Display, console, duration, scenario_table, summary, table
 
 __all__ = [
     "Display",
     "console",
+    "duration",
     "scenario_table",
     "summary",
+    "table",
 ]

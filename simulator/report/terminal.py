@@ -136,15 +136,15 @@ def summary(
 
 def scenario_table(scenarios: Iterable[Scenario]) -> Table:
     """Name, question, patterns and variants of each scenario."""
-    table = _table("scenario", "question", "patterns", "variants", lines=True)
+    shown = table("scenario", "question", "patterns", "variants", lines=True)
     for scenario in scenarios:
-        table.add_row(
+        shown.add_row(
             Text(scenario.name, "bold"),
             Text(scenario.question),
             Text(" ".join(scenario.patterns)),
             Text("\n".join(scenario.variants)),
         )
-    return table
+    return shown
 
 
 def result_table(results: Sequence[VariantResult]) -> Table:
@@ -152,16 +152,16 @@ def result_table(results: Sequence[VariantResult]) -> Table:
 
     A row per variant would not fit: there are more measures than a screen has room for.
     """
-    table = _table("", *(Text(result.variant, "bold") for result in results))
-    table.add_row("verdict", *map(verdict, results))
-    table.add_row("expectations", *(Text(_count(result)) for result in results))
-    table.add_section()
+    shown = table("", *(Text(result.variant, "bold") for result in results))
+    shown.add_row("verdict", *map(verdict, results))
+    shown.add_row("expectations", *(Text(_count(result)) for result in results))
+    shown.add_section()
     measures = [{measure.name: measure for measure in result.measures} for result in results]
     for name in dict.fromkeys(name for known in measures for name in known):
         row = [known.get(name) for known in measures]
         if any(measure is not None and measure.value is not None for measure in row):
-            table.add_row(Text(name), *(Text(figure(measure)) for measure in row))
-    return table
+            shown.add_row(Text(name), *(Text(figure(measure)) for measure in row))
+    return shown
 
 
 def verdict(result: VariantResult) -> Text:
@@ -208,11 +208,12 @@ def _count(result: VariantResult) -> str:
     return f"{len(result.verdicts) - len(result.broken)} of {len(result.verdicts)} hold"
 
 
-def _table(*headings: Text | str, lines: bool = False) -> Table:
+def table(*headings: Text | str, lines: bool = False) -> Table:
+    """An empty table: ruled on a terminal, in plain characters elsewhere."""
     terminal = sys.stdout.isatty()
-    table = Table(
+    made = Table(
         box=SIMPLE_HEAD if terminal else ASCII2, show_lines=lines and not terminal, highlight=False
     )
     for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
+        made.add_column(heading, overflow="fold")
+    return made

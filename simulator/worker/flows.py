@@ -47,7 +47,12 @@ class Flows:
         self._loaded: dict[UUID, Flow] = {}
 
     def know(self, deployment_id: UUID, flow: Flow) -> None:
-        """The deployment has just been made of `flow`."""
+        """The deployment has just been made of `flow`.
+
+        One that a process has loaded into modules of its own is that process's: others load it again.
+        """
+        if self._modules is not None and current_process() is not None:
+            return
         place = self._place(deployment_id)
         if _stays(place[2]):
             self._known[deployment_id] = flow, place

@@ -93,6 +93,47 @@ class ScriptRuns:
             self.results[ended] = result
         return ended
 
+    def call(
+        self,
+        name: str,
+        main: Callable[[], Any],
+        *,
+        environment: Mapping[str, str] | None = None,
+        arguments: list[str] | None = None,
+    ) -> Any:
+        """Call in a process of its own, and let time pass until it has ended. Returns what it returns.
+
+        `environment`: its own variables, on top of all others; `arguments`: its `sys.argv`. Raises what
+        it raises.
+        """
+        own = dict(environment or {})
+        came: list[Any] = []
+        raised: list[BaseException] = []
+
+        def call() -> None:
+            try:
+                came.append(main())
+            except BaseException as error:
+                raised.append(error)
+
+        given = Surroundings(
+            environment=own,
+            settings=settings.of_environment({**self._environment, **own}),
+            arguments=arguments,
+        )
+        process = Process(
+            name, surrounded(call, given), self._clock, self._context, seed=self._seeds.next(name)
+        )
+        process.start()
+        self._clock.drive(None, done=lambda: not process.alive)
+        for error in raised:
+            raise error
+        if not came:
+            raise SimulationError(
+                f"{name} has ended its process, with exit code {process.returncode}"
+            )
+        return came[0]
+
     def _newest(self) -> str | None:
         """The id of the newest flow run that is neither a deployment's nor a subflow."""
         row = self._database.execute(_NEWEST).fetchone()

@@ -1,0 +1,6 @@
+from prefect import flow
+
+
+@flow
+def alert():
+    print("orders are in")

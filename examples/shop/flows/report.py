@@ -1,0 +1,8 @@
+import time
+
+from prefect import flow
+
+
+@flow
+def report():
+    time.sleep(600)

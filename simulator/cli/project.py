@@ -1,0 +1,132 @@
+"""`simulate project`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.app import app
+from simulator.cli.signals import Terminated, termination_as_interrupt
+from simulator.errors import SimulationError
+
+if TYPE_CHECKING:
+    from simulator.project import Course
+
+
+@app.command()
+def project(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Folder of the project (default: this one).")
+    ] = Path(),
+    days: Annotated[float, typer.Option(help="Virtual days.")] = 7,
+    start: Annotated[
+        str | None, typer.Option(help="First instant, such as 2026-03-23T00:00:00Z.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random fault and duration.")] = 0,
+    script: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A script that serves or deploys, in place of prefect.yaml.", metavar="FILE"
+        ),
+    ] = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="Only list the deployments; no time passes.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only what the files say; no time passes.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for a finding.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    log: Annotated[
+        Path | None, typer.Option(help="Keep here what the flows print.", metavar="FILE")
+    ] = None,
+) -> int:
+    """Let a project live for some days, and say what is wrong with its design.
+
+    It is read from its prefect.yaml, or from its scripts that serve or deploy. Exit code 1 if nothing
+    could be loaded, or with --strict if there is a finding or something could not be loaded.
+    """
+    from simulator import project as of_user
+
+    if not 0 <= days <= 3660:
+        raise SimulationError(f"days={days:g} must be between 0 and 3660")
+    if json and markdown:
+        raise SimulationError("--json and --markdown exclude each other")
+    try:
+        with termination_as_interrupt(), _apart(log):
+            with of_user.opened(folder, start=start, seed=seed) as sim:
+                of_user.load(sim, [one.absolute() for one in script or ()])
+                if not (list_ or check):
+                    sim.advance(timedelta(days=days))
+                course = of_user.course(sim)
+    except Terminated:
+        return 143
+    if json:
+        print(of_user.as_json(course))
+    elif markdown:
+        print(of_user.as_markdown(course))
+    elif list_:
+        _list(course)
+    else:
+        _show(course, lived=not check)
+    if not course.loaded:
+        return 1
+    return int(strict and bool(course.findings or course.unloaded))
+
+
+def _list(course: Course) -> None:
+    for one in course.loaded:
+        print(f"{one.name} ({one.where})")
+    for missing in course.unloaded:
+        print(f"not loaded: {missing.name} ({missing.where}): {missing.cause}")
+
+
+def _show(course: Course, *, lived: bool) -> None:
+    from simulator.project import HEADINGS, cells, headline, sections
+    from simulator.report import console, table
+
+    screen = console()
+    screen.print(headline(course), soft_wrap=True)
+    if lived:
+        rows = table(*HEADINGS)
+        for row in course.rows:
+            rows.add_row(*cells(row))
+        screen.print(rows)
+    for title, told in sections(course):
+        screen.print(f"\n{title}", style="bold")
+        for first, *others in told:
+            screen.print(f"  {first}", soft_wrap=True)
+            for line in others:
+                screen.print(f"      {line}", soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _apart(log: Path | None) -> Iterator[None]:
+    """Let what the flows print go to a file, and not between the tables."""
+    try:
+        file = tempfile.TemporaryFile() if log is None else log.open("wb")  # noqa: SIM115
+    except OSError as wrong:
+        raise SimulationError(f"cannot write to {str(log)!r}: {wrong.strerror}") from None
+    with file:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        before = [(number, os.dup(number)) for number in (1, 2)]
+        for number, _ in before:
+            os.dup2(file.fileno(), number)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, kept in before:
+                os.dup2(kept, number)
+                os.close(kept)

@@ -1,0 +1,28 @@
+"""A user's own project: read, deployed in a simulation, and told what is wrong with its design.
+
+It may import `simulation`, `report` and all below; only entry points import it. Open `simulation.py` for
+how a project comes to live, `declared.py` for what a prefect.yaml says, `findings/` for what is looked
+for.
+"""
+
+from simulator.project.course import Course, course
+from simulator.project.findings import KINDS, Finding
+from simulator.project.opening import load, opened
+from simulator.project.simulation import ProjectSimulation
+from simulator.project.telling import HEADINGS, as_json, as_markdown, cells, headline, sections
+
+__all__ = [
+    "HEADINGS",
+    "KINDS",
+    "Course",
+    "Finding",
+    "ProjectSimulation",
+    "as_json",
+    "as_markdown",
+    "cells",
+    "course",
+    "headline",
+    "load",
+    "opened",
+    "sections",
+]

@@ -1,0 +1,104 @@
+"""What became of a project: a row for each deployment, what could not be loaded, the findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from simulator.project.findings import (
+    Finding,
+    at_once,
+    in_order,
+    needs_stub,
+    observed,
+    shown_by,
+    written,
+)
+from simulator.project.loading import Loaded, Unloaded
+
+if TYPE_CHECKING:
+    from simulator.history import History, RunRecord
+    from simulator.project.simulation import ProjectSimulation
+
+
+@dataclass(frozen=True)
+class Row:
+    """One deployment. `ends` counts its runs by their newest state; `late` those that Prefect called
+    Late; `retries` the attempts beyond the first one, of its runs and their tasks; `at_once` how many
+    were going on at once, at most. Durations are in seconds, None if none has ended.
+    """
+
+    deployment: str
+    runs: int
+    ends: dict[str, int]
+    late: int
+    retries: int
+    median_seconds: float | None
+    longest_seconds: float | None
+    at_once: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """A project from `start` to `end` (aware UTC), under one seed."""
+
+    folder: Path
+    start: datetime
+    end: datetime
+    seed: int
+    rows: tuple[Row, ...]
+    loaded: tuple[Loaded, ...]
+    unloaded: tuple[Unloaded, ...]
+    findings: tuple[Finding, ...]
+    refused: dict[str, int]
+    caveats: tuple[str, ...]
+
+
+def course(sim: ProjectSimulation) -> Course:
+    """What has happened so far in the simulation of a project."""
+    history = sim.history()
+    names = {one.name for one in sim.loaded}
+    known = {*names, *history.deployments, *(f"*/{one.name}" for one in sim.unloaded)}
+    seen = shown_by([*written(sim.project, sim.loaded, known), *observed(history)])
+    return Course(
+        folder=sim.project,
+        start=sim.start,
+        end=sim.now,
+        seed=sim.seed,
+        rows=tuple(_row(name, history) for name in sorted({*names, *history.deployments})),
+        loaded=tuple(sim.loaded),
+        unloaded=tuple(sim.unloaded),
+        findings=tuple(in_order(seen)),
+        refused=needs_stub(history),
+        caveats=tuple(str(one) for one in sim.caveats),
+    )
+
+
+def _row(deployment: str, history: History) -> Row:
+    runs = history.runs(deployment=deployment)
+    ended = [seconds for run in runs if (seconds := _seconds(run)) is not None]
+    return Row(
+        deployment=deployment,
+        runs=len(runs),
+        ends=dict(Counter(run.state for run in runs)),
+        late=sum(any(state.name == "Late" for state in run.states) for run in runs),
+        retries=sum(_retries(run) for run in runs),
+        median_seconds=median(ended) if ended else None,
+        longest_seconds=max(ended, default=None),
+        at_once=at_once(runs, history.now),
+    )
+
+
+def _retries(run: RunRecord) -> int:
+    counts = [run.run_count, *(task.run_count for task in run.tasks)]
+    return sum(max(count - 1, 0) for count in counts)
+
+
+def _seconds(run: RunRecord) -> float | None:
+    if run.start is None or run.end is None:
+        return None
+    return (run.end - run.start).total_seconds()

@@ -1,0 +1,163 @@
+"""A prefect.yaml: which deployments it declares, on which line, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from simulator import arguments
+from simulator.errors import SimulationError
+
+NAMES = ("prefect.yaml", "prefect.yml")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A deployment as a prefect.yaml declares it. `config` is what Prefect reads of it, without steps of
+    build and push; `pull` are its pull steps; `ignored` are the keys, with their places, that Prefect
+    does not read. `where` is "file:line".
+    """
+
+    name: str
+    entrypoint: str
+    config: dict[str, Any]
+    pull: tuple[dict[str, Any], ...]
+    where: str
+    ignored: tuple[tuple[str, str], ...] = ()
+
+
+def project_file(folder: Path) -> Path | None:
+    """The prefect.yaml of a folder, or its prefect.yml; None if it has neither."""
+    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+
+
+def declared(file: Path) -> list[Declared]:
+    """The deployments of a prefect.yaml, in their order; those without a name are left out, as by
+    `prefect deploy --all`.
+
+    Raises SimulationError, with file and line, for what Prefect cannot read or would refuse.
+    """
+    from simulator.patches.prefect import projects
+
+    places = _Places(file)
+    raw = places.raw
+    _check_entries(places, raw)
+    for place, wrong in projects.check(raw):
+        raise places.error(place, wrong)
+    configs, actions = projects.read(file)
+    found: list[Declared] = []
+    for number, (config, as_written) in enumerate(zip(configs, raw["deployments"], strict=True)):
+        if config.get("name") is None:
+            continue
+        at = ("deployments", number)
+        pull = config.get("pull") if "pull" in config else actions.get("pull")
+        kept = {key: value for key, value in config.items() if key not in ("build", "push", "pull")}
+        found.append(
+            Declared(
+                name=str(config["name"]),
+                entrypoint=config["entrypoint"],
+                config=kept,
+                pull=tuple(pull or ()),
+                where=f"{file.name}:{places.line(at)}",
+                ignored=tuple(_ignored(places, at, as_written, projects.KNOWN_KEYS)),
+            )
+        )
+    _check_names(found, file.parent)
+    return found
+
+
+def _check_entries(places: _Places, raw: Any) -> None:
+    """What Prefect would pass over in silence, or notice in the middle of deploying."""
+    if not isinstance(raw, dict):
+        raise places.error((), "must be a mapping with a list `deployments`")
+    entries = raw.get("deployments")
+    if not isinstance(entries, list) or not entries:
+        raise places.error(("deployments",), "declares no deployments")
+    for number, entry in enumerate(entries):
+        at = ("deployments", number)
+        if not isinstance(entry, dict):
+            raise places.error(at, f"a deployment must be a mapping, not {arguments.shown(entry)}")
+        name = entry.get("name")
+        if name is None:
+            continue
+        if not entry.get("entrypoint"):
+            raise places.error(at, f"deployment {name!r} has no entrypoint, such as flows.py:main")
+        if entry.get("schedule") and "schedules" in entry:
+            raise places.error(
+                (*at, "schedules"), f"deployment {name!r} has both `schedule` and `schedules`"
+            )
+
+
+def _check_names(found: Iterable[Declared], folder: Path) -> None:
+    first: dict[tuple[str, str], Declared] = {}
+    for one in found:
+        before = first.setdefault((one.name, one.entrypoint), one)
+        if before is not one:
+            raise SimulationError(
+                f"{folder / one.where}: deployment {one.name!r} of {one.entrypoint!r} is declared a"
+                f" second time; the first is at {before.where}"
+            )
+
+
+def _ignored(
+    places: _Places, at: tuple[Any, ...], entry: dict[str, Any], known: Iterable[str]
+) -> Iterable[tuple[str, str]]:
+    for key in entry:
+        # A merge key is YAML's own; `triggers` of other forms are Prefect's to refuse.
+        if key not in known and not str(key).startswith(("x-", ".")):
+            yield str(key), f"{places.file.name}:{places.line((*at, key))}"
+    pool = entry.get("work_pool")
+    for key in pool if isinstance(pool, dict) else ():
+        if key not in ("name", "work_queue_name", "job_variables"):
+            yield f"work_pool.{key}", f"{places.file.name}:{places.line((*at, 'work_pool', key))}"
+
+
+class _Places:
+    """A file of YAML, and the line of each of its values."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        try:
+            text = file.read_text(encoding="utf-8")
+            self.raw: Any = yaml.safe_load(text)
+            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+        except UnicodeDecodeError as wrong:
+            raise SimulationError(f"{file}: is not UTF-8 at byte {wrong.start}") from None
+        except OSError as wrong:
+            raise SimulationError(f"{file}: cannot be read: {wrong.strerror}") from None
+        except yaml.MarkedYAMLError as wrong:
+            mark = wrong.problem_mark
+            line = "" if mark is None else f":{mark.line + 1}"
+            raise SimulationError(
+                f"{file}{line}: is not YAML: {wrong.problem or wrong.context}"
+            ) from None
+        except yaml.YAMLError as wrong:
+            raise SimulationError(f"{file}: is not YAML: {wrong}") from None
+
+    def line(self, path: Iterable[Any]) -> int:
+        """The line of the value at `path`, or of the innermost that is there on the way."""
+        node: Any = self._root
+        line = 1 if node is None else node.start_mark.line + 1
+        for part in path:
+            if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+                node = node.value[part] if part < len(node.value) else None
+                mark = node
+            elif isinstance(node, yaml.MappingNode):
+                found = [(key, value) for key, value in node.value if key.value == part]
+                mark, node = found[-1] if found else (None, node)
+            else:
+                break
+            if mark is not None:
+                line = mark.start_mark.line + 1
+        return line
+
+    def error(self, path: Iterable[Any], wrong: str) -> SimulationError:
+        """What is wrong with the value at `path`, in one line."""
+        path = tuple(path)
+        names = [part for part in path[2:] if isinstance(part, str) and part[:1].islower()]
+        said = f"`{names[0]}`: {wrong}" if names and "`" not in wrong else wrong
+        return SimulationError(f"{self.file}:{self.line(path)}: {said}")

@@ -1,0 +1,21 @@
+"""What is wrong with the design of a project: seen in its runs, or read in its files.
+
+`finding.py` says what is looked for and in which order; `observed.py` looks at runs, `written.py` at
+files.
+"""
+
+from simulator.project.findings.finding import KINDS, Finding, in_order, shown_by
+from simulator.project.findings.observed import at_once, lateness, needs_stub, observed
+from simulator.project.findings.written import written
+
+__all__ = [
+    "KINDS",
+    "Finding",
+    "at_once",
+    "in_order",
+    "lateness",
+    "needs_stub",
+    "observed",
+    "shown_by",
+    "written",
+]

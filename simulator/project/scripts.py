@@ -1,0 +1,64 @@
+"""Scripts that serve or deploy: found by reading, without running anything."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LEFT_OUT = {".venv", "venv", "node_modules", "site-packages", "tests", "test", "build", "dist"}
+"""Folders in which no script of the project is."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A file that serves or deploys on `line` when it is run; `pools` are the work pools it names."""
+
+    file: Path
+    line: int
+    pools: tuple[str, ...] = ()
+
+
+def python_files(folder: Path) -> Iterator[Path]:
+    """The Python files of a project, in the order of their names; not those of its environments."""
+    for file in sorted(folder.rglob("*.py")):
+        inner = file.relative_to(folder).parts[:-1]
+        if not any(part in LEFT_OUT or part.startswith(".") for part in inner):
+            yield file
+
+
+def scripts(folder: Path) -> list[Script]:
+    """The files of a project that serve or deploy if they are run as scripts."""
+    return [found for file in python_files(folder) if (found := script(file)) is not None]
+
+
+def script(file: Path) -> Script | None:
+    """A file as a script; None if nothing in it serves or deploys, or if it is no Python."""
+    tree = parsed(file)
+    if tree is None:
+        return None
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    serving = [call for call in calls if called(call) in ("serve", "deploy", "aserve")]
+    if not serving:
+        return None
+    given = [one for call in calls for one in call.keywords if one.arg == "work_pool_name"]
+    values = [one.value for one in given]
+    pools = [str(one.value) for one in values if isinstance(one, ast.Constant) and one.value]
+    return Script(file, min(call.lineno for call in serving), tuple(dict.fromkeys(pools)))
+
+
+def parsed(file: Path) -> ast.Module | None:
+    """The tree of a file of Python; None if it is none."""
+    try:
+        return ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return None
+
+
+def called(call: ast.Call) -> str:
+    """The last name of what is called: `serve` of `flow.serve(...)`."""
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""

@@ -1,0 +1,186 @@
+"""`ProjectSimulation`: a simulation in the folder of a project, whose files its processes load."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from simulator.project.causes import cause_of
+from simulator.project.declared import Declared
+from simulator.project.loading import Loaded, Unloaded, base_of, unsimulated
+from simulator.project.scripts import Script
+from simulator.simulation import Simulation
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from simulator.world import World
+
+
+class ProjectSimulation(Simulation):
+    """A `Simulation` that begins in the folder of a project, each of whose runs loads its file anew.
+
+    `folder`: the project's, which is the working directory as long as the simulation is open. All else
+    as for `Simulation`.
+    """
+
+    _world: World
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        super().__init__(modules="fresh", **options)
+        self.project = folder.absolute()
+        self.loaded: list[Loaded] = []
+        self.unloaded: list[Unloaded] = []
+
+    def __enter__(self) -> Self:
+        self._folders = contextlib.ExitStack()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.chdir(self.project))
+            stack.enter_context(_with_path(self.project))
+            super().__enter__()
+            self._folders = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            super().__exit__(kind, error, traceback)
+        finally:
+            self._folders.close()
+
+    def in_process(
+        self,
+        name: str,
+        main: Callable[[], Any],
+        *,
+        environment: Mapping[str, str] | None = None,
+        arguments: list[str] | None = None,
+    ) -> Any:
+        """Call in a process of this simulation, until it has ended. Raises what it raises."""
+        return self._world.scripts.call(name, main, environment=environment, arguments=arguments)
+
+    def deploy_declared(self, one: Declared) -> None:
+        """Import the flow of an entry of a prefect.yaml, and deploy it as `prefect deploy` does.
+
+        What cannot be imported or deployed is put down with its cause, and nothing is raised.
+
+        Raises SimulationError, with file and line, for an entrypoint that is not a flow.
+        """
+        from simulator.patches.prefect import projects
+
+        async def filled() -> dict[str, Any]:
+            return await projects.resolved(one.config)
+
+        config = one.config
+        try:
+            config = self.in_process(f"reading {one.name!r}", lambda: asyncio.run(filled()))
+            base = base_of(one, self.project)
+            pool = dict(config.get("work_pool") or {})
+            pool["name"] = pool.get("name") or "default"
+            self.work_pool(pool["name"])
+            config = {**config, "work_pool": pool}
+            config["pull"] = [{_SET_DIRECTORY: {"directory": str(base)}}]
+            environment = _variables(pool)
+
+            def deploy() -> str:
+                with contextlib.chdir(base):
+                    flow = _flow_at(one, self.project)
+                    asyncio.run(projects.deploy(config))
+                    return str(flow.name)
+
+            flow = self.in_process(f"deploying {one.name!r}", deploy, environment=environment)
+        except NotAFlow as wrong:
+            raise wrong.error from None
+        except Exception as error:
+            self.unloaded.append(Unloaded(one.name, one.where, cause_of(error, self.project)))
+            return
+        self.loaded.append(
+            Loaded(f"{flow}/{config['name']}", one.where, tuple(unsimulated(one.pull)), one)
+        )
+
+    def run_script(self, script: Script) -> None:
+        """Run a file as `__main__`, and let what it serves and deploys live on here.
+
+        What cannot be run is put down with its cause, and nothing is raised.
+        """
+        known = self._world.deployment_names()
+        where = f"{script.file.relative_to(self.project)}:{script.line}"
+        for pool in script.pools:
+            self.work_pool(pool)
+        try:
+            self.in_process(
+                f"script {script.file.name!r}",
+                lambda: _as_main(script.file),
+                arguments=[str(script.file)],
+            )
+        except (Exception, SystemExit) as error:
+            self.unloaded.append(Unloaded(script.file.name, where, cause_of(error, self.project)))
+        new = sorted(self._world.deployment_names() - known)
+        self.loaded += [Loaded(name, where) for name in new]
+
+
+class NotAFlow(Exception):
+    """An entrypoint that leads to something else; `error` says so to the user."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+_SET_DIRECTORY = "prefect.deployments.steps.set_working_directory"
+
+
+def _flow_at(one: Declared, folder: Path) -> Any:
+    """The flow at an entrypoint, loaded as a worker loads it: from the whole file, or not at all."""
+    from prefect.exceptions import MissingFlowError
+    from prefect.flows import load_flow_from_entrypoint
+
+    from simulator.errors import SimulationError
+
+    try:
+        return load_flow_from_entrypoint(one.entrypoint, use_placeholder_flow=False)
+    except MissingFlowError as wrong:
+        said = " ".join(str(wrong).split())
+        raise NotAFlow(
+            SimulationError(f"{folder / one.where}: entrypoint {one.entrypoint!r}: {said}")
+        ) from None
+
+
+def _variables(pool: Mapping[str, Any]) -> dict[str, str]:
+    """The environment that a deployment gives to its runs."""
+    job = pool.get("job_variables")
+    given = job.get("env") if isinstance(job, Mapping) else None
+    given = given if isinstance(given, Mapping) else {}
+    return {str(name): str(value) for name, value in given.items() if value is not None}
+
+
+def _as_main(file: Path) -> None:
+    """Run a file as Python runs a script: its folder first on the path, its name `__main__`."""
+    module = types.ModuleType("__main__")
+    module.__file__ = str(file)
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    try:
+        with _with_path(file.parent):
+            exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
+    finally:
+        sys.modules["__main__"] = before
+
+
+@contextlib.contextmanager
+def _with_path(folder: Path) -> Any:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(str(folder))

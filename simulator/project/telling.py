@@ -1,0 +1,111 @@
+"""The course of a project as tables for a terminal, as Markdown for a pull request, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from simulator.project.course import Course, Row
+from simulator.project.findings import Finding
+from simulator.report import duration
+
+HEADINGS = ("deployment", "runs", "ends", "late", "retries", "median", "longest", "at once")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row for reading, as `HEADINGS` say."""
+    ends = ", ".join(f"{count} {state}" for state, count in sorted(row.ends.items()))
+    return (
+        row.deployment,
+        str(row.runs),
+        ends or "-",
+        str(row.late),
+        str(row.retries),
+        "-" if row.median_seconds is None else duration(row.median_seconds),
+        "-" if row.longest_seconds is None else duration(row.longest_seconds),
+        str(row.at_once),
+    )
+
+
+def as_json(course: Course) -> str:
+    """Everything that is known of a course. Durations are in seconds, instants in UTC."""
+    told: dict[str, Any] = {
+        "folder": str(course.folder),
+        "start": course.start.isoformat(),
+        "end": course.end.isoformat(),
+        "seed": course.seed,
+        "deployments": [
+            {"where": _where(course, row.deployment), **asdict(row)} for row in course.rows
+        ],
+        "not_loaded": [asdict(one) for one in course.unloaded],
+        "findings": [
+            {**asdict(one), "run_id": str(one.run_id) if one.run_id else None}
+            for one in course.findings
+        ],
+        "refused_connections": course.refused,
+        "caveats": list(course.caveats),
+    }
+    return json.dumps(told, indent=2)
+
+
+def as_markdown(course: Course) -> str:
+    """A comment for a pull request."""
+    lines = [f"### {headline(course)}", ""]
+    lines += ["| " + " | ".join(HEADINGS) + " |", "|---" * len(HEADINGS) + "|"]
+    lines += ["| " + " | ".join(map(_escaped, cells(row))) + " |" for row in course.rows]
+    for title, told in sections(course):
+        lines += ["", f"**{title}**", ""]
+        for first, *others in told:
+            lines.append(f"- {_escaped(first)}")
+            lines += [f"  - {_escaped(one)}" for one in others]
+    return "\n".join([*lines, ""])
+
+
+def headline(course: Course) -> str:
+    """What was simulated, in one line."""
+    days = (course.end - course.start).total_seconds() / 86400
+    runs = sum(row.runs for row in course.rows)
+    return (
+        f"{course.folder.name}: {len(course.loaded)} deployments, {runs} runs in {days:g} days"
+        f" from {course.start:%Y-%m-%d}, seed {course.seed}"
+    )
+
+
+def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
+    """What is told below the table: a title, and for each item its lines."""
+    if course.unloaded:
+        yield (
+            f"Not loaded: {len(course.unloaded)}",
+            [[f"{one.name} ({one.where}): {one.cause}"] for one in course.unloaded],
+        )
+    left_out: dict[str, int] = {}
+    for one in course.loaded:
+        for step in one.unsimulated:
+            left_out[step] = left_out.get(step, 0) + 1
+    if left_out:
+        told = [[f"{name} (of {count} deployments)"] for name, count in left_out.items()]
+        yield "Pull steps that are not simulated", told
+    if course.refused:
+        refused = [[f"{message} ({count} times)"] for message, count in course.refused.items()]
+        yield "Connections that were refused, and ended a step: give them a stub", refused
+    title = f"Findings: {len(course.findings)}" if course.findings else "No findings"
+    yield title, [list(_lines(one)) for one in course.findings]
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    times = f", {finding.times} times" if finding.times > 1 else ""
+    where = f" ({finding.where})" if finding.where else ""
+    yield f"{finding.kind}{times}: {finding.sentence}{where}"
+    if finding.run:
+        yield f"shown by {finding.run}: {finding.explanation.splitlines()[0]}"
+        yield from (line.strip() for line in finding.explanation.splitlines()[1:])
+
+
+def _where(course: Course, deployment: str) -> str | None:
+    return next((one.where for one in course.loaded if one.name == deployment), None)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
