@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ A_DAY = 86400.0
 def throw_away(prefix: str, where: Path | None = None) -> Iterator[Path]:
     """A new folder, removed at the end; those that a death has left under this prefix go at once.
 
+    Nothing is imported from it afterwards: what was put on `sys.path` of it is taken out.
+
     `where`: the system's folder for temporary files, unless given. Call it on real time.
     """
     where = where or Path(tempfile.gettempdir())
@@ -34,6 +37,7 @@ def throw_away(prefix: str, where: Path | None = None) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        sys.path[:] = [one for one in sys.path if not Path(one).is_relative_to(folder)]
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 

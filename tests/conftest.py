@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 
@@ -17,6 +18,14 @@ def pytest_report_header() -> str:
     """Name the engines first: a failure is often one of theirs."""
     engines = ("prefect", "dbt-core", "dbt-duckdb", "duckdb", "freezegun", "sqlalchemy", "fastapi")
     return "engines: " + ", ".join(f"{name} {version(name)}" for name in engines)
+
+
+@pytest.fixture(autouse=True)
+def _where_modules_are() -> Iterator[None]:
+    """Take out of `sys.path` what commands that run in this process have put there."""
+    before = sys.path[:]
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture(autouse=True)

@@ -186,6 +186,13 @@ with throw_away("x-", Path({str(tmp_path)!r})) as folder:
     assert [one.name for one in tmp_path.iterdir()] == ["x-of-somebody-else"]
 
 
+def test_nothing_is_imported_from_a_folder_that_is_gone(tmp_path):
+    before = sys.path[:]
+    with throw_away("x-", tmp_path) as folder:
+        sys.path[:0] = [str(folder / "flows"), "elsewhere"]
+    assert sys.path == ["elsewhere", *before]
+
+
 def test_a_folder_whose_owner_died_before_it_was_locked_goes_after_a_day(tmp_path):
     old, young = tmp_path / "x-old", tmp_path / "x-young"
     old.mkdir()
