@@ -44,7 +44,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Course:
-    """A project from `start` to `end` (aware UTC), under one seed."""
+    """A project from `start` to `end` (aware UTC), under one seed. `refused` counts the messages of
+    connections that ended a step; `made_up` names the blocks and variables that nobody has given.
+    """
 
     folder: Path
     start: datetime
@@ -55,6 +57,7 @@ class Course:
     unloaded: tuple[Unloaded, ...]
     findings: tuple[Finding, ...]
     refused: dict[str, int]
+    made_up: tuple[str, ...]
     caveats: tuple[str, ...]
 
 
@@ -74,6 +77,7 @@ def course(sim: ProjectSimulation) -> Course:
         unloaded=tuple(sim.unloaded),
         findings=tuple(in_order(seen)),
         refused=needs_stub(history),
+        made_up=tuple(sim.given.made_up),
         caveats=tuple(str(one) for one in sim.caveats),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import types
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from simulator.project.causes import cause_of
 from simulator.project.declared import Declared
+from simulator.project.given import Given, hidden
 from simulator.project.loading import Loaded, Unloaded, base_of, unsimulated
 from simulator.project.scripts import Script
 from simulator.simulation import Simulation
@@ -25,14 +27,16 @@ if TYPE_CHECKING:
 class ProjectSimulation(Simulation):
     """A `Simulation` that begins in the folder of a project, each of whose runs loads its file anew.
 
-    `folder`: the project's, which is the working directory as long as the simulation is open. All else
-    as for `Simulation`.
+    `folder`: the project's, which is the working directory as long as the simulation is open. `given`:
+    its secrets, blocks and variables; any other is made up, and environment variables that look like
+    credentials are hidden. All else as for `Simulation`.
     """
 
     _world: World
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, given: Given | None = None, **options: Any) -> None:
         super().__init__(modules="fresh", **options)
+        self.given = given or Given()
         self.project = folder.absolute()
         self.loaded: list[Loaded] = []
         self.unloaded: list[Unloaded] = []
@@ -43,6 +47,8 @@ class ProjectSimulation(Simulation):
             stack.enter_context(contextlib.chdir(self.project))
             stack.enter_context(_with_path(self.project))
             super().__enter__()
+            stack.enter_context(self.given.installed())
+            self._world.setenv(stack, hidden(os.environ))
             self._folders = stack.pop_all()
         return self
 
@@ -77,12 +83,13 @@ class ProjectSimulation(Simulation):
         """
         from simulator.patches.prefect import projects
 
-        async def filled() -> dict[str, Any]:
-            return await projects.resolved(one.config)
+        def filled() -> dict[str, Any]:
+            self.given.put_for(one.config)
+            return asyncio.run(projects.resolved(one.config))
 
         config = one.config
         try:
-            config = self.in_process(f"reading {one.name!r}", lambda: asyncio.run(filled()))
+            config = self.in_process(f"reading {one.name!r}", filled)
             base = base_of(one, self.project)
             pool = dict(config.get("work_pool") or {})
             pool["name"] = pool.get("name") or "default"

@@ -44,6 +44,7 @@ def as_json(course: Course) -> str:
             {**asdict(one), "run_id": str(one.run_id) if one.run_id else None}
             for one in course.findings
         ],
+        "made_up": list(course.made_up),
         "refused_connections": course.refused,
         "caveats": list(course.caveats),
     }
@@ -87,6 +88,8 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
     if left_out:
         told = [[f"{name} (of {count} deployments)"] for name, count in left_out.items()]
         yield "Pull steps that are not simulated", told
+    if course.made_up:
+        yield "Made up, since nobody has given them", [[", ".join(course.made_up)]]
     if course.refused:
         refused = [[f"{message} ({count} times)"] for message, count in course.refused.items()]
         yield "Connections that were refused, and ended a step: give them a stub", refused

@@ -2,6 +2,7 @@ import time
 from datetime import date, datetime, timedelta
 
 from prefect import flow, task
+from prefect.blocks.system import Secret
 from shop.export import lines_of
 
 
@@ -15,6 +16,7 @@ def read(day: date) -> list[dict]:
 
 @task
 def write(lines: list[dict]) -> None:
+    Secret.load("warehouse-password").get()
     time.sleep(90)
 
 
