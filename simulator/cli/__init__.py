@@ -8,7 +8,7 @@ One file a command; `app.py` is what they share. It may import everything, and i
 help must come at once.
 """
 
-from simulator.cli import explain, list, project, run, upgrade  # noqa: A004, F401  they add the commands
+from simulator.cli import explain, list, project, run, schedule, upgrade  # noqa: A004, F401  they add them
 from simulator.cli.app import call, main
 
 __all__ = ["call", "main"]

@@ -5,6 +5,14 @@ how a project comes to live, `declared.py` for what a prefect.yaml says, `findin
 for.
 """
 
+from simulator.project.calendar import HEADINGS as SCHEDULE_HEADINGS
+from simulator.project.calendar import (
+    as_icalendar,
+    schedules_as_json,
+    schedules_of,
+    sections_of,
+)
+from simulator.project.calendar import cells as schedule_cells
 from simulator.project.course import Course, course
 from simulator.project.findings import KINDS, Finding
 from simulator.project.opening import load, opened
@@ -14,9 +22,11 @@ from simulator.project.telling import HEADINGS, as_json, as_markdown, cells, hea
 __all__ = [
     "HEADINGS",
     "KINDS",
+    "SCHEDULE_HEADINGS",
     "Course",
     "Finding",
     "ProjectSimulation",
+    "as_icalendar",
     "as_json",
     "as_markdown",
     "cells",
@@ -24,5 +34,9 @@ __all__ = [
     "headline",
     "load",
     "opened",
+    "schedule_cells",
+    "schedules_as_json",
+    "schedules_of",
     "sections",
+    "sections_of",
 ]

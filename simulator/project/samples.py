@@ -85,7 +85,8 @@ def sample(kind: Any) -> Any:
 
 def _secret(kind: type) -> Any:
     """A secret of a kind: of a text, of bytes, or of a mapping."""
-    for value in (TEXT, b"", {}):
+    values: tuple[Any, ...] = (TEXT, b"", {})
+    for value in values:
         try:
             return TypeAdapter(kind).validate_python(value)
         except ValidationError:
@@ -112,14 +113,14 @@ def _arguments(kind: type) -> dict[str, Any]:
     fields = getattr(kind, "model_fields", None)
     if fields is not None:
         return {name: sample(one.annotation) for name, one in fields.items() if one.is_required()}
-    hints = typing.get_type_hints(kind)
     if dataclasses.is_dataclass(kind):
-        missing = dataclasses.MISSING
+        missing, hints = dataclasses.MISSING, typing.get_type_hints(kind)
         return {
             one.name: sample(hints[one.name])
             for one in dataclasses.fields(kind)
             if one.init and one.default is missing and one.default_factory is missing
         }
     if hasattr(kind, "__required_keys__"):  # a TypedDict
+        hints = typing.get_type_hints(kind)
         return {name: sample(hints[name]) for name in kind.__required_keys__}
     return {}

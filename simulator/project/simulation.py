@@ -114,6 +114,11 @@ class ProjectSimulation(Simulation):
             Loaded(f"{flow}/{config['name']}", one.where, tuple(unsimulated(one.pull)), one)
         )
 
+    def schedules(self, deployment: str) -> list[tuple[Any, bool]]:
+        """The schedules of a deployment, "flow/deployment", and which of them make runs."""
+        found = self._world.client.read_deployment_by_name(deployment)
+        return [(one.schedule, one.active and not found.paused) for one in found.schedules]
+
     def run_script(self, script: Script) -> None:
         """Run a file as `__main__`, and let what it serves and deploys live on here.
 

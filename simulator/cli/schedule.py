@@ -1,0 +1,65 @@
+"""`simulate schedule`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli.app import app
+from simulator.errors import SimulationError
+
+MOST_DAYS = 3660
+
+
+@app.command()
+def schedule(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Folder of the project (default: this one).")
+    ] = Path(),
+    days: Annotated[int, typer.Option(help="So many days from the start on.")] = 365,
+    start: Annotated[
+        str, typer.Option(help="First instant, aware or a date in UTC (default: today).")
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    icalendar: Annotated[
+        bool, typer.Option("--icalendar", help="Print a calendar with an event for each run.")
+    ] = False,
+) -> None:
+    """Say when each deployment of a project would run. Nothing is run.
+
+    Days on which clocks change are marked, with the runs that are skipped, doubled or moved there, and
+    instants at which many are due. Prefect's own schedules give the dates.
+    """
+    from datetime import UTC, datetime
+
+    from simulator import arguments, project
+    from simulator.report import console, table
+
+    if not 1 <= days <= MOST_DAYS:
+        raise SimulationError(f"days={days} must be between 1 and {MOST_DAYS}")
+    if json and icalendar:
+        raise SimulationError("--json and --icalendar exclude each other")
+    if not folder.is_dir():
+        raise SimulationError(f"there is no folder {str(folder)!r}")
+    now = datetime.now(UTC)
+    given = f"{start}T00:00:00Z" if len(start) == len("2026-01-01") else start
+    first = arguments.instant("start", given or f"{now:%Y-%m-%d}T00:00:00Z")
+    found = project.schedules_of(folder, first, days)
+    if json:
+        print(project.schedules_as_json(found))
+        return
+    if icalendar:
+        print(project.as_icalendar(found, now), end="")
+        return
+    screen = console()
+    screen.print(f"{folder.absolute().name}: {days} days from {first:%Y-%m-%d}, times in UTC")
+    rows = table(*project.SCHEDULE_HEADINGS)
+    for one in found:
+        rows.add_row(*project.schedule_cells(one))
+    screen.print(rows)
+    for title, told in project.sections_of(found):
+        screen.print(f"\n{title}", style="bold")
+        for line in told:
+            screen.print(f"  {line}", soft_wrap=True)

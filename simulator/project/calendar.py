@@ -1,0 +1,158 @@
+"""The schedules of a project: found in its files or its scripts, as a table, JSON and iCalendar."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import SimulationError
+from simulator.project.declared import declared, project_file
+from simulator.project.opening import load, opened
+from simulator.project.schedules import Due, due, meetings
+
+HEADINGS = ("deployment", "schedule", "time zone", "runs", "first", "last", "clocks change")
+
+MEETING = 3
+"""So many runs that are due at one instant are told."""
+
+
+def schedules_of(folder: Path, start: datetime, days: int) -> list[Due]:
+    """The schedules of a project, in the order of their deployments. No flow runs, and if there is a
+    prefect.yaml none is even imported.
+
+    Raises SimulationError, with file and line, for what is no project, or a schedule that is none.
+    """
+    file, end = project_file(folder), start + timedelta(days=days)
+    return list(_written(file, start, end) if file else _deployed(folder, start, end))
+
+
+def _written(file: Path, start: datetime, end: datetime) -> Iterator[Due]:
+    from simulator.patches.prefect import projects
+
+    for one in declared(file):
+        try:
+            made = projects.schedules(one.config)
+        except (ValueError, TypeError) as wrong:
+            said = " ".join(str(wrong).split())
+            raise SimulationError(
+                f"{file.parent / one.where}: deployment {one.name!r}: {said}"
+            ) from None
+        name = f"{one.entrypoint.rpartition(':')[2].replace('_', '-')}/{one.name}"
+        entries = one.config.get("schedules") or ([one.config["schedule"]] if made else [])
+        for entry, each in zip(entries, made, strict=True):
+            yield due(
+                name,
+                one.where,
+                each["schedule"],
+                active=each.get("active") is not False and not one.config.get("paused"),
+                start=start,
+                end=end,
+                anchored=bool(entry.get("anchor_date")),
+            )
+
+
+def _deployed(folder: Path, start: datetime, end: datetime) -> Iterator[Due]:
+    with opened(folder, start=start.isoformat()) as sim:
+        load(sim)
+        found = [(one, sim.schedules(one.name)) for one in sim.loaded]
+    for one, schedules in found:
+        for schedule, active in schedules:
+            yield due(one.name, one.where, schedule, active=active, start=start, end=end)
+
+
+def cells(one: Due) -> tuple[str, ...]:
+    """A schedule for reading, as `HEADINGS` say."""
+    told = [change for change in one.changes if change.kind != "kept"]
+    first, last = (one.dates[0], one.dates[-1]) if one.dates else (None, None)
+    return (
+        one.deployment,
+        one.schedule if one.active else f"{one.schedule} (not active)",
+        one.timezone,
+        str(len(one.dates)),
+        _instant(first),
+        _instant(last),
+        "\n".join(f"{change.day} {change.kind}" for change in told) or "-",
+    )
+
+
+def sections_of(schedules: list[Due]) -> Iterator[tuple[str, list[str]]]:
+    """What is told below the table: a title, and its lines."""
+    changes = [
+        f"{change.day:%a %Y-%m-%d} {one.timezone}: {one.deployment} is {change.kind}: {change.text}"
+        for one in schedules
+        for change in one.changes
+        if change.kind != "kept"
+    ]
+    if changes:
+        yield "Days on which clocks change", changes
+    met = [
+        f"{_instant(first)}, {times} times: {len(names)} runs at once: {', '.join(names)}"
+        for first, names, times in meetings(schedules, MEETING)[:10]
+    ]
+    if met:
+        yield "Instants at which many are due", met
+    notes = [f"{one.deployment} ({one.where}): {one.note}" for one in schedules if one.note]
+    if notes:
+        yield "What a redeployment would change", notes
+
+
+def schedules_as_json(schedules: Iterable[Due]) -> str:
+    """Everything that is known of the schedules; instants in UTC."""
+    told: list[dict[str, Any]] = [
+        {
+            "deployment": one.deployment,
+            "where": one.where,
+            "schedule": one.schedule,
+            "timezone": one.timezone,
+            "active": one.active,
+            "note": one.note,
+            "dates": [instant.isoformat() for instant in one.dates],
+            "changes": [
+                {"day": str(change.day), "kind": change.kind, "text": change.text}
+                for change in one.changes
+            ],
+        }
+        for one in schedules
+    ]
+    return json.dumps(told, indent=2)
+
+
+def as_icalendar(schedules: Iterable[Due], stamp: datetime) -> str:
+    """A calendar (RFC 5545) with an event for each run. `stamp`: when it was made."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//prefect-simulator//schedule//EN"]
+    for number, one in enumerate(schedules):
+        for instant in one.dates if one.active else ():
+            lines += [
+                "BEGIN:VEVENT",
+                f"UID:{number}-{instant:%Y%m%dT%H%M%SZ}@prefect-simulator",
+                f"DTSTAMP:{stamp:%Y%m%dT%H%M%SZ}",
+                f"DTSTART:{instant:%Y%m%dT%H%M%SZ}",
+                f"SUMMARY:{_escaped(one.deployment)}",
+                f"DESCRIPTION:{_escaped(f'{one.schedule} {one.timezone}')}",
+                "END:VEVENT",
+            ]
+    return "".join(f"{part}\r\n" for line in [*lines, "END:VCALENDAR"] for part in _folded(line))
+
+
+def _escaped(text: str) -> str:
+    for one in ("\\", ";", ","):
+        text = text.replace(one, f"\\{one}")
+    return text.replace("\n", "\\n")
+
+
+def _folded(line: str) -> Iterator[str]:
+    """A line in pieces of at most 75 octets, of which all but the first begin with a space."""
+    piece = ""
+    for one in line:
+        if len((piece + one).encode()) > 75:
+            yield piece
+            piece = " "
+        piece += one
+    yield piece
+
+
+def _instant(instant: datetime | None) -> str:
+    return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M}Z"
