@@ -8,13 +8,14 @@ import shutil
 import signal
 import sqlite3
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from simulator.alone import only_one
 from simulator.caveats import Caveats
 from simulator.clock import VirtualClock, counted
 from simulator.closing import SimulationEnded, in_silence
@@ -50,7 +51,7 @@ class World:
         allowed: Hosts,
         fresh: bool,
     ) -> None:
-        stack.enter_context(_only_one())
+        stack.enter_context(only_one())
         from simulator.patches import freezegun
 
         self.clock = clock = VirtualClock(start, stall_limit)
@@ -60,7 +61,7 @@ class World:
         from prefect.logging.handlers import set_api_log_sink
 
         from simulator.clock import starting_background
-        from simulator.faults import Steps
+        from simulator.faults import Requests, Steps
         from simulator.history import Journal
         from simulator.patches import network, readers, stdlib
         from simulator.patches import processes as apart
@@ -70,6 +71,7 @@ class World:
             deployments,
             direct,
             everywhere,
+            jitter,
             processes,
             races,
             task_workers,
@@ -81,15 +83,18 @@ class World:
             Calls,
             Cancellations,
             DeploymentPolls,
+            RequestFaults,
             Server,
             Suspensions,
             TaskRuns,
             Transport,
             application,
+            asking,
             background_services,
             caller,
             database_template,
             log_caveat,
+            routes,
             run_of_caller,
             settings,
         )
@@ -103,6 +108,7 @@ class World:
             Starter,
             TaskWorkers,
             UnservedPools,
+            pool_of_thread,
         )
 
         self.folder = stack.enter_context(throw_away("prefect-simulator-"))
@@ -125,9 +131,11 @@ class World:
         stack.callback(self.database.close)
         self.journal = Journal(lambda: self.now)
         self.steps = Steps(lambda: self.now, self.database, seed, self.journal)
-        calls = Calls(self.journal)
+        who = asking(lambda: pool_of_thread(self.pools.values()), self.steps.cycle)
+        self.requests = Requests(lambda: self.now, who, routes)
+        asked = (server, Calls(self.journal), RequestFaults(self.requests, self.journal))
         clock.witnesses.append(self.written)
-        self.polls = DeploymentPolls(clock, self.database, self.written)
+        self.polls = DeploymentPolls(clock, self.database, self.written, self.requests.next_read)
         self.suspensions = Suspensions(clock, self.database, self.written)
         self.cancellations = Cancellations(clock, self.database, self.written)
         self.worker = SimulatedWorker
@@ -160,8 +168,8 @@ class World:
         stack.enter_context(
             client.installed(
                 clock,
-                lambda: Transport(server, calls),
-                lambda: AsyncTransport(server, calls),
+                lambda: Transport(*asked),
+                lambda: AsyncTransport(*asked),
                 server.publish,
                 server.subscribe,
                 self.polls.asleep,
@@ -172,6 +180,7 @@ class World:
         )
         stack.enter_context(processes.installed())
         stack.enter_context(races.decided(clock, seed))
+        stack.enter_context(jitter.drawn(seed))
         stack.enter_context(direct.installed(Scripts(clock, self.context, self._seeds.next)))
         stack.enter_context(
             network.guarded(network.Guard(allowed, caller), settings.HOST, server.door)
@@ -312,7 +321,7 @@ class World:
                 name,
                 self.clock,
                 self.database,
-                self.written,
+                lambda: self.written() + self.requests.strikes,
                 self.context,
                 self._starter,
                 self.cancellations,
@@ -363,23 +372,6 @@ where run.id = ? and run.deployment_id is null
 """
 
 _DEPLOYMENTS = "select f.name || '/' || d.name from deployment d join flow f on f.id = d.flow_id"
-
-
-@contextmanager
-def _only_one() -> Iterator[None]:
-    global _open
-    if _open:
-        raise SimulationError(
-            "a simulation is open in this process already: close it first, or use a process for each"
-        )
-    _open = True
-    try:
-        yield
-    finally:
-        _open = False
-
-
-_open = False
 
 
 def _outside_of_flows(what: str) -> None:

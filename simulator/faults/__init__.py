@@ -1,7 +1,8 @@
 """What may go wrong, and how long steps take: plans, drawn from one seed.
 
 `plans.py` says what a fault is and when it strikes, `kinds/` what each kind does, `plain.py` how it is
-kept as JSON; `durations.py` how long things take, and `steps.py` applies both around a step's own code.
+kept as JSON; `durations.py` how long things take, `steps.py` applies both around a step's own code, and
+`requests.py` says which requests to the API are struck.
 It imports nothing that runs: a live engine uses it too.
 """
 
@@ -9,6 +10,11 @@ from simulator.faults.durations import Duration, LogNormal, draw, lognormal
 from simulator.faults.injecting import Faults
 from simulator.faults.kinds import (
     KINDS,
+    AnswerLost,
+    ApiError,
+    ApiLimited,
+    ApiRefused,
+    ApiSlow,
     Hang,
     Kill,
     Longer,
@@ -19,10 +25,16 @@ from simulator.faults.kinds import (
 )
 from simulator.faults.plain import from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Step, StepFault
+from simulator.faults.requests import Request, Requests
 from simulator.faults.steps import Steps
 
 __all__ = [
     "KINDS",
+    "AnswerLost",
+    "ApiError",
+    "ApiLimited",
+    "ApiRefused",
+    "ApiSlow",
     "Duration",
     "Fault",
     "Faults",
@@ -33,6 +45,8 @@ __all__ = [
     "Longer",
     "OutOfMemory",
     "Raise",
+    "Request",
+    "Requests",
     "Return",
     "Step",
     "StepFault",

@@ -53,6 +53,7 @@ class Faults:
             raise SimulationError(
                 f"between: {until:%Y-%m-%dT%H:%M:%SZ} has passed, {fault.does()!r} could never strike"
             )
+        fault.check(stage)
         nth = self._streams[fault.stream]
         self._streams[fault.stream] += 1
         # A second fault of one name has numbers of its own.

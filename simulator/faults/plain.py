@@ -50,7 +50,7 @@ def from_plain(plain: Mapping[str, Any]) -> Fault:
     return kind(**given)
 
 
-_DURATIONS = ("after", "by")
+_DURATIONS = ("after", "by", "retry_after")
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -76,7 +76,7 @@ class Stage(Protocol):
     def now(self) -> datetime: ...
 
     @property
-    def steps(self) -> StepsOfStage:
+    def steps(self) -> FaultsOf:
         """Where the faults of steps are noted."""
 
     @property
@@ -89,12 +89,19 @@ class VirtualStage(Stage, Protocol):
 
     clock: VirtualClock
     journal: Journal
+    requests: FaultsOfRequests
 
 
-class StepsOfStage(Protocol):
-    """Takes note of the faults of steps."""
+class FaultsOf(Protocol):
+    """Takes note of the faults of one sort: those of steps, those of requests."""
 
     def strike(self, injected: Injected) -> None: ...
+
+
+class FaultsOfRequests(FaultsOf, Protocol):
+    """Knows what can be asked of the API."""
+
+    def check(self, fault: Any) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +148,9 @@ class Fault:
     def within(self, now: datetime) -> bool:
         """Whether `now` lies in its window."""
         return self.between is None or self.between[0] <= now < self.between[1]
+
+    def check(self, stage: Stage) -> None:
+        """Raise SimulationError if it could never strike in this simulation."""
 
     def begin(self, stage: Stage, injected: Injected) -> None:
         """Take its place in a simulation: tell those whom it concerns."""

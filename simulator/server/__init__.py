@@ -7,6 +7,7 @@ Prefect's own code, served on a thread and driven at virtual instants. It may im
 from simulator.server import settings
 from simulator.server.calls import Calls
 from simulator.server.caveats import caller, log_caveat, run_of_caller
+from simulator.server.faults import RequestFaults, asking, routes
 from simulator.server.observers import Cancellations, Suspensions
 from simulator.server.polls import DeploymentPolls
 from simulator.server.server import Server, application
@@ -20,15 +21,18 @@ __all__ = [
     "Calls",
     "Cancellations",
     "DeploymentPolls",
+    "RequestFaults",
     "Server",
     "Suspensions",
     "TaskRuns",
     "Transport",
     "application",
+    "asking",
     "background_services",
     "caller",
     "database_template",
     "log_caveat",
+    "routes",
     "run_of_caller",
     "settings",
 ]

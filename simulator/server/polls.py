@@ -3,7 +3,8 @@
 `run_deployment` reads the state of its flow run every five seconds and sleeps in between. Reading it
 again before it is final cannot change the answer, so a sleeper is woken at its first poll after the
 run has ended, or after its own time-out. An asynchronous one is cut off at its time-out and answers
-with what it read last: it is woken at the last poll before.
+with what it read last: it is woken at the last poll before. A poll that a fault of the API may strike is
+never left out.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ class _Sleeper:
     wake: Callable[[], object]
     due: int | None = None
     ended: bool = False
+    troubled: int | None = None
+
+    @property
+    def woken(self) -> int | None:
+        """The instant at which it is woken: at `due`, or earlier if that poll may be struck."""
+        return min((one for one in (self.due, self.troubled) if one is not None), default=None)
 
     def first_from(self, instant: int) -> int:
         """The first poll at or after `instant`."""
@@ -54,11 +61,16 @@ class DeploymentPolls:
     """All sleepers between two polls of `run_deployment`. A source of the clock's events."""
 
     def __init__(
-        self, clock: VirtualClock, database: sqlite3.Connection, written: Callable[[], int]
+        self,
+        clock: VirtualClock,
+        database: sqlite3.Connection,
+        written: Callable[[], int],
+        next_trouble: Callable[[int], int | None],
     ) -> None:
         self._clock = clock
         self._database = database
         self._written = written
+        self._next_trouble = next_trouble
         self._asked = -1
         self._sleepers: list[_Sleeper] = []
 
@@ -124,7 +136,15 @@ class DeploymentPolls:
         if self._asked != self._written():
             self._asked = self._written()
             self._look()
-        return min((one.due for one in self._sleepers if one.due is not None), default=None)
+        self._look_for_trouble()
+        return min((one.woken for one in self._sleepers if one.woken is not None), default=None)
+
+    def _look_for_trouble(self) -> None:
+        trouble = self._next_trouble(self._clock.instant)
+        for sleeper in self._sleepers if trouble is not None else ():
+            if sleeper.troubled is None or sleeper.troubled < self._clock.instant:
+                assert trouble is not None
+                sleeper.troubled = sleeper.first_from(max(trouble, self._clock.instant + 1))
 
     def _look(self) -> None:
         waiting = [sleeper for sleeper in self._sleepers if not sleeper.ended]
@@ -146,7 +166,7 @@ class DeploymentPolls:
                 sleeper.due = sleeper.first_from(self._clock.instant + 1)
 
     def fire(self) -> None:
-        due = [(one.due, one) for one in self._sleepers if one.due is not None]
+        due = [(one.woken, one) for one in self._sleepers if one.woken is not None]
         when, first = min(due, key=lambda item: item[0])
         self._sleepers.remove(first)
         self._clock.catch_up(first.shown + when - first.began)

@@ -11,7 +11,7 @@ from simulator.worker.serving import Runners
 from simulator.worker.sources import Sources
 from simulator.worker.starting import Starter
 from simulator.worker.task_workers import TaskWorkers
-from simulator.worker.worker import Pool, SimulatedWorker
+from simulator.worker.worker import Pool, SimulatedWorker, pool_of_thread
 
 __all__ = [
     "Flows",
@@ -23,4 +23,5 @@ __all__ = [
     "Starter",
     "TaskWorkers",
     "UnservedPools",
+    "pool_of_thread",
 ]

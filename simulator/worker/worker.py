@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,8 +21,10 @@ from typing import Any
 from uuid import UUID
 
 import anyio.abc
+import httpx
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import get_current_settings
+from prefect.utilities.services import critical_service_loop
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 from pydantic import Field
 
@@ -112,7 +114,8 @@ class Pool:
 
     The worker polls every ten seconds from when it was started. A poll that cannot find a run is
     left out: none is due within the prefetch window that its queue and pool have a slot for, or
-    nothing has been written since the last poll.
+    nothing has been written since the last poll. One that fails is repeated by Prefect's own loop, which
+    waits longer and longer, until it succeeds or the worker gives up and is gone.
     """
 
     def __init__(
@@ -137,12 +140,15 @@ class Pool:
         self._away: Note | None = None
         self._prefetch = timedelta(seconds=int(settings.prefetch_seconds))
         self._polled: tuple[int, int] = (-1, 0)
-        self._written = written
+        self._polling: Future[Exception | None] | None = None
+        self._interval = settings.query_seconds
+        self._ended = 0  # polls that ended later than they began, after trouble with the API
+        self._written: Callable[[], int] = lambda: written() + self._ended
         self._polls = GridLoop(
             f"polls of {name!r}",
-            timedelta(seconds=settings.query_seconds),
+            timedelta(seconds=self._interval),
             clock,
-            written,
+            self._written,
             self._candidates,
             self._poll,
         )
@@ -224,6 +230,8 @@ class Pool:
         self._polls.fire()
 
     def _candidates(self) -> Iterator[Candidate]:
+        if self._polling is not None:
+            return
         seen, polled = self._polled
         # Nothing has been written since a poll: what it found then, and left, it would leave again.
         left = (
@@ -235,13 +243,63 @@ class Pool:
                 yield to_micros(_instant(start) - self._prefetch), (flow_run, seen)
 
     def _poll(self) -> None:
-        assert self._worker is not None
         polled = to_micros(self._clock.now)
-        poll = asyncio.run_coroutine_threadsafe(self._worker.get_and_submit_flow_runs(), self._loop)
+        self._polling = polling = asyncio.run_coroutine_threadsafe(self._until_polled(), self._loop)
         self._clock.settle()
-        if poll.done():
-            poll.result()
-        self._polled = (self._written(), polled)
+        if polling.done():
+            self._polling = None
+            self._polled = (self._written(), polled)
+            if (why := polling.result()) is not None:
+                self._gone(why)
+        else:
+            polling.add_done_callback(self._polled_late)
+
+    async def _until_polled(self) -> Exception | None:
+        """Poll, as long as it takes. Returns what the worker dies of, if it does."""
+        assert self._worker is not None
+        poll = self._worker.get_and_submit_flow_runs
+
+        async def workload() -> None:
+            await poll()
+            raise _Polled
+
+        try:
+            # As in `BaseWorker.start`.
+            await critical_service_loop(
+                workload, self._interval, jitter_range=0.3, backoff=4, printer=lambda *_: None
+            )
+        except _Polled:
+            pass
+        except (RuntimeError, httpx.HTTPStatusError) as error:
+            return error
+        return None
+
+    def _polled_late(self, polling: Future[Exception | None]) -> None:
+        self._polling = None
+        self._ended += 1
+        if not polling.cancelled() and (why := polling.result()) is not None:
+            self._gone(why)
+
+    def _gone(self, why: Exception) -> None:
+        """The worker has ended of an error of the API; without a fault behind it, that is ours."""
+        struck = [one for one in self._journal.notes if one.details.get("caller") == "worker"]
+        if not struck:
+            raise why
+        self.stop(struck[-1])
+
+    @property
+    def is_this_thread(self) -> bool:
+        """Whether the calling thread is that of the worker."""
+        return threading.current_thread() is self._thread
+
+
+class _Polled(Exception):
+    """Ends Prefect's loop after a poll that has succeeded."""
+
+
+def pool_of_thread(pools: Iterable[Pool]) -> str | None:
+    """The name of the pool whose worker the calling thread is."""
+    return next((pool.name for pool in pools if pool.is_this_thread), None)
 
 
 # What Prefect's `get-runs-from-worker-queues` finds: the earliest run of each queue that has a slot,

@@ -10,6 +10,11 @@ import pytest
 from simulator import SimulationError, lognormal
 from simulator.faults import (
     KINDS,
+    AnswerLost,
+    ApiError,
+    ApiLimited,
+    ApiRefused,
+    ApiSlow,
     Hang,
     Kill,
     Longer,
@@ -36,6 +41,11 @@ FAULTS = [
     Kill(step="child", exit_code=143),
     OutOfMemory(step="child", attempts=2),
     WorkerAway(between=WINDOW, work_pool="etl"),
+    ApiRefused(caller="worker", between=WINDOW),
+    ApiError(route="POST /flow_runs/*/set_state", status=502, on=[2, 0]),
+    ApiLimited(retry_after=timedelta(minutes=2), probability=0.25),
+    ApiSlow(by=timedelta(seconds=20)),
+    AnswerLost(route="/deployments/*/create_flow_run"),
 ]
 
 
@@ -69,7 +79,7 @@ def test_it_is_told_in_one_line_that_names_its_target(fault) -> None:
     ("plain", "message"),
     [
         ({"kind": "rais", "step": "x"}, "no kind of fault 'rais': did you mean 'raise'?"),
-        ({"step": "x"}, "no kind of fault None; there are hang, kill, longer"),
+        ({"step": "x"}, "no kind of fault None; there are answer lost, api error,"),
         (
             {"kind": "raise", "step": "x", "probabilty": 1},
             "no parameter of a fault of kind 'raise' 'probabilty': did you mean 'probability'?",

@@ -1,5 +1,10 @@
 """The kinds of faults, a file for each."""
 
+from simulator.faults.kinds.answer_lost import AnswerLost
+from simulator.faults.kinds.api_error import ApiError
+from simulator.faults.kinds.api_limited import ApiLimited
+from simulator.faults.kinds.api_refused import ApiRefused
+from simulator.faults.kinds.api_slow import ApiSlow
 from simulator.faults.kinds.hang import Hang
 from simulator.faults.kinds.kill import Kill
 from simulator.faults.kinds.longer import Longer
@@ -7,8 +12,28 @@ from simulator.faults.kinds.out_of_memory import OutOfMemory
 from simulator.faults.kinds.raises import Raise
 from simulator.faults.kinds.returns import Return
 from simulator.faults.kinds.worker_away import WorkerAway
+from simulator.faults.plans import Fault
 
-KINDS = {one.kind: one for one in (Raise, Return, Longer, Hang, Kill, OutOfMemory, WorkerAway)}
+ALL: tuple[type[Fault], ...] = (
+    *(Raise, Return, Longer, Hang, Kill, OutOfMemory),
+    *(ApiRefused, ApiError, ApiLimited, ApiSlow, AnswerLost),
+    WorkerAway,
+)
+KINDS = {one.kind: one for one in ALL}
 """Each kind by the word for it in files."""
 
-__all__ = ["KINDS", "Hang", "Kill", "Longer", "OutOfMemory", "Raise", "Return", "WorkerAway"]
+__all__ = [
+    "KINDS",
+    "AnswerLost",
+    "ApiError",
+    "ApiLimited",
+    "ApiRefused",
+    "ApiSlow",
+    "Hang",
+    "Kill",
+    "Longer",
+    "OutOfMemory",
+    "Raise",
+    "Return",
+    "WorkerAway",
+]

@@ -95,6 +95,9 @@ class Delays:
             cause = self._evidence.numbered.get(-1 if note.because is None else note.because)
             here = Reason(said, note.at, note.where, run.id)
             return [here, fault(cause)] if cause is not None else [here]
+        for note in self._evidence.unanswered(run.work_pool, since, until):
+            said = f"the worker of work pool {run.work_pool} did not get its answers"
+            return [Reason(said, note.at, "", run.id), fault(note)]
         return []
 
     def _full(

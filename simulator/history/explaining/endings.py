@@ -48,6 +48,8 @@ class Endings:
         run = self._evidence.runs.get(error.run_id)
         origin = self._evidence.numbered.get(-1 if error.because is None else error.because)
         if origin is None:
+            if run is not None and (asked := self._asked_in_vain(run, error)) is not None:
+                return [fault(asked)]
             child = None if run is None else self._failed_before(run, error)
             return [] if child is None else self._follow(child)
         if origin.kind == "fault":
@@ -58,6 +60,15 @@ class Endings:
         if origin.task_run_id is not None and origin.task_run_id != error.task_run_id:
             return [_task(origin, run), *self._cause(origin)]
         return self._cause(origin)
+
+    def _asked_in_vain(self, run: RunRecord, error: Note) -> Note | None:
+        """The last request of a run that a fault has struck, if an exception names its address."""
+        struck = self._evidence.of(run, "fault")
+        asked = [(note, note.details.get("request", "").partition(" ")[2]) for note in struck]
+        named = [
+            note for note, path in asked if path and path in error.text and note.at <= error.at
+        ]
+        return named[-1] if named else None
 
     def _failed_before(self, run: RunRecord, error: Note) -> RunRecord | None:
         """The child that an exception without a known origin is about: the last that went wrong."""

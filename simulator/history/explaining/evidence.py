@@ -55,6 +55,13 @@ class Evidence:
                 if note.at < until and end > since:
                     yield note
 
+    def unanswered(self, work_pool: str, since: datetime, until: datetime) -> Iterator[Note]:
+        """Which requests of a pool's worker faults have struck in a span of time."""
+        for note in self.history.notes:
+            asked = (note.details.get("caller"), note.details.get("name"))
+            if note.kind == "fault" and asked == ("worker", work_pool) and since <= note.at < until:
+                yield note
+
 
 def fault(note: Note) -> Reason:
     """A fault that fired, as a reason: the end of every chain that leads to it."""
