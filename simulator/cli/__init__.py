@@ -1,5 +1,5 @@
 """The command `simulate`: list scenarios, run them, print verdicts and measures, keep the results,
-explain what became of a run.
+explain what became of a run, show all of it as a page.
 
 Exit codes: 0 every expectation holds; 1 one does not, or a variant crashed; 2 the command cannot be
 carried out (said in one line on standard error); 130 after Ctrl-C, 143 after SIGTERM.
@@ -8,7 +8,8 @@ One file a command; `app.py` is what they share. It may import everything, and i
 help must come at once.
 """
 
-from simulator.cli import explain, list, project, run, schedule, upgrade  # noqa: A004, F401  they add them
+# They add the commands.
+from simulator.cli import explain, list, project, report, run, schedule, upgrade  # noqa: A004, F401
 from simulator.cli.app import call, main
 
 __all__ = ["call", "main"]

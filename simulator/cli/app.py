@@ -61,16 +61,18 @@ def _refuse(reason: str) -> int:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        engines = ", ".join(
-            f"{name} {_version(package)}"
-            for name, package in (("Prefect", "prefect"), ("dbt", "dbt-core"), ("DuckDB", "duckdb"))
-        )
-        python = ".".join(map(str, sys.version_info[:3]))
-        print(
-            f"prefect-simulator {metadata.version('prefect-simulator')} "
-            f"({engines}, Python {python})"
-        )
+        print(versions())
         raise typer.Exit
+
+
+def versions() -> str:
+    """The version of this package, and of what it runs on, in one line."""
+    engines = ", ".join(
+        f"{name} {_version(package)}"
+        for name, package in (("Prefect", "prefect"), ("dbt", "dbt-core"), ("DuckDB", "duckdb"))
+    )
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"prefect-simulator {_version('prefect-simulator')} ({engines}, Python {python})"
 
 
 def _version(package: str) -> str:

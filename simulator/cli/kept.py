@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from simulator.cli.app import versions
 from simulator.cli.signals import signals_later
 from simulator.errors import SimulationError
 
 if TYPE_CHECKING:
     from simulator.history import Results
-    from simulator.scenarios import VariantResult
+    from simulator.scenarios import Scenario, VariantResult
 
 
 class Kept:
@@ -17,8 +19,10 @@ class Kept:
     which locks it, and that must not end the run.
     """
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, scenarios: Iterable[Scenario] = ()) -> None:
         self._results = results
+        self._scenarios = {scenario.name: scenario for scenario in scenarios}
+        self._made_with = versions()
         self.unwritten: list[VariantResult] = []
 
     def add(self, result: VariantResult) -> str:
@@ -38,6 +42,7 @@ class Kept:
     def _write_all(self) -> None:
         while self.unwritten:
             result = self.unwritten[0]
+            scenario = self._scenarios.get(result.scenario)
             self._results.add(
                 result.scenario,
                 result.variant,
@@ -49,5 +54,8 @@ class Kept:
                 days=result.days,
                 real_seconds=result.real_seconds,
                 caveats=result.caveats,
+                question=scenario.question if scenario is not None else "",
+                lesson=scenario.lesson if scenario is not None else "",
+                made_with=self._made_with,
             )
             self.unwritten.pop(0)

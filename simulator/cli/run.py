@@ -13,11 +13,14 @@ import typer
 
 from simulator.cli.app import Folder, app
 from simulator.cli.kept import Kept
-from simulator.cli.signals import Terminated, termination_as_interrupt
+from simulator.cli.report import PAGE
+from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
 from simulator.errors import SimulationError
 from simulator.folders import throw_away
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from simulator.scenarios import Scenario, VariantResult
 
 RESULTS = "results.duckdb"
@@ -57,7 +60,7 @@ def run(
             prepare(len(set(names or files)), jobs, files)
             chosen = select(load(scenarios), names or ())
             _make_writable(out)
-            kept = Kept(Results.open(out / RESULTS))
+            kept = Kept(Results.open(out / RESULTS), chosen)
             return _run(chosen, seed, days, jobs, out, kept)
     except Terminated:
         return 143
@@ -113,10 +116,26 @@ def _run(
             f"Stopped. {len(results)} of {variants} variants are in {place}{_of_the_cut(cut)}",
             soft_wrap=True,
         )
+        _page(place, screen)
         return 143 if isinstance(stopped, Terminated) else 130
     passed = sum(result.passed for result in results)
     screen.print(f"{passed} of {variants} variants hold. Results: {place}", soft_wrap=True)
+    _page(place, screen)
     return 0 if passed == variants else 1
+
+
+def _page(results: Path, screen: Console) -> None:
+    """Write the page beside the results, and say where. That it fails costs no result."""
+    from simulator.report import write_page
+
+    place = results.with_name(PAGE)
+    try:
+        with signals_later():
+            write_page(results, place)
+    except SimulationError as wrong:
+        screen.print(f"warning: {wrong}", style="yellow", soft_wrap=True)
+    else:
+        screen.print(f"Page: {place}", soft_wrap=True)
 
 
 def _of_the_cut(cut: Sequence[VariantResult]) -> str:

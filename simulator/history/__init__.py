@@ -5,10 +5,10 @@ is, `history.py` for what is asked of all of them, `reading.py` for how they are
 figures, `results.py` for the file.
 """
 
-from simulator.history.explaining import Explanation, Reason, explain
+from simulator.history.explaining import Explanation, Reason, explain, explanations
 from simulator.history.gates import Gate
 from simulator.history.history import History
-from simulator.history.kept import kept_histories, one_of
+from simulator.history.kept import Key, Outcome, kept_histories, kept_outcomes, one_of
 from simulator.history.normal import normalised_rows
 from simulator.history.notes import Journal, Note
 from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord, moment
@@ -19,15 +19,19 @@ __all__ = [
     "Gate",
     "History",
     "Journal",
+    "Key",
     "LogRecord",
     "Note",
+    "Outcome",
     "Reason",
     "Results",
     "RunRecord",
     "StateRecord",
     "TaskRecord",
     "explain",
+    "explanations",
     "kept_histories",
+    "kept_outcomes",
     "moment",
     "normalised_rows",
     "one_of",

@@ -1,19 +1,22 @@
-"""A history read back from a results file, long after its simulation is gone."""
+"""Histories and verdicts read back from a results file, long after their simulations are gone."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.history.gates import Gate
 from simulator.history.history import History
+from simulator.history.measures.figures import Measure
 from simulator.history.notes import Note
 from simulator.history.records import RunRecord, StateRecord, TaskRecord
 from simulator.history.tables import KEY, TABLES
@@ -27,24 +30,102 @@ def kept_histories(path: Path) -> dict[Key, History]:
 
     Raises SimulationError if there is no such file, or if it is no results file of this version.
     """
+    return {
+        outcome.key: outcome.history
+        for outcome in _outcomes(path, _OF_HISTORIES)
+        if outcome.history is not None
+    }
+
+
+@dataclass(frozen=True)
+class KeptVerdict:
+    """Whether an expectation held, and if not, why: a row of the table `verdicts`."""
+
+    expectation: str
+    passed: bool
+    message: str
+    where: str
+    runs: tuple[str, ...]
+    explained: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a results file holds of one variant.
+
+    `history` is None if it broke before there was one; `error` then says how. `days` are virtual,
+    `real_seconds` those of the wall clock; each is None if it was not told.
+    """
+
+    key: Key
+    passed: bool
+    error: str
+    days: float | None
+    real_seconds: float | None
+    question: str
+    lesson: str
+    made_with: str
+    history: History | None
+    verdicts: tuple[KeptVerdict, ...]
+    measures: tuple[Measure, ...]
+    caveats: tuple[Caveat, ...]
+
+
+def kept_outcomes(path: Path) -> list[Outcome]:
+    """What came out of each variant, in the order in which they were written.
+
+    Raises SimulationError as `kept_histories` does.
+    """
+    return list(_outcomes(path, tuple(TABLES)))
+
+
+_OF_HISTORIES = ("variants", "flow_runs", "states", "tasks", "notes", "gates")
+
+Row = dict[str, Any]
+
+
+def _outcomes(path: Path, names: Iterable[str]) -> Iterator[Outcome]:
+    """The outcomes, as far as these tables tell them."""
     if not path.is_file():
         raise SimulationError(f"no results file at {str(path)!r}: `simulate run` writes one")
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            tables = {name: _rows(connection, name) for name in _NEEDED}
+            tables = {name: _rows(connection, name) for name in names}
     except duckdb.Error as error:
         text = " ".join(str(error).split())
         raise SimulationError(f"cannot read the results file {str(path)!r}: {text}") from error
-    return {
-        key: _history(row, {name: tables[name].get(key, []) for name in tables})
-        for key, [row] in tables["variants"].items()
-        if row["until"] is not None
-    }
-
-
-_NEEDED = ("variants", "flow_runs", "states", "tasks", "notes", "gates")
-
-Row = dict[str, Any]
+    for key, [row] in tables["variants"].items():
+        own = {name: tables[name].get(key, []) if name in tables else [] for name in TABLES}
+        yield Outcome(
+            key=key,
+            passed=row["passed"],
+            error=row["error"],
+            days=row["days"],
+            real_seconds=row["real_seconds"],
+            question=row["question"],
+            lesson=row["lesson"],
+            made_with=row["made_with"],
+            history=_history(row, own) if row["until"] is not None else None,
+            verdicts=tuple(
+                KeptVerdict(
+                    one["expectation"],
+                    one["passed"],
+                    one["message"],
+                    one["location"],
+                    tuple(one["runs"]),
+                    tuple(one["explained"]),
+                )
+                for one in own["verdicts"]
+            ),
+            measures=tuple(
+                Measure(one["name"], one["value"], one["unit"], one["low"], one["high"], one["n"])
+                for one in own["measures"]
+            ),
+            caveats=tuple(
+                Caveat(one["kind"], one["message"], one["location"], one["run"])
+                for one in own["caveats"]
+            ),
+        )
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> dict[Key, list[Row]]:

@@ -97,6 +97,9 @@ class Results:
         days: float | None = None,
         real_seconds: float | None = None,
         caveats: Iterable[Caveat] = (),
+        question: str = "",
+        lesson: str = "",
+        made_with: str = "",
     ) -> None:
         """Add one simulation, all of it or nothing; it replaces an earlier one with the same key.
 
@@ -108,7 +111,7 @@ class Results:
         passed = not error and all(verdict.passed for verdict in judged)
         until = utc(history.now) if history is not None else None
         rows: dict[str, list[tuple[Any, ...]]] = {
-            "variants": [(passed, error, until, days, real_seconds)],
+            "variants": [(passed, error, until, days, real_seconds, question, lesson, made_with)],
             **rows_of(history),
             "measures": [(m.name, m.value, m.unit, m.low, m.high, m.n) for m in measures],
             "verdicts": [

@@ -33,6 +33,9 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("until", "TIMESTAMP", "virtual instant at which the history was read"),
         ("days", "DOUBLE", "virtual days that it was asked to live"),
         ("real_seconds", "DOUBLE", "what it took on the wall clock"),
+        ("question", "VARCHAR", "what the scenario asks, else empty"),
+        ("lesson", "VARCHAR", "what the scenario shows, else empty"),
+        ("made_with", "VARCHAR", "versions of what it ran on, else empty"),
     ),
     "flow_runs": (
         *_KEY_COLUMNS,

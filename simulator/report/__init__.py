@@ -1,8 +1,10 @@
-"""What people look at: tables in a terminal.
+"""What people look at: tables in a terminal, and a page for a browser.
 
-It reads verdicts and histories, and imports nothing that runs. Open `terminal.py`.
+It reads verdicts and histories, and imports nothing that runs. Open `terminal.py` for the tables,
+`page.py` for the page.
 """
 
+from simulator.report.page import write_page
 from simulator.report.terminal import Display, console, duration, scenario_table, summary, table
 
 __all__ = [
@@ -12,4 +14,5 @@ __all__ = [
     "scenario_table",
     "summary",
     "table",
+    "write_page",
 ]

@@ -235,6 +235,9 @@ class TestRun:
         assert query(project, "select count(*) from measures where value is not null", "deep/er")
         log = project / "deep" / "er" / "logs" / "daily-runs.log"
         assert log.read_text().count("printed by the scenario") == 2
+        page = (project / "deep" / "er" / "report.html").read_text()
+        assert page.startswith("<!DOCTYPE html>")
+        assert '"question":"Do they run?","lesson":"They do."' in page
 
     def test_days_and_names(self, project: Path, capfd: pytest.CaptureFixture[str]) -> None:
         define(project, a=DAILY, b=BROKEN)

@@ -5,6 +5,6 @@ how a cause is followed, `endings.py` and `delays.py` for what is told of each.
 """
 
 from simulator.history.explaining.explanation import Explanation, Reason
-from simulator.history.explaining.why import explain, find
+from simulator.history.explaining.why import explain, explanations, find
 
-__all__ = ["Explanation", "Reason", "explain", "find"]
+__all__ = ["Explanation", "Reason", "explain", "explanations", "find"]

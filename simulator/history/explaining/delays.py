@@ -123,7 +123,7 @@ class Delays:
         return [Reason(said, begin, "", holder.id), *self._causes(holder)]
 
     def _through(self, kind: str, run: RunRecord) -> Iterable[RunRecord]:
-        for other in self._evidence.history.runs():
+        for other in self._evidence.happened:
             if (
                 (kind == "deployment" and other.deployment == run.deployment)
                 or (kind == "work pool" and other.work_pool == run.work_pool)

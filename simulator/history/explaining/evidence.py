@@ -19,6 +19,7 @@ class Evidence:
 
     def __init__(self, history: History) -> None:
         self.history = history
+        self.happened = history.runs()
         self.runs = {run.id: run for run in history.runs(upcoming=True)}
         self.numbered = {note.number: note for note in history.notes}
         self._of_runs: dict[UUID, list[Note]] = defaultdict(list)

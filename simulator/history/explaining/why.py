@@ -38,6 +38,21 @@ def explain(history: History, run: RunRecord | UUID | str, which: int = -1) -> E
     return Explanation(found.id, title(found), tuple(_Why(Evidence(history)).reasons(found)))
 
 
+def explanations(history: History) -> dict[UUID, Explanation]:
+    """Of each run that nobody would expect to be as it is: it ended badly, started late or never, or
+    is Completed although a run that it called ended badly.
+    """
+    evidence = Evidence(history)
+    delays = Delays(evidence, lambda _: [])
+    return {
+        run.id: Explanation(run.id, title(run), tuple(_Why(evidence).reasons(run)))
+        for run in evidence.happened
+        if not run.completed
+        or delays.late(run)
+        or any(called.failed for called in run.descendants())
+    }
+
+
 def find(history: History, asked: UUID | str, which: int = -1) -> RunRecord | None:
     """The run with an id or a name, or number `which` of a flow or deployment; None if that has
     never run. Raises SimulationError if nothing is called so.

@@ -1,0 +1,31 @@
+"""`simulate report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli.app import app
+
+PAGE = "report.html"
+
+
+@app.command()
+def report(
+    results: Annotated[
+        Path,
+        typer.Argument(metavar="[RESULTS]", help="The results file, as `simulate run` writes it."),
+    ] = Path("results/results.duckdb"),
+    output: Annotated[
+        Path | None,
+        typer.Option(help=f"Where to (default: {PAGE} beside the results).", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Write one HTML page about a results file: verdicts, timelines, every run. It needs no network."""
+    from simulator.report import write_page
+
+    place = output or results.with_name(PAGE)
+    write_page(results, place)
+    print(place)

@@ -1,0 +1,234 @@
+"""The numbers of the page: what a results file holds, as the plain values that the page embeds.
+
+Instants are seconds since the scenario's `origin` (UTC). Texts that recur are numbered: a run names
+them by their place in `texts`. What each field is stands where it is made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from simulator.history import History, Note, Outcome, RunRecord, explanations
+
+VERSION = 1
+"""Of the format. It goes up when a field changes its meaning or is gone."""
+
+
+def numbers(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """All that the page shows, of all variants, by scenario in the order of the file."""
+    texts = Texts()
+    by_scenario: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_scenario.setdefault(outcome.key[0], []).append(outcome)
+    return {
+        "version": VERSION,
+        "scenarios": [_scenario(name, own, texts) for name, own in by_scenario.items()],
+        "texts": texts.known,
+    }
+
+
+class Texts:
+    """Numbers texts, each once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str | None) -> int:
+        """The number of a text; -1 for none."""
+        return -1 if not text else self._numbers.setdefault(text, len(self._numbers))
+
+    @property
+    def known(self) -> list[str]:
+        """All texts in the order of their numbers."""
+        return list(self._numbers)
+
+
+def _scenario(name: str, outcomes: Sequence[Outcome], texts: Texts) -> dict[str, Any]:
+    seeds = {outcome.key[2] for outcome in outcomes}
+    origin = _origin(outcomes)
+    parted = parting([one.history for one in outcomes if one.history is not None])
+    return {
+        "name": name,
+        "question": next((one.question for one in outcomes if one.question), ""),
+        "lesson": next((one.lesson for one in outcomes if one.lesson), ""),
+        "origin": origin.isoformat().replace("+00:00", "Z"),
+        "parted": None if parted is None else _seconds(parted, origin),
+        "variants": [_variant(outcome, len(seeds) > 1, origin, texts) for outcome in outcomes],
+    }
+
+
+def _origin(outcomes: Sequence[Outcome]) -> datetime:
+    """Midnight (UTC) before the first thing that happened in any of the variants."""
+    first = [instant for one in outcomes for instant in _instants(one.history)]
+    earliest = min(first, default=datetime(1970, 1, 1, tzinfo=UTC))
+    return earliest.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _instants(history: History | None) -> Iterator[datetime]:
+    if history is None:
+        return
+    yield history.now
+    for run in history.runs():
+        yield from filter(None, [run.scheduled, run.states[0].timestamp if run.states else None])
+
+
+def parting(histories: Sequence[History]) -> datetime | None:
+    """The first instant at which not all of these histories have the same runs entering the same
+    states, to the second; None if there is none, or but one history.
+
+    Only flows that ran in all of them are compared (variants often name their parents differently),
+    and only what happened by the end of the shortest. A run counts from its first state after
+    Scheduled: one that was only written down has not happened.
+    """
+    if len(histories) < 2:
+        return None
+    until = min(history.now for history in histories)
+    common = set.intersection(*({run.flow for run in one.runs()} for one in histories))
+    entered = [_entered(history, common, until) for history in histories]
+    first, *others = entered
+    instants = [
+        instant for other in others for (instant, _, _) in ((first - other) + (other - first))
+    ]
+    return min(instants, default=None)
+
+
+def _entered(
+    history: History, flows: set[str], until: datetime
+) -> Counter[tuple[datetime, str, str]]:
+    return Counter(
+        (state.timestamp.replace(microsecond=0), run.flow, state.name)
+        for run in history.runs()
+        for state in run.states
+        if run.flow in flows and state.name != "Scheduled" and state.timestamp <= until
+    )
+
+
+def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) -> dict[str, Any]:
+    _, variant, seed = outcome.key
+    history = outcome.history
+    runs = list(_in_order(history)) if history is not None else []
+    places = {run.id: place for place, (run, _) in enumerate(runs)}
+    said = explanations(history) if history is not None else {}
+    ended = [run for run, _ in runs if run.parent is None and run.final and not _cancelled(run)]
+    return {
+        "name": variant,
+        "slug": f"{variant}@{seed}" if by_seed else variant,  # its part of a link
+        "seed": seed,
+        "passed": outcome.passed,
+        "error": outcome.error,
+        "days": outcome.days,
+        "real_seconds": outcome.real_seconds,
+        "made_with": outcome.made_with,
+        "until": None if history is None else _seconds(history.now, origin),
+        "ended": len(ended),  # top-level runs that have ended
+        "masked": sum(_masked(run) for run in ended),
+        "verdicts": [
+            [one.expectation, one.passed, one.message, one.where, one.runs, one.explained]
+            for one in outcome.verdicts
+        ],
+        "measures": [
+            [one.name, one.value, one.unit, one.low, one.high, one.n] for one in outcome.measures
+        ],
+        "caveats": [str(caveat) for caveat in outcome.caveats],
+        "runs": [
+            _run(run, depth, places, str(said.get(run.id, "")), origin, texts)
+            for run, depth in runs
+        ],
+        "notes": [
+            _note(note, places, origin, texts)
+            for note in (history.notes if history is not None else ())
+        ],
+    }
+
+
+def _cancelled(run: RunRecord) -> bool:
+    return run.state_type == "CANCELLED"
+
+
+def _masked(run: RunRecord) -> bool:
+    """Whether it is Completed although a run that it called, or one that this called, ended badly."""
+    return run.completed and any(called.failed for called in run.descendants())
+
+
+def _in_order(history: History) -> Iterator[tuple[RunRecord, int]]:
+    """Every run with its depth: each below the one that called it, else oldest first."""
+    happened = history.runs()
+    known = {run.id for run in happened}
+
+    def below(run: RunRecord, depth: int) -> Iterator[tuple[RunRecord, int]]:
+        yield run, depth
+        for child in run.children:
+            if child.id in known:
+                yield from below(child, depth + 1)
+
+    for run in happened:
+        if run.parent_id not in known:
+            yield from below(run, 0)
+
+
+def _run(
+    run: RunRecord,
+    depth: int,
+    places: Mapping[UUID, int],
+    explained: str,
+    origin: datetime,
+    texts: Texts,
+) -> list[Any]:
+    """A run as a list, to save room. `Runs` in layout.js gives its places names."""
+    states: list[Any] = []
+    for state in run.states:
+        states += [
+            texts.number(state.name),
+            texts.number(state.type),
+            _seconds(state.timestamp, origin),
+            texts.number(state.message),
+        ]
+    tasks: list[Any] = []
+    for task in run.tasks:
+        tasks += [
+            texts.number(task.name),
+            texts.number(task.state),
+            None if task.start is None else _seconds(task.start, origin),
+            None if task.end is None else _seconds(task.end, origin),
+            task.run_count,
+            texts.number(task.message),
+        ]
+    return [
+        run.id.hex[:12],
+        depth,
+        -1 if run.parent_id is None else places.get(run.parent_id, -1),
+        texts.number(run.flow),
+        texts.number(run.deployment),
+        run.name,
+        None if run.scheduled is None else _seconds(run.scheduled, origin),
+        states,
+        run.run_count,
+        int(run.auto_scheduled),
+        texts.number(json.dumps(run.parameters) if run.parameters else None),
+        texts.number(", ".join(run.tags)),
+        tasks,
+        texts.number(explained),
+        int(_masked(run)),
+    ]
+
+
+def _note(note: Note, places: Mapping[UUID, int], origin: datetime, texts: Texts) -> list[Any]:
+    return [
+        texts.number(note.kind),
+        _seconds(note.at, origin),
+        None if note.until is None else _seconds(note.until, origin),
+        texts.number(note.text),
+        texts.number(note.where),
+        -1 if note.run_id is None else places.get(note.run_id, -1),
+    ]
+
+
+def _seconds(instant: datetime, origin: datetime) -> float | int:
+    """Seconds since the origin, to the millisecond; whole ones as such."""
+    thousandths = (instant - origin) // timedelta(milliseconds=1)
+    return thousandths // 1000 if thousandths % 1000 == 0 else thousandths / 1000

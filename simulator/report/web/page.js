@@ -1,0 +1,230 @@
+// The page: reads the numbers, shows the view that the link names, and reacts to the reader.
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+for (const scenario of DATA.scenarios) scenario.origin = Date.parse(scenario.origin);
+const main = document.getElementById("view");
+const say = (text) => { document.getElementById("spoken").textContent = text; };
+
+// What a variant's runs need to be drawn; made when it is first looked at.
+function laneOf(variant) {
+  if (variant.lane) return variant.lane;
+  const runs = variant.runs.map((row, index) => readRun(row, index, DATA.texts));
+  const notes = variant.notes.map((row) => readNote(row, DATA.texts));
+  const until = variant.until ?? 0, faults = new Map(), hasChildren = new Uint8Array(runs.length);
+  for (const run of runs) if (run.parent >= 0) hasChildren[run.parent] = 1;
+  for (const note of notes) {
+    if (note.kind !== "fault" || note.run < 0) continue;
+    faults.set(note.run, [...(faults.get(note.run) || []), note]);
+  }
+  const bands = notes.filter((note) => note.kind === "away" || (note.kind === "fault" && note.run < 0))
+    .map((note) => ({ at: note.at, until: note.until ?? (note.kind === "away" ? until : note.at) }));
+  const due = [...new Set(runs.filter((run) => run.bySchedule && run.scheduled !== null).map((run) => run.scheduled))].sort((a, b) => a - b);
+  variant.lane = { variant, runs, notes, until, faults, bands, due, hasChildren, folded: new Set(),
+    extents: runs.map((run) => extent(run, until)), shown: [] };
+  return variant.lane;
+}
+
+// The time axis of a scenario with a lane for each variant.
+function timeline(scenario, chosen) {
+  const lanes = scenario.variants.filter((one) => !chosen || one === chosen).map(laneOf);
+  const edges = lanes.flatMap((lane) => [...lane.extents.flat(), lane.until]).filter((at) => at !== null);
+  const whole = { from: edges.reduce((a, b) => Math.min(a, b), Infinity), to: edges.reduce((a, b) => Math.max(a, b), -Infinity) };
+  if (!(whole.to > whole.from)) whole.to = whole.from + 1;
+  whole.to += (whole.to - whole.from) * 0.02;
+  const view = { ...whole, selected: null };
+  const filter = { flow: "", state: "" };
+  const axis = el("canvas", { "aria-hidden": "true" });
+  const parts = lanes.map((lane) => lanePart(scenario, lane, chosen));
+  let asked = false;
+  const redraw = (again = true) => {
+    for (const { lane, spacer, count } of again ? parts : []) {
+      lane.shown = shownRuns(lane.runs, lane.extents, filter, view.from, view.to, lane.folded);
+      spacer.style.height = `${lane.shown.length * ROW}px`;
+      count.textContent = `${lane.shown.length} of ${lane.runs.length} runs shown`;
+    }
+    if (!asked) requestAnimationFrame(paint);
+    asked = true;
+  };
+  const paint = () => {
+    asked = false;
+    if (!axis.isConnected) return;
+    drawAxis(axis, view, scenario, axis.clientWidth);
+    for (const { lane, scroller, canvas, spacer } of parts) {
+      // The canvas is as high as its box and stays in it; the spacer behind it is what is scrolled.
+      spacer.style.marginTop = `-${scroller.clientHeight}px`;
+      drawLane(canvas, lane, view, scenario, scroller.clientWidth, scroller.clientHeight, scroller.scrollTop);
+    }
+  };
+  const zoom = (by, around = (view.from + view.to) / 2) => {
+    const length = Math.min(Math.max((view.to - view.from) * by, 0.5), whole.to - whole.from);
+    const part = (around - view.from) / (view.to - view.from);
+    moveTo(around - part * length, length);
+  };
+  const moveTo = (from, length = view.to - view.from) => {
+    view.from = Math.min(Math.max(from, whole.from), whole.to - length);
+    view.to = view.from + length;
+    redraw();
+  };
+  const pan = (part) => moveTo(view.from + (view.to - view.from) * part);
+  const reset = () => moveTo(whole.from, whole.to - whole.from);
+  const select = (part, place) => {
+    const index = part.lane.shown[place];
+    if (index === undefined) return;
+    view.selected = { lane: part.lane, index };
+    const top = place * ROW, { scroller } = part;
+    if (top < scroller.scrollTop) scroller.scrollTop = top;
+    if (top + ROW > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top + ROW - scroller.clientHeight;
+    say(inWords(scenario, part.lane, part.lane.runs[index]));
+    redraw(false);
+  };
+  const fold = (lane, index) => {
+    if (!lane.hasChildren[index]) return;
+    if (!lane.folded.delete(index)) lane.folded.add(index);
+    redraw();
+  };
+  const tools = { view, zoom, pan, reset, moveTo, select, fold, redraw };
+  for (const part of parts) listen(scenario, part, tools);
+  new ResizeObserver(() => redraw(false)).observe(axis);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw(false));
+  redraw();
+  return [controls(scenario, lanes, filter, tools), key(), el("div", { class: "axis" }, axis), ...parts.map((part) => part.section)];
+}
+
+function lanePart(scenario, lane, alone) {
+  const canvas = el("canvas", { "aria-hidden": "true" }), spacer = el("div", {}), count = el("small", {});
+  const scroller = el("div", {
+    class: "scroller", tabindex: "0", role: "application", "aria-roledescription": "timeline",
+    "aria-label": `Runs of ${lane.variant.slug} on the time axis. Up and down choose a run, Enter opens it, Space folds it; `
+      + "left and right move in time, plus and minus zoom, 0 shows all.",
+  }, canvas, spacer);
+  scroller.style.height = `${Math.min(Math.max(lane.runs.length, 3), alone ? 26 : 11) * ROW + 2}px`;
+  const inside = el("div", {});
+  const more = (from) => {
+    const rows = runTable(scenario, lane, from, 200);
+    inside.append(table(RUN_HEADS, rows, `Runs of ${lane.variant.slug}, from ${from + 1}`));
+    if (from + 200 < lane.shown.length) {
+      const button = el("button", { type: "button", onclick: () => { button.remove(); more(from + 200); } },
+        `Show more (${lane.shown.length - from - 200} left)`);
+      inside.append(button);
+    }
+  };
+  const asTable = el("details", { ontoggle: () => { inside.replaceChildren(); if (asTable.open) more(0); } },
+    el("summary", {}, `As a table: ${lane.variant.slug}`), inside);
+  const section = el("section", { class: "lane" },
+    el("h3", {}, el("a", { href: linkTo(scenario.name, lane.variant.slug) }, lane.variant.slug), outcome(lane.variant),
+      lane.variant.masked ? el("span", { class: "broken" }, `◐ ${lane.variant.masked} of ${lane.variant.ended} Completed although a child failed`) : "", count),
+    lane.variant.error ? el("pre", {}, lane.variant.error) : "", scroller, asTable);
+  return { lane, section, scroller, canvas, spacer, count };
+}
+
+function inWords(scenario, lane, run) {
+  const began = run.states.find((state) => state.type === "RUNNING");
+  return `${run.flow}, ${run.state.name}${run.masked ? " although a run below it failed" : ""}, `
+    + (began ? `began ${instant(scenario.origin, began.at)}` : "never began")
+    + (FINAL.has(run.state.type) ? `, ended ${instant(scenario.origin, run.state.at)}` : "")
+    + (run.attempts > 1 ? `, ${run.attempts} attempts` : "");
+}
+
+// Filters and buttons above the axis.
+function controls(scenario, lanes, filter, { zoom, pan, reset, moveTo, redraw, view }) {
+  const runs = lanes.flatMap((lane) => lane.runs);
+  const options = (names, first) => [el("option", { value: "" }, first), ...[...new Set(names)].sort().map((name) => el("option", { value: name }, name))];
+  const choose = (name, label, choices) => [
+    el("label", { for: `by-${name}` }, label),
+    el("select", { id: `by-${name}`, onchange: (event) => { filter[name] = event.target.value; redraw(); } }, choices)];
+  const button = (text, label, act) => el("button", { type: "button", "aria-label": label, title: label, onclick: act }, text);
+  const states = options(runs.map((run) => run.state.name), "all states");
+  if (runs.some((run) => run.masked)) states.push(el("option", { value: "masked" }, "◐ Completed although a child failed"));
+  const foldAll = button("Fold", "Fold or unfold all that was called", () => {
+    const open = lanes.some((lane) => lane.folded.size === 0);
+    for (const lane of lanes) lane.folded = new Set(open ? lane.runs.filter((run) => lane.hasChildren[run.index]).map((run) => run.index) : []);
+    redraw();
+  });
+  return el("div", { class: "controls", role: "group", "aria-label": "Time axis" },
+    ...choose("flow", "Flow", options(runs.map((run) => run.flow), "all flows")), ...choose("state", "State", states),
+    button("+", "Zoom in", () => zoom(0.5)), button("−", "Zoom out", () => zoom(2)),
+    button("◀", "Earlier", () => pan(-0.5)), button("▶", "Later", () => pan(0.5)), button("All", "Show all of the time", reset), foldAll,
+    scenario.parted === null ? "" : button("▼ Where they part", "Show the first instant at which the variants part",
+      () => moveTo(scenario.parted - 1800, 7200)));
+}
+
+// Pointer and keys on a lane.
+function listen(scenario, part, { view, zoom, pan, reset, moveTo, select, fold, redraw }) {
+  const { lane, scroller } = part, pointers = new Map();
+  const scale = () => scaleOf(view, scroller.clientWidth);
+  const placeAt = (event) => Math.floor((event.clientY - scroller.getBoundingClientRect().top - 1 + scroller.scrollTop) / ROW);
+  const xOf = (event) => event.clientX - scroller.getBoundingClientRect().left;
+  const open = () => {
+    if (view.selected && view.selected.lane === lane) location.hash = linkTo(scenario.name, lane.variant.slug, lane.runs[view.selected.index].id);
+  };
+  let moved = 0;
+  scroller.addEventListener("scroll", () => redraw(false));
+  scroller.addEventListener("wheel", (event) => {
+    if (event.ctrlKey || event.metaKey) { event.preventDefault(); zoom(Math.exp(event.deltaY / 300), scale().at(xOf(event))); }
+    else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) { event.preventDefault(); pan((event.deltaX || event.deltaY) / 800); }
+  }, { passive: false });
+  scroller.addEventListener("pointerdown", (event) => { moved = 0; pointers.set(event.pointerId, xOf(event)); });
+  scroller.addEventListener("pointermove", (event) => {
+    if (!pointers.has(event.pointerId)) return;
+    const before = [...pointers.values()], was = pointers.get(event.pointerId), now = xOf(event);
+    moved += Math.abs(now - was);
+    pointers.set(event.pointerId, now);
+    if (moved < 4) return;
+    scroller.setPointerCapture(event.pointerId);
+    const after = [...pointers.values()];
+    if (after.length === 2) {
+      const gap = (pair) => Math.max(Math.abs(pair[0] - pair[1]), 10);
+      zoom(gap(before) / gap(after), scale().at((after[0] + after[1]) / 2));
+    } else moveTo(view.from - (now - was) * scale().perPixel);
+  });
+  for (const name of ["pointerup", "pointercancel"]) scroller.addEventListener(name, (event) => pointers.delete(event.pointerId));
+  scroller.addEventListener("click", (event) => {
+    if (moved >= 4) return;
+    const place = placeAt(event), run = lane.runs[lane.shown[place]];
+    if (!run) return;
+    select(part, place);
+    if (lane.hasChildren[run.index] && xOf(event) < indentOf(run) + 8) fold(lane, run.index);
+    else open();
+  });
+  scroller.addEventListener("keydown", (event) => {
+    const here = view.selected && view.selected.lane === lane ? lane.shown.indexOf(view.selected.index) : -1;
+    const keys = {
+      ArrowDown: () => select(part, here + 1), ArrowUp: () => select(part, Math.max(here - 1, 0)),
+      PageDown: () => select(part, Math.min(here + 10, lane.shown.length - 1)), PageUp: () => select(part, Math.max(here - 10, 0)),
+      Home: () => select(part, 0), End: () => select(part, lane.shown.length - 1),
+      ArrowLeft: () => pan(-0.2), ArrowRight: () => pan(0.2), "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2),
+      0: reset, Enter: open, " ": () => here >= 0 && fold(lane, view.selected.index),
+    };
+    if (!(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+}
+
+// #scenario/variant/run, each part optional.
+function show() {
+  const parts = location.hash.slice(1).split("/").filter(Boolean).map(decodeURIComponent);
+  const scenario = DATA.scenarios.find((one) => one.name === parts[0]);
+  const variant = scenario && scenario.variants.find((one) => one.slug === parts[1]);
+  const lane = variant && laneOf(variant);
+  const run = lane && lane.runs.find((one) => parts[2] && (one.id.startsWith(parts[2]) || one.name === parts[2]));
+  const found = [scenario, variant, run];
+  const missing = parts.findIndex((_, i) => !found[i]);
+  const crumbs = [scenario && [scenario.name, linkTo(scenario.name)], variant && [variant.slug, linkTo(scenario.name, variant.slug)],
+    run && [run.deployment || run.flow, linkTo(scenario.name, variant.slug, run.id)]].filter(Boolean);
+  document.getElementById("trail").replaceChildren(...crumbs.map(([text, href], i) =>
+    el("li", {}, el("a", { href, "aria-current": i === crumbs.length - 1 ? "page" : null }, text))));
+  document.title = [...crumbs.map(([text]) => text).reverse(), "Simulation results"].join(" - ");
+  const content = missing >= 0 ? [el("h1", {}, "Not in these results"), el("p", {}, `There is no ${["scenario", "variant", "run", "more"][Math.min(missing, 3)]} ${parts[missing]} here. `,
+    el("a", { href: "#" }, "All scenarios"))]
+    : run ? runView(scenario, lane, run)
+    : scenario ? [el("h1", {}, variant ? `${scenario.name}: ${variant.slug}` : scenario.name), ...timeline(scenario, variant),
+        el("section", {}, el("h2", {}, "Verdicts and measures"), ...verdicts(scenario))]
+    : overview(DATA);
+  main.replaceChildren(...content.flat().filter((one) => one !== ""));
+  window.scrollTo(0, 0);
+}
+
+window.addEventListener("hashchange", () => { show(); main.focus({ preventScroll: true }); });
+document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+show();
