@@ -88,6 +88,9 @@ class Engine(Protocol):
 
     def deployed(self, deployment_id: UUID, flow: Flow[..., Any]) -> None: ...
 
+    def watch(self, table: str, column: str) -> None:
+        """Note what a table's column shows at most, whenever it may have changed."""
+
     def setenv(self, stack: ExitStack, variables: Mapping[str, str]) -> None: ...
 
     def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any]) -> UUID: ...

@@ -19,6 +19,7 @@ from simulator.engine import NOT_KEPT
 from simulator.errors import SimulationError
 from simulator.faults import Faults, Raise
 from simulator.hosts import Hosts
+from simulator.promises import Promising
 
 if TYPE_CHECKING:
     from prefect import Flow, Task
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from simulator.warehouse import Warehouse
 
 
-class Simulation:
+class Simulation(Promising):
     """A Prefect server, its scheduler, its workers and your flows, living on virtual time.
 
     Use it as a context manager. One process holds at most one at a time: parallel simulations are
@@ -65,7 +66,11 @@ class Simulation:
         allow_network: Collection[str] = (),
         modules: Literal["shared", "fresh"] = "shared",
     ) -> None:
-        self.start = arguments.instant("start", _first() if start is None else start)
+        from simulator.patches.frozen_time import frozen_start
+
+        super().__init__()
+        first = frozen_start() or "2026-01-01T00:00:00Z" if start is None else start
+        self.start = arguments.instant("start", first)
         self.seed = seed
         self.stall_limit = stall_limit
         self._stack: ExitStack | None = None
@@ -151,9 +156,13 @@ class Simulation:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        stack, self._stack = self._stack, None
-        if stack is not None:
-            stack.close()
+        try:
+            if error is None:
+                self._keep_promises()
+        finally:
+            stack, self._stack = self._stack, None
+            if stack is not None:
+                stack.close()
         if error is None:
             self._faults.tell_silent(self._world)
 
@@ -509,10 +518,3 @@ class Simulation:
         """A DuckDB file of this simulation, for flows and dbt to fill."""
         self._opened()
         return self._world.warehouse
-
-
-def _first() -> datetime | str:
-    """Where a simulation starts if its user does not say."""
-    from simulator.patches.frozen_time import frozen_start
-
-    return frozen_start() or "2026-01-01T00:00:00Z"

@@ -98,7 +98,7 @@ class World:
             run_of_caller,
             settings,
         )
-        from simulator.warehouse import warehouse_installed
+        from simulator.warehouse import WatchedTables, warehouse_installed
         from simulator.worker import (
             Flows,
             Runners,
@@ -156,6 +156,7 @@ class World:
         self.scripts = ScriptRuns(*started, self.flows, self.task_workers.why_nothing)
         self.pools: dict[str, Pool] = {}
         self._warehouse: Warehouse | None = None
+        self._tables = WatchedTables(clock, lambda: self.warehouse, self.journal)
         self._history: tuple[tuple[int, datetime, int], History] | None = None
 
         server.start()
@@ -204,6 +205,7 @@ class World:
         clock.add_source(self.polls)
         clock.add_source(self.suspensions)
         clock.add_source(self.cancellations)
+        clock.add_source(self._tables)
         clock.add_source(
             UnservedPools(clock, self.database, self.written, self.pools, self.ensure_pool)
         )
@@ -284,6 +286,9 @@ class World:
 
     def source(self, url: str, folder: Path) -> None:
         self.sources.put(url, folder)
+
+    def watch(self, table: str, column: str) -> None:
+        self._tables.watch(table, column)
 
     def setenv(self, stack: ExitStack, variables: Mapping[str, str]) -> None:
         self._environment.update(variables)

@@ -62,6 +62,9 @@ class FakeSimulation:
     def runs(self, flow: str | None = None) -> list[RunRecord]:
         return self.history().runs(flow)
 
+    def promises(self) -> list[Any]:
+        return []
+
     def history(self) -> History:
         return History(self.records, now=self.now)
 

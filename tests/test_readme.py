@@ -25,7 +25,7 @@ COMMANDS = [shlex.split(line) for block in blocks("console") for line in block.s
 
 
 def test_there_is_something_to_run() -> None:
-    assert len(TESTS) == len(SCRIPTS) == 1
+    assert (len(TESTS), len(SCRIPTS)) == (1, 2)
     assert len(COMMANDS) >= 4
 
 
@@ -40,18 +40,31 @@ def test_the_first_test_has_about_twenty_lines() -> None:
     assert len([line for line in snippet.splitlines() if line.strip()]) <= 20
 
 
-def test_the_script_prints_a_run_per_night(tmp_path: Path) -> None:
-    [snippet] = SCRIPTS
-    (tmp_path / "script.py").write_text(snippet)
+def printed(snippet: str, folder: Path) -> list[str]:
+    """The lines that a script prints."""
+    (folder / "script.py").write_text(snippet)
     done = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.startswith("2026-")]
+    return done.stdout.splitlines()
+
+
+def test_the_script_prints_a_run_per_night(tmp_path: Path) -> None:
+    lines = [line for line in printed(SCRIPTS[0], tmp_path) if line.startswith("2026-")]
     assert [line.split(" Completed ")[0] for line in lines] == [
         "2026-03-29 00:30:00+00:00",
         "2026-03-29 23:30:00+00:00",  # summer time began
     ]
+
+
+def test_the_fault_breaks_the_promise_and_is_what_explains_it(tmp_path: Path) -> None:
+    lines = printed(SCRIPTS[1], tmp_path)
+    first, said = lines[:2]
+    assert first == "BROKEN: no two runs of load/dev at once"
+    assert said.startswith("  broken first at 2026-01-02T03:00:")
+    assert said.endswith("two were Running")
+    assert sum("loses answers to requests to POST /deploy" in line for line in lines) >= 1
 
 
 MAKE = [command for command in COMMANDS if command[0] == "make"]

@@ -167,6 +167,9 @@ class LiveWorld:
             "serve_tasks: on a live server, serve tasks by prefect.task_worker.serve in a process"
         )
 
+    def watch(self, table: str, column: str) -> None:  # noqa: ARG002
+        raise UnsupportedOperation("promise: on a live engine no table is watched")
+
     def source(self, url: str, folder: Path) -> None:  # noqa: ARG002
         raise UnsupportedOperation("source: a live worker clones repositories itself")
 

@@ -38,6 +38,7 @@ from simulator.scenarios.verdict import VariantResult, Verdict
 
 if TYPE_CHECKING:
     from simulator.history.measures import Measure
+    from simulator.promises import Outcome
     from simulator.simulation import Simulation
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
@@ -236,7 +237,7 @@ def _live(
             _judge(expectation.name, expectation.check, given)
             for expectation in scenario.expectations
             if variant in expectation.variants
-        )
+        ) + tuple(map(_of_promise, sim.promises()))
     except KeyboardInterrupt:
         raise
     except BaseException as broken:
@@ -310,6 +311,14 @@ def _judge(
             explained=explained(given["sim"], why.runs),
         )
     return Verdict(name, passed=True)
+
+
+def _of_promise(outcome: Outcome) -> Verdict:
+    """The verdict of a promise that the scenario has made."""
+    runs = tuple(map(repr, outcome.runs))
+    return Verdict(
+        outcome.name, outcome.kept, message=outcome.said, runs=runs, explained=outcome.explained
+    )
 
 
 def _crash(why: Explanation) -> dict[str, str]:

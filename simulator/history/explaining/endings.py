@@ -181,7 +181,21 @@ class Endings:
         struck = self._struck(run)
         if struck:
             return [Reason("Completed, though it was struck", run.end, "", run.id), *struck]
+        ordered = self._ordered_under_a_fault(run)
+        if ordered is not None:
+            return [Reason("Completed, but ordered amiss", run.end, "", run.id), fault(ordered)]
         return [Reason("Completed, and nothing in it went wrong", run.end, "", run.id)]
+
+    def _ordered_under_a_fault(self, run: RunRecord) -> Note | None:
+        """The fault that struck a request of its parent for such a run, at or before its making: it
+        may be one of several.
+        """
+        struck = [] if run.parent is None else self._evidence.of(run.parent, "fault")
+        made = run.states[0].timestamp if run.states else run.start
+        orders = [
+            one for one in struck if one.details.get("request", "").endswith("/create_flow_run")
+        ]
+        return next((one for one in orders if made is not None and one.at <= made), None)
 
     def _hides(self, run: RunRecord) -> bool:
         return any(one.failed for one in run.descendants()) or any(

@@ -1,0 +1,216 @@
+"""Promises: what breaks one, from when on and for how long, who shows it, and what is behind it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+from prefect import flow
+
+from simulator import Simulation, SimulationError
+from simulator.faults import Hang, Kill, Raise, WorkerAway
+from simulator.promises import (
+    PromiseBroken,
+    always,
+    fresh,
+    never_pending,
+    never_two,
+    noticed,
+    once_per_cycle,
+    sometimes,
+)
+from simulator.scenario import run_variant, scenario
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+
+@flow
+def load():
+    time.sleep(600)
+
+
+@flow
+def alert(): ...
+
+
+@flow
+def build(path: str):
+    with duckdb.connect(path) as con:
+        con.execute("create table if not exists orders (loaded_at timestamp)")
+        con.execute("insert into orders values (now()::timestamp)")
+
+
+@pytest.fixture
+def sim():
+    with Simulation(start=T0) as simulation:
+        simulation.deploy(load, name="dev", cron="0 * * * *")
+        simulation.deploy(alert, name="dev")
+        path = str(simulation.warehouse.path)
+        simulation.deploy(build, name="dev", cron="30 * * * *", parameters={"path": path})
+        yield simulation
+
+
+def only(sim: Simulation):
+    (outcome,) = sim.promises()
+    return outcome
+
+
+def test_no_two_at_once(sim):
+    sim.promise(never_two("load/dev"))
+    sim.advance(hours=1.5)
+    assert only(sim).kept
+    sim.takes("load", 2 * HOUR)  # on top of its ten minutes
+    sim.advance_to(T0 + 3.5 * HOUR)
+    outcome = only(sim)
+    assert outcome.first == T0 + 3 * HOUR
+    assert outcome.lasted == 30 * MINUTE
+    assert [run.scheduled for run in outcome.runs] == [T0 + 2 * HOUR, T0 + 3 * HOUR]
+    assert "for 0:30:00 in all, and still is: two were Running" in outcome.said
+
+
+def test_whoever_fails_is_noticed(sim):
+    sim.promise(noticed(by="alert", within=HOUR, of="load"))
+    sim.inject(Raise(step="load", on=[0, 2]))
+    sim.advance_to(T0 + 1.2 * HOUR)
+    sim.trigger("alert/dev")
+    sim.advance_to(T0 + 3.5 * HOUR)
+    assert only(sim).kept  # its hour is not over
+    sim.advance_to(T0 + 5 * HOUR)
+    outcome = only(sim)
+    assert outcome.first == T0 + 4 * HOUR
+    assert outcome.lasted == HOUR
+    assert "fault 0" in outcome.explained[0]
+
+
+def test_no_run_twice_for_one_cycle(sim):
+    sim.promise(once_per_cycle("load/dev"))
+    sim.advance_to(T0 + 2.5 * HOUR)
+    assert only(sim).kept
+    for _ in range(2):
+        sim.trigger("load/dev", at=T0 + 2.75 * HOUR)
+    sim.advance_to(T0 + 3 * HOUR)
+    assert only(sim).said.endswith("load/dev has run 2 times for 2026-01-01T02:45:00Z")
+
+
+def test_the_newest_row_of_a_table(sim):
+    sim.promise(fresh("main.orders", column="loaded_at", within=1.5 * HOUR))
+    sim.advance_to(T0 + 4.25 * HOUR)
+    assert only(sim).kept
+    sim.inject(Raise(step="build", between=(T0 + 4.25 * HOUR, T0 + 6.75 * HOUR)))
+    sim.advance_to(T0 + 9 * HOUR)
+    outcome = only(sim)
+    assert outcome.first == T0 + 5 * HOUR  # the newest row is of half past three
+    assert outcome.lasted == 2.5 * HOUR
+    assert [run.flow for run in outcome.runs] == ["build"]
+    assert "fault 0" in outcome.explained[0]
+
+
+def test_a_table_that_never_comes_breaks_its_promise(sim):
+    sim.promise(fresh("main.order", column="loaded_at", within=2 * HOUR))
+    sim.advance(hours=1)
+    assert only(sim).said == "no table 'main.order' was ever there: did you mean 'main.orders'?"
+
+
+def test_a_column_that_is_not_there_breaks_its_promise(sim):
+    sim.promise(fresh("main.orders", column="loaded", within=2 * HOUR))
+    sim.advance(hours=1)
+    assert only(sim).said.startswith("column='loaded' of main.orders: ")
+
+
+def test_one_of_your_own_is_looked_at_at_every_instant(sim):
+    def at_most_one(moment):
+        return moment.runs("load", state="RUNNING")[1:]
+
+    sim.promise(always("one load at a time", at_most_one))
+    sim.advance_to(T0 + 1.5 * HOUR)
+    assert only(sim).kept
+    sim.trigger("load/dev", at=T0 + 2 * HOUR + 3 * MINUTE)
+    sim.advance_to(T0 + 3 * HOUR)
+    outcome = only(sim)
+    assert (outcome.first, outcome.lasted) == (T0 + 2 * HOUR + 3 * MINUTE, 7 * MINUTE)
+    assert len(outcome.runs) == 1
+
+
+def test_an_assert_may_say_what_breaks_it(sim):
+    def none_crashed(moment):
+        assert not moment.runs(state="Crashed"), f"{len(moment.faults)} fault has struck"
+
+    sim.promise(always("none crashes", none_crashed))
+    sim.inject(Kill(step="load", on=[0], after=MINUTE))
+    sim.advance(hours=2)
+    assert only(sim).first == T0 + HOUR + MINUTE
+    assert only(sim).said.endswith("1 fault has struck")
+
+
+def test_what_must_be_seen_once(sim):
+    sim.promise(sometimes("a run is Late", lambda moment: moment.runs(state="Late")))
+    sim.advance(hours=2)
+    assert only(sim).said.endswith("it was never seen")
+    sim.inject(WorkerAway(between=(T0 + 2.5 * HOUR, T0 + 3.25 * HOUR)))
+    sim.advance(hours=2)
+    assert only(sim).kept
+
+
+def test_from_an_instant_on_what_has_healed_is_forgiven(sim):
+    sim.inject(WorkerAway(between=(T0 + 0.9 * HOUR, T0 + 1.5 * HOUR)))
+    on_time = always("on time", lambda moment: not moment.runs(state="Late"))
+    sim.promise(on_time)
+    sim.promise(on_time, since=T0 + 2 * HOUR)
+    sim.advance(hours=3)
+    assert [one.kept for one in sim.promises()] == [False, True]
+
+
+def test_a_broken_one_ends_the_simulation_unless_it_was_looked_at():
+    def live():
+        with Simulation(start=T0) as sim:
+            sim.deploy(load, name="dev", cron="0 * * * *")
+            sim.inject(Hang(step="load", on=[0]))
+            sim.promise(never_two("load"))
+            sim.advance(hours=3)
+
+    with pytest.raises(PromiseBroken) as broken:
+        live()
+    first, said, *others = str(broken.value).splitlines()
+    assert first == "BROKEN: no two runs of load at once"
+    assert said.startswith("  broken first at 2026-01-01T02:00:00Z, for 0:10:00 in all: two were R")
+    assert any("fault 0: lets load hang for ever" in line for line in others)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: never_two("laod"), "no flow named 'laod'"),
+        (lambda: once_per_cycle("load/prod"), "load/prod"),
+        (lambda: noticed(by="alrt", within=HOUR), "no flow named 'alrt'"),
+        (lambda: never_pending(timedelta(0)), "within=0 s must be more than 0"),
+        (lambda: fresh("orders", "loaded_at", HOUR), "table='orders' must be a table's full name"),
+        (lambda: always("x", 7), "check=7 must be a function of a Moment"),
+        (lambda: 7, "promise: 7 is no promise: see simulator.promises"),
+    ],
+)
+def test_what_cannot_be_promised_is_refused_in_one_line(sim, make, message):
+    with pytest.raises(SimulationError) as refused:
+        sim.promise(make())
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@scenario(name="kept-or-not", question="?", variants={"kept": None, "broken": 3 * HOUR})
+def kept_or_not(sim, variant):
+    sim.deploy(load, name="dev", cron="0 * * * *")
+    if variant:
+        sim.takes("load", variant)
+    sim.promise(never_two("load/dev"))
+    sim.advance(hours=4)
+
+
+def test_a_promise_is_a_verdict_of_its_scenario():
+    kept, broken = (run_variant(kept_or_not, name) for name in ("kept", "broken"))
+    assert [verdict.passed for verdict in kept.verdicts] == [True]
+    assert not broken.passed
+    (verdict,) = broken.verdicts
+    assert verdict.expectation == "no two runs of load/dev at once"
+    assert len(verdict.runs) == len(verdict.explained) == 2
