@@ -1,0 +1,178 @@
+"""The page in a real browser: it draws, reacts, and asks nobody for anything."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.report import write_page
+
+api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with api.sync_playwright() as playwright:
+        # Without its sandbox, since containers and root cannot have one; the page is our own.
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(results: Path) -> str:
+    page = results.with_name("browser.html")
+    write_page(results, page)
+    return page.as_uri()
+
+
+@pytest.fixture(params=[("light", 1280), ("dark", 1280), ("light", 360)], ids=str)
+def look(request: pytest.FixtureRequest) -> tuple[str, int]:
+    return request.param
+
+
+@pytest.fixture
+def page(browser: Any, look: tuple[str, int]) -> Iterator[Any]:
+    """A page whose test fails if it complains, or asks for anything but itself."""
+    scheme, width = look
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    opened = context.new_page()
+    wrong: list[str] = []
+    opened.on("console", lambda message: wrong.append(message.text))
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on(
+        "request", lambda asked: None if asked.url.startswith("file:") else wrong.append(asked.url)
+    )
+    yield opened
+    context.close()
+    assert wrong == []
+
+
+def go(page: Any, address: str, link: str = "") -> None:
+    page.goto(f"{address}#{link}")
+    page.wait_for_selector("h1")
+
+
+def drawn(page: Any) -> str:
+    """What the first lane shows, once it has been drawn."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    return page.locator(".scroller canvas").first.evaluate("(canvas) => canvas.toDataURL()")
+
+
+def test_each_view_fits_its_screen(page: Any, address: str) -> None:
+    for link in ("", "child-fails", "child-fails/state ignored/parent-23", "broken/default", "no"):
+        go(page, address, link)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), link
+
+
+def test_a_link_leads_to_a_run_and_says_why(page: Any, address: str) -> None:
+    go(page, address, "child-fails/state ignored/parent-23")
+    assert page.locator("h1").text_content() == "parent/dev of 2026-03-28 23:00:00 UTC"
+    assert "Completed although child Failed" in page.locator("pre").first.text_content()
+    page.get_by_role("link", name="child/dev").click()
+    assert page.locator("h1").text_content().startswith("child/dev of")
+    assert "</script><b>boom</b>" in page.locator("main").text_content()
+
+
+def test_a_link_to_nothing_says_so(page: Any, address: str) -> None:
+    go(page, address, "child-fails/none")
+    assert "There is no variant none here" in page.locator("main").text_content()
+
+
+def test_zoom_pan_and_reset_redraw_the_lane(page: Any, address: str) -> None:
+    go(page, address, "child-fails")
+    whole = drawn(page)
+    page.get_by_role("button", name="Zoom in").click()
+    near = drawn(page)
+    assert near != whole
+    page.get_by_role("button", name="Earlier").click()
+    assert drawn(page) not in (near, whole)
+    page.get_by_role("button", name="Show all of the time").click()
+    assert drawn(page) == whole
+
+
+def test_a_filter_keeps_the_runs_above(page: Any, address: str) -> None:
+    go(page, address, "child-fails/state ignored")
+    count = page.locator(".lane small")
+    assert count.text_content() == "7 of 7 runs shown"
+    page.get_by_label("State", exact=True).select_option("Failed")
+    assert count.text_content() == "2 of 7 runs shown"
+    page.get_by_label("State", exact=True).select_option("masked")
+    assert count.text_content() == "1 of 7 runs shown"
+    page.get_by_label("State", exact=True).select_option("")
+    page.get_by_label("Flow", exact=True).select_option("report")
+    assert count.text_content() == "1 of 7 runs shown"
+
+
+def test_keys_choose_fold_and_open_a_run(page: Any, address: str) -> None:
+    go(page, address, "child-fails/state ignored")
+    page.locator(".scroller").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    spoken = page.get_by_role("status")
+    assert spoken.text_content().startswith("parent, Completed although a run below it failed")
+    page.keyboard.press("Space")
+    assert page.locator(".lane small").text_content() == "6 of 7 runs shown"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=parent/dev of 2026-03-28 23:00:00 UTC")
+
+
+def test_where_the_variants_part_is_shown(page: Any, address: str) -> None:
+    go(page, address, "child-fails")
+    before = drawn(page)
+    page.get_by_role("button", name="Show the first instant at which the variants part").click()
+    assert drawn(page) != before
+
+
+def test_a_lane_is_a_table_too(page: Any, address: str) -> None:
+    go(page, address, "child-fails/state ignored")
+    page.get_by_text("As a table").click()
+    rows = page.locator(".lane tbody tr")
+    rows.first.wait_for()
+    assert rows.count() == 7
+    assert "although a run below it failed" in rows.nth(2).text_content()
+
+
+def test_a_slider_shows_the_family_at_an_instant(page: Any, address: str) -> None:
+    go(page, address, "child-fails/state ignored/parent-23")
+    family = page.get_by_role("region", name="States at that instant")
+    assert "Failed" in family.text_content()
+    page.locator("#moment").focus()
+    page.keyboard.press("Home")
+    assert "not there yet" in family.text_content()
+
+
+@pytest.mark.parametrize("look", [("light", 1280)], indirect=True)
+def test_of_many_runs_only_those_in_sight_are_drawn(
+    page: Any, address: str, tmp_path: Path
+) -> None:
+    """Twenty thousand runs: what a frame draws is counted, since what it takes depends on the machine."""
+    text = tmp_path / "many.html"
+    source = Path(address.removeprefix("file://")).read_text()
+    before, rest = source.split('id="data">', 1)
+    embedded, after = rest.split("</script>", 1)
+    data = json.loads(embedded)
+    variant = data["scenarios"][0]["variants"][0]
+    variant["runs"] = [[*run[:2], -1, *run[3:]] for run in variant["runs"][:1] * 20_000]
+    packed = json.dumps(data).replace("<", "\\u003c")
+    text.write_text(f'{before}id="data">{packed}</script>{after}')
+    go(page, text.as_uri(), "child-fails/state ignored")
+    assert page.locator(".lane small").text_content() == "20000 of 20000 runs shown"
+    drawn(page)
+    page.evaluate("""() => {
+        window.labels = 0;
+        const own = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+            if (text === "parent") window.labels += 1;
+            return own.call(this, text, ...place);
+        };
+        document.querySelector(".scroller").scrollTop = 200000;
+    }""")
+    page.wait_for_function("window.labels > 0")
+    drawn(page)
+    assert page.evaluate("window.labels") <= 4 * 28  # rows in sight, for a few frames
