@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from prefect import flow, task
+from prefect._internal.versioning import get_git_version_info
 
 from simulator import Simulation, caveats
 from simulator.caveats import Caveat, Caveats
@@ -131,6 +132,15 @@ def test_a_process_of_its_own_is_one(simulation: Simulation) -> None:
     assert Path(sys.executable).name in caveat.message
     line = inspect.getsourcelines(starts_a_process.fn)[1] + 3
     assert caveat.where == f"{__file__}:{line}"
+
+
+def test_what_prefect_asks_git_for_has_nothing_to_do_with_the_time(simulation: Simulation) -> None:
+    @flow
+    async def versioned() -> None:
+        await get_git_version_info(repository="none")
+
+    simulation.run(versioned)
+    assert list(simulation.caveats) == []
 
 
 def test_stand_under_a_failing_test(pytester: pytest.Pytester) -> None:

@@ -17,6 +17,9 @@ _IN_MEMORY = {module.__file__ for module in (locks, queues, taskgroups, tasks)}
 
 _SocketTransport: Any = selector_events._SelectorSocketTransport  # type: ignore[attr-defined]  # noqa: SLF001
 
+_OF_PROCESS = ("wait", "communicate")
+"""What an object is called for that stands for a process, and has its `returncode`."""
+
 _ONLY_OPEN = ("_accept_connection", "_do_wait")
 """What a loop calls for a server that listens, and for a process that runs."""
 
@@ -59,6 +62,9 @@ def _may_await_the_world(task: asyncio.Task[Any]) -> bool:
     code = None
     while awaited is not None:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
-        code = frame.f_code if frame is not None else code
+        if frame is not None:
+            code = frame.f_code
+            if code.co_name in _OF_PROCESS and hasattr(frame.f_locals.get("self"), "returncode"):
+                return True  # AnyIO's waits for an event, which the end of the process sets
         awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
     return code is None or code.co_filename not in _IN_MEMORY

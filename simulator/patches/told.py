@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from simulator import caveats
@@ -24,7 +25,7 @@ def readers() -> Iterator[None]:
     init = subprocess.Popen.__init__
 
     def init_(self: Any, *args: Any, **kwargs: Any) -> None:
-        if counted() is not None and _asks() not in _HARMLESS:
+        if counted() is not None and not _is_harmless():
             given = args[0] if args else kwargs.get("args", "")
             caveats.tell(
                 "real time",
@@ -37,16 +38,16 @@ def readers() -> Iterator[None]:
         yield
 
 
-def _asks() -> str:
-    """The module that starts a process, outside of `subprocess` and of this package."""
-    frame = sys._getframe(2)
-    while frame.f_back and frame.f_globals["__name__"].startswith(("subprocess", "simulator.")):
+def _is_harmless() -> bool:
+    """Whether the process is asked for what has nothing to do with the time."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") not in _HARMLESS:
         frame = frame.f_back
-    return str(frame.f_globals["__name__"])
+    return frame is not None
 
 
-_HARMLESS = ("uuid", "platform")
-"""Modules of Python's own that ask a program for what has nothing to do with the time."""
+_HARMLESS = ("platform", "prefect._internal.git", "prefect._internal.versioning", "uuid")
+"""Modules that ask a program who and where they are: Prefect asks git for the version of a flow."""
 
 
 def _program(given: Any) -> str:

@@ -229,6 +229,17 @@ def test_what_comes_in_time_takes_no_virtual_time_in_a_loop_either(run):
     assert run(waits) == 0
 
 
+def test_the_end_of_a_process_is_waited_for_also_if_an_event_tells_of_it(run):
+    """AnyIO's way. The program closes its output long before it ends."""
+    program = "import os, time; os.close(1); os.close(2); time.sleep(0.7)"
+
+    async def waits():
+        async with asyncio.timeout(30):
+            assert (await anyio.run_process([sys.executable, "-c", program])).returncode == 0
+
+    assert run(waits) == 0
+
+
 # -- polls -------------------------------------------------------------------------------------------
 
 
