@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from simulator.caveats import Caveat
 from simulator.errors import SimulationError
@@ -20,6 +18,9 @@ from simulator.history.measures.figures import Measure
 from simulator.history.notes import Note
 from simulator.history.records import RunRecord, StateRecord, TaskRecord
 from simulator.history.tables import KEY, TABLES
+
+if TYPE_CHECKING:
+    import duckdb  # 60 ms, which a test suite without simulations need not pay
 
 Key = tuple[str, str, int]
 """Scenario, variant and seed: what tells one simulation in a results file from another."""
@@ -88,6 +89,8 @@ def _outcomes(path: Path, names: Iterable[str]) -> Iterator[Outcome]:
     """The outcomes, as far as these tables tell them."""
     if not path.is_file():
         raise SimulationError(f"no results file at {str(path)!r}: `simulate run` writes one")
+    import duckdb
+
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             tables = {name: _rows(connection, name) for name in names}

@@ -18,15 +18,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
-
-import duckdb
+from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.history.history import History
 from simulator.history.measures.figures import Measure
 from simulator.history.tables import KEY, TABLES, rows_of, utc
+
+if TYPE_CHECKING:
+    import duckdb  # 60 ms, which a test suite without simulations need not pay
 
 
 class Verdict(Protocol):
@@ -134,6 +135,8 @@ def merge(parts: Iterable[Path], into: Path) -> None:
     process died before the first variant was done. A part that cannot be read does not keep the
     others from being merged; SimulationError names it afterwards. Parts are left as they are.
     """
+    import duckdb
+
     results = Results.open(into)
     unreadable: list[str] = []
     for part in parts:
@@ -159,6 +162,8 @@ _HELD_BY = re.compile(r"\(PID \d+\)")
 @contextmanager
 def _connected(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for as long as it is needed; what DuckDB has against it becomes one line."""
+    import duckdb
+
     try:
         with duckdb.connect(str(path)) as connection:
             yield connection
