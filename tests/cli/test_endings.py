@@ -100,7 +100,10 @@ def test_what_a_variant_had_done_by_ctrl_c_is_in_the_results(project, start):  #
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (130, "")
-    assert out.endswith("Stopped. 1 of 2 variants are in results/results.duckdb, and what 1 more had done by then\n")  # fmt: skip
+    assert out.endswith(
+        "Stopped. 1 of 2 variants are in results/results.duckdb, and what 1 more had done by then\n"
+        "Page: results/report.html\n"
+    )
     assert query(project, "select error from variants where variant = 'cut'") == [
         ("stopped before its end",)
     ]
