@@ -61,7 +61,7 @@ class World:
         from prefect.logging.handlers import set_api_log_sink
 
         from simulator.clock import starting_background
-        from simulator.faults import Requests, Steps
+        from simulator.faults import Requests, Starts, Steps
         from simulator.history import Journal
         from simulator.patches import network, readers, stdlib
         from simulator.patches import processes as apart
@@ -146,7 +146,9 @@ class World:
         self._environment: dict[str, str] = {}
         self.setenv(stack, settings.for_children(self.folder))
         self._seeds = Seeds(seed)
-        self._starter = Starter(self.flows, clock, self.context, self._environment, self._seeds)
+        self.starts = Starts(lambda: self.now, self.steps.cycle)
+        given = (self.context, self._environment, self._seeds, self.starts, self.journal)
+        self._starter = Starter(self.flows, clock, *given)
         self.runners = Runners(
             clock, self.database, self.written, self.context, self._starter, self.cancellations
         )

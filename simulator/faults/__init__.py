@@ -18,14 +18,17 @@ from simulator.faults.kinds import (
     Hang,
     Kill,
     Longer,
+    NeverStarts,
     OutOfMemory,
     Raise,
     Return,
+    SlowStart,
     WorkerAway,
 )
 from simulator.faults.plain import from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Step, StepFault
 from simulator.faults.requests import Request, Requests
+from simulator.faults.starts import StartFault, Starts
 from simulator.faults.steps import Steps
 
 __all__ = [
@@ -43,11 +46,15 @@ __all__ = [
     "Kill",
     "LogNormal",
     "Longer",
+    "NeverStarts",
     "OutOfMemory",
     "Raise",
     "Request",
     "Requests",
     "Return",
+    "SlowStart",
+    "StartFault",
+    "Starts",
     "Step",
     "StepFault",
     "Steps",

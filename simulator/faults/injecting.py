@@ -11,6 +11,7 @@ from simulator.errors import SilentFault, SimulationError
 from simulator.faults.kinds import WorkerAway
 from simulator.faults.plain import from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Stage, StepFault, journal_of
+from simulator.faults.starts import StartFault
 
 Given = Fault | Mapping[str, Any]
 """A fault, or the same as plain data."""
@@ -39,7 +40,7 @@ class Faults:
             fault = from_plain(given) if isinstance(given, Mapping) else given
             if isinstance(fault, StepFault):
                 step_name(fault.step)
-            elif isinstance(fault, WorkerAway):
+            elif isinstance(fault, WorkerAway | StartFault):
                 pool(fault.work_pool)
             elif not isinstance(fault, Fault):
                 raise SimulationError(f"faults: {fault!r} is no fault: see simulator.faults")

@@ -90,6 +90,7 @@ class VirtualStage(Stage, Protocol):
     clock: VirtualClock
     journal: Journal
     requests: FaultsOfRequests
+    starts: FaultsOf
 
 
 class FaultsOf(Protocol):

@@ -9,6 +9,8 @@ from pathlib import Path
 from prefect.client.schemas.objects import FlowRun
 
 from simulator.clock import VirtualClock
+from simulator.faults import Starts
+from simulator.history import Journal
 from simulator.patches.prefect.processes import ENGINE, main_of
 from simulator.process import Process, Seeds, Surroundings, surrounded
 from simulator.server.settings import of_environment
@@ -29,12 +31,16 @@ class Starter:
         context: contextvars.Context,
         environment: Mapping[str, str],
         seeds: Seeds,
+        faults: Starts,
+        journal: Journal,
     ) -> None:
         self.flows = flows
         self._clock = clock
         self._context = context
         self._environment = environment
         self._seeds = seeds
+        self._faults = faults
+        self._journal = journal
 
     def start(
         self,
@@ -43,10 +49,12 @@ class Starter:
         *,
         variables: Mapping[str, str | None] | None = None,
         folder: Path | None = None,
+        work_pool: str | None = None,
     ) -> Process:
         """Start the process of a flow run; `ended` is called at its end.
 
         `variables` are its own, on top of all others. It begins in `folder`, or where the test is.
+        `work_pool`: that of the worker which starts it, if one does.
         """
         flow = self.flows.known(flow_run)
         named = flow_run.name if flow is None else f"{flow.name}/{flow_run.name}"
@@ -68,5 +76,17 @@ class Starter:
             seed=self._seeds.next(str(flow_run.flow_id) if flow is None else flow.name),
         )
         # An event of its own, so that runs taken in one poll start one after the other, in order.
-        self._clock.call_later(0, process.start)
+        seconds = self._delay(work_pool, flow_run, "" if flow is None else flow.name)
+        if seconds is not None:
+            self._clock.call_later(seconds, process.start)
         return process
+
+    def _delay(self, work_pool: str | None, flow_run: FlowRun, flow: str) -> float | None:
+        """For how many seconds the process of a run does not begin; None for ever."""
+        struck = self._faults.struck(work_pool, flow, flow_run.id)
+        if struck is None:
+            return 0.0
+        injected, draw, seconds = struck
+        details = {"fault": injected.number, "target": injected.fault.target, "draw": draw}
+        self._journal.note("fault", str(injected.fault), run_id=flow_run.id, details=details)
+        return seconds

@@ -96,7 +96,10 @@ class SimulatedWorker(BaseWorker[SimulatedJobConfiguration, Any, BaseWorkerResul
     ) -> BaseWorkerResult:
         assert self.supervisor is not None
         start = partial(
-            self._starter.start, variables=configuration.env, folder=configuration.working_dir
+            self._starter.start,
+            variables=configuration.env,
+            folder=configuration.working_dir,
+            work_pool=self._work_pool_name,
         )
         process, exit_code = await self.supervisor.execute(
             flow_run, start, task_status or anyio.TASK_STATUS_IGNORED

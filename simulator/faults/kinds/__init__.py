@@ -8,16 +8,18 @@ from simulator.faults.kinds.api_slow import ApiSlow
 from simulator.faults.kinds.hang import Hang
 from simulator.faults.kinds.kill import Kill
 from simulator.faults.kinds.longer import Longer
+from simulator.faults.kinds.never_starts import NeverStarts
 from simulator.faults.kinds.out_of_memory import OutOfMemory
 from simulator.faults.kinds.raises import Raise
 from simulator.faults.kinds.returns import Return
+from simulator.faults.kinds.slow_start import SlowStart
 from simulator.faults.kinds.worker_away import WorkerAway
 from simulator.faults.plans import Fault
 
 ALL: tuple[type[Fault], ...] = (
     *(Raise, Return, Longer, Hang, Kill, OutOfMemory),
     *(ApiRefused, ApiError, ApiLimited, ApiSlow, AnswerLost),
-    WorkerAway,
+    *(SlowStart, NeverStarts, WorkerAway),
 )
 KINDS = {one.kind: one for one in ALL}
 """Each kind by the word for it in files."""
@@ -32,8 +34,10 @@ __all__ = [
     "Hang",
     "Kill",
     "Longer",
+    "NeverStarts",
     "OutOfMemory",
     "Raise",
     "Return",
+    "SlowStart",
     "WorkerAway",
 ]

@@ -1,0 +1,65 @@
+"""Faults of the starts of processes: what lies between a worker's taking a run and its first line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import ClassVar
+from uuid import UUID
+
+from simulator.arguments import kinds as arguments
+from simulator.faults.plans import Fault, Injected, Stage, virtual
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartFault(Fault):
+    """A fault of the processes that the worker of `work_pool` starts. The run is Pending meanwhile,
+    and holds its slots.
+    """
+
+    work_pool: str = "default"
+
+    _checks: ClassVar[Mapping[str, arguments.Kind]] = {"work_pool": arguments.text}
+
+    @property
+    def target(self) -> str:
+        return self.work_pool
+
+    def begin(self, stage: Stage, injected: Injected) -> None:
+        virtual(stage, self).starts.strike(injected)
+
+    def seconds(self, dice: Random) -> float | None:
+        """For how long a process does not begin; None for ever. The dice are its own."""
+        raise NotImplementedError
+
+
+class Starts:
+    """The faults of starts in one simulation. `cycle(run_id)` is the instant for which a run's outermost
+    parent was scheduled.
+    """
+
+    def __init__(
+        self, now: Callable[[], datetime], cycle: Callable[[UUID | None], datetime]
+    ) -> None:
+        self._now = now
+        self._cycle = cycle
+        self._faults: list[Injected] = []
+
+    def strike(self, injected: Injected) -> None:
+        """Take note of a fault."""
+        self._faults.append(injected)
+
+    def struck(
+        self, work_pool: str | None, flow: str, run_id: UUID
+    ) -> tuple[Injected, float, float | None] | None:
+        """The fault that strikes the start of a run's process now, its draw, and for how long."""
+        for injected in self._faults:
+            fault: StartFault = injected.fault
+            if fault.work_pool == work_pool and fault.within(self._now()):
+                cycle = self._cycle(run_id).isoformat(timespec="seconds")
+                dice = injected.dice(f"start {flow}/{cycle}")
+                if (draw := dice.random()) < fault.probability:
+                    return injected, draw, fault.seconds(dice)
+        return None
