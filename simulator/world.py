@@ -71,10 +71,10 @@ class World:
             deployments,
             direct,
             everywhere,
-            jitter,
             processes,
             races,
             task_workers,
+            versions,
         )
         from simulator.patches.prefect import server as prefect_server
         from simulator.process import ProjectModules, Scripts, Seeds, remember_modules
@@ -183,7 +183,7 @@ class World:
         )
         stack.enter_context(processes.installed())
         stack.enter_context(races.decided(clock, seed))
-        stack.enter_context(jitter.drawn(seed))
+        stack.enter_context(versions.asked_by_each())
         stack.enter_context(direct.installed(Scripts(clock, self.context, self._seeds.next)))
         stack.enter_context(
             network.guarded(network.Guard(allowed, caller), settings.HOST, server.door)

@@ -179,9 +179,20 @@ def test_the_same_seed_strikes_the_same_and_waits_as_long():
             sim.advance(hours=1)
             return struck(sim)
 
-    assert len(history(1)) > 10
-    assert history(1) == history(1)
-    assert history(1) != history(2)
+    first, again, other = history(1), history(1), history(2)
+    assert len(first) > 10
+    assert first == again != other
+
+
+def test_each_process_asks_for_the_version(sim):
+    """Were it remembered from an earlier process, as within one of Python's, none but the first would."""
+    asked = "GET /admin/version"
+    sim.inject(ApiSlow(route=asked, by=SECOND, caller="flow"))
+    for _ in range(2):
+        sim.trigger("short/dev")
+        sim.advance(minutes=1)
+    notes = [note for note in sim.history().notes if note.kind == "fault"]
+    assert [note.run_id for note in notes] == [run.id for run in sim.runs("short")]
 
 
 def test_one_that_no_request_has_met_is_told():
