@@ -214,8 +214,8 @@ BREAKS = [
         "8 leaving deletes the database",
         "test_leaving_restores_everything",
         "folders.py",
-        "        yield folder\n    finally:\n        shutil.rmtree(folder, ignore_errors=True)\n",
-        "        yield folder\n    finally:\n",
+        "folder)]\n        shutil.rmtree(folder, ignore_errors=True)\n        os.close(lock)\n",
+        "folder)]\n        os.close(lock)\n",
     ),
     Break(
         "interrupts",
