@@ -76,7 +76,7 @@ class LiveWorld:
         self.pools: dict[str, LiveWorker] = {}
         self._deployments: set[str] = set()
         self._scripts: set[UUID] = set()
-        self.starts: list[float] = []
+        self.start_seconds: list[float] = []
         """For each script the seconds until its flow had its first state, for each worker that was
         started the seconds until it was there.
         """
@@ -159,7 +159,7 @@ class LiveWorld:
         run_id = UUID(answer.read_text())
         self._scripts.add(run_id)
         first = self.history().run(run_id).states[0]
-        self.starts.append((first.timestamp - began).total_seconds())
+        self.start_seconds.append((first.timestamp - began).total_seconds())
         return run_id
 
     def serve_tasks(self, tasks: Iterable[Task[..., Any]], limit: int | None) -> None:  # noqa: ARG002
@@ -190,7 +190,7 @@ class LiveWorld:
 
     def ensure_pool(self, name: str) -> None:
         if name not in self.pools:
-            self.pools[name] = self._server.worker(name, self.starts.append)
+            self.pools[name] = self._server.worker(name, self.start_seconds.append)
 
     def history(self) -> History:
         everything = History.read(self._server.database, now=self.now)

@@ -53,7 +53,7 @@ def observe(
             settle(sim)
             tell_lie(sim)
             observed.runs = look(sim)
-            observed.starts = list(getattr(sim._world, "starts", []))
+            observed.starts = list(getattr(sim._world, "start_seconds", []))
     except Exception:
         observed.error = traceback.format_exc()
     observed.real_seconds = time.monotonic() - began
