@@ -67,6 +67,7 @@ class World:
         from simulator.patches import processes as apart
         from simulator.patches.imports import once_imported
         from simulator.patches.prefect import (
+            api_version,
             client,
             deployments,
             direct,
@@ -74,7 +75,6 @@ class World:
             processes,
             races,
             task_workers,
-            versions,
         )
         from simulator.patches.prefect import server as prefect_server
         from simulator.process import ProjectModules, Scripts, Seeds, remember_modules
@@ -183,7 +183,7 @@ class World:
         )
         stack.enter_context(processes.installed())
         stack.enter_context(races.decided(clock, seed))
-        stack.enter_context(versions.asked_by_each())
+        stack.enter_context(api_version.asked_by_each())
         stack.enter_context(direct.installed(Scripts(clock, self.context, self._seeds.next)))
         stack.enter_context(
             network.guarded(network.Guard(allowed, caller), settings.HOST, server.door)
