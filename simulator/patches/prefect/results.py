@@ -3,7 +3,7 @@
 Prefect 3.8 and 3.9 write a result after the state that announces it, and after its event: whoever waits
 for the state may come too early, and reads again in a quarter of a second (`prefect.states`). Which of
 two threads of one instant the operating system lets go first would decide how long a wait takes.
-`tests/patches/test_results.py` fails without this, and when Prefect no longer reads again.
+`tests/patches/test_patches_results.py` fails without this, and when Prefect no longer reads again.
 """
 
 from __future__ import annotations
