@@ -3,8 +3,8 @@
 What is patched, and why: `sys.meta_path`, with a finder for one module each. Not everybody has dbt, and
 whoever has it need not call it: to import it in advance costs more than a second in every process.
 
-The finder finds nothing by itself. It asks the others, and lets the loader that they name say when the
-module is complete: so it is patched before whoever imports it can use it.
+The finder finds nothing by itself. It asks those behind it, and lets the loader that they name say when
+the module is complete: so it is patched before whoever imports it can use it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Finder:
     ) -> ModuleSpec | None:
         if name != self._module:
             return None
-        others = [finder for finder in sys.meta_path if finder is not self]
+        others = sys.meta_path[sys.meta_path.index(self) + 1 :]  # those before it ask it
         found = (finder.find_spec(name, path, target) for finder in others)
         spec = next((spec for spec in found if spec is not None), None)
         if spec is not None and spec.loader is not None:

@@ -124,6 +124,9 @@ class ModuleOfProcess(types.ModuleType):
         own_name, modules = types.ModuleType.__getattribute__(self, "_stands_for")
         if name == "__class__":
             return ModuleOfProcess
+        if name in _MADE_BY_IMPORT and own_name not in sys.modules:
+            # It is being made: its code must not run before `sys.modules` has it.
+            raise AttributeError(name)
         try:
             return getattr(modules.module(own_name), name)
         except AttributeError:
@@ -183,8 +186,8 @@ class _Finder(MetaPathFinder):
         return spec
 
     def _found_by_others(self, *asked: Any) -> ModuleSpec | None:
-        for finder in sys.meta_path:
-            if finder is not self and (found := finder.find_spec(*asked)) is not None:
+        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:  # those before it ask it
+            if (found := finder.find_spec(*asked)) is not None:
                 return found
         return None
 

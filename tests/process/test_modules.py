@@ -6,10 +6,12 @@ import importlib
 import pickle
 import sys
 import types
+from contextlib import nullcontext
 
 import pytest
 
 from simulator import Simulation, SimulationError
+from simulator.patches.imports import once_imported
 from tests.process.project import broken, models, pipeline
 from tests.process.test_apart import run_each, run_one, values
 
@@ -114,6 +116,37 @@ def test_afterwards_sys_modules_is_as_it_was():
     assert type(sys.modules[__name__]) is types.ModuleType
     assert {key: module for key, module in sys.modules.items() if key in before} == before
     assert name not in sys.modules
+
+
+ALONE = """
+from __future__ import annotations
+
+import sys
+
+from pydantic import BaseModel, SecretStr
+
+there = sys.modules[__name__].__dict__ is globals()
+
+
+class Credentials(BaseModel):
+    password: SecretStr  # looked up by pydantic in `sys.modules`, before the module is complete
+
+
+complete = Credentials.__pydantic_complete__
+"""
+
+
+def test_a_module_that_nobody_has_imported_yet_finds_itself(sim, tmp_path, monkeypatch):
+    (tmp_path / "imported_alone.py").write_text(ALONE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = importlib.import_module("imported_alone")
+    assert (found.there, found.complete) == (True, True)
+
+
+def test_finders_do_not_ask_one_another_for_ever(sim, monkeypatch):
+    monkeypatch.delitem(sys.modules, "this_library", raising=False)
+    with once_imported("this_library", nullcontext), pytest.raises(ModuleNotFoundError):
+        importlib.import_module("this_library")
 
 
 def test_modules_is_one_of_two_words():
