@@ -134,7 +134,11 @@ class ProjectSimulation(Simulation):
                 lambda: _as_main(script.file),
                 arguments=[str(script.file)],
             )
-        except (Exception, SystemExit) as error:
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                cause = f"it ended with exit code {end.code}"
+                self.unloaded.append(Unloaded(script.file.name, where, cause))
+        except Exception as error:
             self.unloaded.append(Unloaded(script.file.name, where, cause_of(error, self.project)))
         new = sorted(self._world.deployment_names() - known)
         self.loaded += [Loaded(name, where) for name in new]

@@ -88,6 +88,12 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
     if left_out:
         told = [[f"{name} (of {count} deployments)"] for name, count in left_out.items()]
         yield "Pull steps that are not simulated", told
+    idle = [row.deployment for row in course.rows if not row.runs]
+    if idle and course.end > course.start:
+        yield (
+            f"Never ran: {len(idle)} of {len(course.rows)}; no schedule, trigger or flow asked for them",
+            [[", ".join(idle)]],
+        )
     if course.made_up:
         yield "Made up, since nobody has given them", [[", ".join(course.made_up)]]
     if course.refused:

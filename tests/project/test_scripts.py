@@ -1,0 +1,98 @@
+"""Scripts that serve: run as `__main__`, and what they serve lives on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulator.cli import call
+
+SERVES = """
+from prefect import flow, serve
+from parts import step
+
+
+@flow
+def hourly():
+    step()
+
+
+@flow
+def never(): ...
+
+
+if __name__ == "__main__":
+    serve(hourly.to_deployment("a", cron="0 * * * *"), never.to_deployment("b"))
+"""
+
+PARTS = """
+from prefect import task
+
+CALLS = []
+
+
+@task
+def step():
+    CALLS.append(1)
+    if len(CALLS) > 1:
+        raise RuntimeError("one process for two runs")
+"""
+
+ENDS = """
+import sys
+
+from prefect import flow
+
+
+@flow
+def main(): ...
+
+
+if __name__ == "__main__":
+    sys.exit({code})
+    main.serve("a")
+"""
+
+
+def simulate(*arguments: str) -> str:
+    """What the command prints, in a process of its own: nothing of what the script says is among it."""
+    command = [sys.executable, "-c", "from simulator.cli import main; main()", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_a_script_serves_runs_in_processes_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "serves.py").write_text(SERVES)
+    (tmp_path / "parts.py").write_text(PARTS)
+    (tmp_path / "ends_well.py").write_text(ENDS.format(code=0))
+    (tmp_path / "ends_badly.py").write_text(ENDS.format(code=3))
+    course = json.loads(simulate("project", str(tmp_path), "--days", "0.1", "--json"))
+    assert [(one["deployment"], one["ends"]) for one in course["deployments"]] == [
+        ("hourly/a", {"Completed": 2}),
+        ("never/b", {}),
+    ]
+    assert [(one["name"], one["cause"]) for one in course["not_loaded"]] == [
+        ("ends_badly.py", "it ended with exit code 3")
+    ]
+    assert course["findings"] == []
+    listed = simulate("project", str(tmp_path), "--script", str(tmp_path / "serves.py"), "--list")
+    assert listed.splitlines() == [
+        "hourly/a (serves.py:16)",
+        "never/b (serves.py:16)",
+    ]
+
+
+def test_what_never_ran_is_told_once_time_has_passed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "serves.py").write_text(SERVES)
+    (tmp_path / "parts.py").write_text(PARTS)
+    assert call(["project", str(tmp_path), "--days", "0.01"]) == 0
+    assert "Never ran: 2 of 2" in capfd.readouterr().out
+    assert call(["project", str(tmp_path), "--check"]) == 0
+    assert "Never ran" not in capfd.readouterr().out
