@@ -414,7 +414,9 @@ class TestStop:
         assert process.returncode == code, err
         assert (project / "restored").exists()
         assert err == ""
-        assert out.endswith("Stopped. 1 of 3 variants are in results/results.duckdb\n")
+        assert out.endswith(
+            "Stopped. 1 of 3 variants are in results/results.duckdb\nPage: results/report.html\n"
+        )
         assert re.search(r"^\| verdict +\| holds +\|$", out, re.MULTILINE)
         assert query(project, "select variant from variants") == [("quick",)]
         assert all(is_gone(int(pid)) for pid in pids.read_text().split())
