@@ -14,7 +14,7 @@ from typing import Any, Self
 from simulator.clock.awaited import awaits_the_world
 from simulator.clock.holds import Hold
 from simulator.clock.mutex import Mutex
-from simulator.clock.real import LOOK_SECONDS, asked, has_asked
+from simulator.clock.real import LOOK_SECONDS, asked, has_asked, waiting_really
 from simulator.clock.virtual import VirtualClock
 from simulator.clock.waits import Timer, Wait
 from simulator.instants import Real, to_micros
@@ -71,15 +71,16 @@ class VirtualSelector(selectors.DefaultSelector):
         awaited = awaits_the_world(loop, self.get_map().values())
         if what is None and not awaited:
             return []
-        while (left := loop.real_seconds_left()) > 0:
-            if what is None:
-                found = super().select(None if left == inf else left)
-            elif what.ready(0) or (left == inf and not awaited):
-                break
-            else:
-                found = super().select(min(left, LOOK_SECONDS))
-            if found:
-                return found
+        with waiting_really():  # one wait, however often it looks: a look in vain takes no time
+            while (left := loop.real_seconds_left()) > 0:
+                if what is None:
+                    found = super().select(None if left == inf else left)
+                elif what.ready(0) or (left == inf and not awaited):
+                    break
+                else:
+                    found = super().select(min(left, LOOK_SECONDS))
+                if found:
+                    return found
         asked(None)
         return []
 

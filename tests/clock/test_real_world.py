@@ -229,6 +229,16 @@ def test_what_comes_in_time_takes_no_virtual_time_in_a_loop_either(run):
     assert run(waits) == 0
 
 
+def test_what_a_loop_looks_for_in_vain_takes_no_virtual_time(run):
+    async def waits():
+        async with asyncio.timeout(30):
+            process = await asyncio.create_subprocess_exec(*SLEEPS)
+            assert process.returncode is None  # now it has asked, and looks for it again and again
+            assert await process.wait() == 0
+
+    assert run(waits) == 0
+
+
 def test_the_end_of_a_process_is_waited_for_also_if_an_event_tells_of_it(run):
     """AnyIO's way. The program closes its output long before it ends."""
     program = "import os, time; os.close(1); os.close(2); time.sleep(0.7)"
