@@ -16,6 +16,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from simulator.process import found_behind
+
 
 @contextmanager
 def once_imported(
@@ -48,9 +50,7 @@ class _Finder:
     ) -> ModuleSpec | None:
         if name != self._module:
             return None
-        others = sys.meta_path[sys.meta_path.index(self) + 1 :]  # those before it ask it
-        found = (finder.find_spec(name, path, target) for finder in others)
-        spec = next((spec for spec in found if spec is not None), None)
+        spec = found_behind(self, name, path, target)
         if spec is not None and spec.loader is not None:
             loader: Any = spec.loader
             execute = loader.exec_module

@@ -11,7 +11,7 @@ from simulator.process.duckdb_files import DuckDBFiles, Holding
 from simulator.process.ending import exits
 from simulator.process.environ import VariablesOfProcess, environment
 from simulator.process.logs import logging_setup
-from simulator.process.modules import ProjectModules
+from simulator.process.modules import ProjectModules, found_behind
 from simulator.process.own import Own
 from simulator.process.printing import NAMES_OF_SYS, output
 from simulator.process.processes import Process, current_process, give_up, outside
@@ -38,6 +38,7 @@ __all__ = [
     "directory_for_children",
     "environment",
     "exits",
+    "found_behind",
     "give_up",
     "logging_setup",
     "numbers",

@@ -169,7 +169,7 @@ class _Finder(MetaPathFinder):
         target: types.ModuleType | None = None,
     ) -> ModuleSpec | None:
         if fullname not in self._modules.sources:
-            found = self._found_by_others(fullname, path, target)
+            found = found_behind(self, fullname, path, target)
             source = None if found is None else _own_source(found)
             if source is None:
                 return found
@@ -185,11 +185,13 @@ class _Finder(MetaPathFinder):
             spec.submodule_search_locations = list(source.submodule_search_locations)
         return spec
 
-    def _found_by_others(self, *asked: Any) -> ModuleSpec | None:
-        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:  # those before it ask it
-            if (found := finder.find_spec(*asked)) is not None:
-                return found
-        return None
+
+def found_behind(finder: Any, *asked: Any) -> ModuleSpec | None:
+    """What the finders find that are asked after one of `sys.meta_path`: those before it ask it."""
+    finders = list(sys.meta_path)
+    others = finders[finders.index(finder) + 1 :] if finder in finders else finders
+    found = (other.find_spec(*asked) for other in others)
+    return next((spec for spec in found if spec is not None), None)
 
 
 class _Representing(Loader):

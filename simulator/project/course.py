@@ -15,6 +15,7 @@ from simulator.project.findings import (
     in_order,
     needs_stub,
     observed,
+    scheduled,
     shown_by,
     written,
 )
@@ -66,7 +67,19 @@ def course(sim: ProjectSimulation) -> Course:
     history = sim.history()
     names = {one.name for one in sim.loaded}
     known = {*names, *history.deployments, *(f"*/{one.name}" for one in sim.unloaded)}
-    seen = shown_by([*written(sim.project, sim.loaded, known), *observed(history)])
+    active = [
+        (one.name, one.where, schedule)
+        for one in sim.loaded
+        for schedule, is_active in sim.schedules(one.name)
+        if is_active
+    ]
+    seen = shown_by(
+        [
+            *written(sim.project, sim.loaded, known),
+            *scheduled(active, sim.start, sim.now),
+            *observed(history),
+        ]
+    )
     return Course(
         folder=sim.project,
         start=sim.start,

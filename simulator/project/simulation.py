@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import runpy
 import sys
-import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -181,15 +181,8 @@ def _variables(pool: Mapping[str, Any]) -> dict[str, str]:
 
 def _as_main(file: Path) -> None:
     """Run a file as Python runs a script: its folder first on the path, its name `__main__`."""
-    module = types.ModuleType("__main__")
-    module.__file__ = str(file)
-    before = sys.modules["__main__"]
-    sys.modules["__main__"] = module
-    try:
-        with _with_path(file.parent):
-            exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
-    finally:
-        sys.modules["__main__"] = before
+    with _with_path(file.parent):
+        runpy.run_path(str(file), run_name="__main__")
 
 
 @contextlib.contextmanager

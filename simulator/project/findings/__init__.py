@@ -1,11 +1,12 @@
-"""What is wrong with the design of a project: seen in its runs, or read in its files.
+"""What is wrong with the design of a project: seen in its runs and schedules, or read in its files.
 
-`finding.py` says what is looked for and in which order; `observed.py` looks at runs, `written.py` at
-files.
+`finding.py` says what is looked for and in which order; `observed.py` looks at runs, `scheduled.py`
+at schedules, `written.py` at files.
 """
 
 from simulator.project.findings.finding import KINDS, Finding, in_order, shown_by
 from simulator.project.findings.observed import at_once, lateness, needs_stub, observed
+from simulator.project.findings.scheduled import scheduled
 from simulator.project.findings.written import written
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "lateness",
     "needs_stub",
     "observed",
+    "scheduled",
     "shown_by",
     "written",
 ]

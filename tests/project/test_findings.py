@@ -1,0 +1,69 @@
+"""Findings that the examples do not show."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from prefect import flow
+
+from simulator import Simulation
+from simulator.faults import WorkerAway
+from simulator.project import course, load, opened
+from simulator.project.findings import observed
+
+HOUR = timedelta(hours=1)
+
+
+@flow
+def quiet() -> None: ...
+
+
+@flow
+def breaks() -> None:
+    raise ValueError("bad")
+
+
+def test_what_comes_late_fails_and_collides() -> None:
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        for name in ("one", "two"):
+            sim.deploy(quiet, name=name, cron="0 1 * * *", timezone="UTC")
+        sim.deploy(breaks, name="dev", cron="0 1 * * *", timezone="UTC")
+        sim.deploy(quiet, name="after", cron="0 3 * * *", timezone="UTC")
+        begin = sim.now + 2 * HOUR
+        sim.inject(WorkerAway(between=(begin, begin + 2 * HOUR)))
+        sim.advance(hours=5)
+        found = list(observed(sim.history()))
+    assert [(one.kind, one.subject, one.times) for one in found] == [
+        ("late", "quiet/after", 1),
+        ("fails", "breaks/dev", 1),
+        ("collision", "breaks/dev", 1),
+    ]
+    late, fails, collision = (one.sentence for one in found)
+    assert late == "runs of quiet/after begin up to 1h 00m after their time"
+    assert fails == "1 of 1 runs of breaks/dev end Failed"
+    assert collision.endswith("at one instant: breaks/dev, quiet/one, quiet/two")
+
+
+def test_a_change_of_the_clocks_in_the_simulated_days(tmp_path: Path) -> None:
+    (tmp_path / "flows.py").write_text("from prefect import flow\n@flow\ndef night(): ...\n")
+    (tmp_path / "prefect.yaml").write_text(
+        """
+deployments:
+- name: prod
+  entrypoint: flows.py:night
+  schedules:
+  - {cron: "30 2 * * *", timezone: Europe/Berlin}
+  - {cron: "30 2 * * *", timezone: UTC}
+  - {cron: "30 2 * * *", timezone: America/New_York, active: false}
+"""
+    )
+    with opened(tmp_path, start="2026-03-28T12:00:00Z") as sim:
+        load(sim)
+        sim.advance(days=1)
+        found = course(sim).findings
+    (change,) = [one for one in found if one.kind == "change of clocks"]
+    assert (change.subject, change.where) == ("night/prod", "prefect.yaml:3")
+    assert change.sentence.startswith(
+        "on 2026-03-29, when the clocks of Europe/Berlin change, a run"
+    )
