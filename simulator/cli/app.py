@@ -27,6 +27,10 @@ Folder = Annotated[
     Path, typer.Option("--scenarios", help="Folder (or file) with the scenarios.", metavar="DIR")
 ]
 
+ProjectFolder = Annotated[
+    Path, typer.Argument(metavar="[DIR]", help="Folder of the project (default: this one).")
+]
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script."""

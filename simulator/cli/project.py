@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.app import app
+from simulator.cli.app import ProjectFolder, app
 from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import SimulationError
 
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def project(
-    folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Folder of the project (default: this one).")
-    ] = Path(),
+    folder: ProjectFolder = Path(),
     days: Annotated[float, typer.Option(help="Virtual days.")] = 7,
     start: Annotated[
         str | None, typer.Option(help="First instant, such as 2026-03-23T00:00:00Z.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.app import app
+from simulator.cli.app import ProjectFolder, app
 from simulator.errors import SimulationError
 
 MOST_DAYS = 3660
@@ -15,9 +15,7 @@ MOST_DAYS = 3660
 
 @app.command()
 def schedule(
-    folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Folder of the project (default: this one).")
-    ] = Path(),
+    folder: ProjectFolder = Path(),
     days: Annotated[int, typer.Option(help="So many days from the start on.")] = 365,
     start: Annotated[
         str, typer.Option(help="First instant, aware or a date in UTC (default: today).")
