@@ -24,6 +24,8 @@ from simulator.faults.kinds import (
     Return,
     SlowStart,
     WorkerAway,
+    WorkerKilled,
+    WorkerLost,
 )
 from simulator.faults.plain import from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Step, StepFault
@@ -59,6 +61,8 @@ __all__ = [
     "StepFault",
     "Steps",
     "WorkerAway",
+    "WorkerKilled",
+    "WorkerLost",
     "draw",
     "from_plain",
     "lognormal",

@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from simulator.errors import SilentFault, SimulationError
-from simulator.faults.kinds import WorkerAway
 from simulator.faults.plain import from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Stage, StepFault, journal_of
-from simulator.faults.starts import StartFault
 
 Given = Fault | Mapping[str, Any]
 """A fault, or the same as plain data."""
@@ -40,10 +38,10 @@ class Faults:
             fault = from_plain(given) if isinstance(given, Mapping) else given
             if isinstance(fault, StepFault):
                 step_name(fault.step)
-            elif isinstance(fault, WorkerAway | StartFault):
-                pool(fault.work_pool)
             elif not isinstance(fault, Fault):
                 raise SimulationError(f"faults: {fault!r} is no fault: see simulator.faults")
+            elif (work_pool := getattr(fault, "work_pool", None)) is not None:
+                pool(work_pool)
             self._inject(fault, stage)
 
     def _inject(self, fault: Fault, stage: Stage) -> None:

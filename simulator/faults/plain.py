@@ -14,7 +14,7 @@ import difflib
 import importlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,13 +44,13 @@ def from_plain(plain: Mapping[str, Any]) -> Fault:
         if name != "kind" and name not in known:
             raise _unknown(f"parameter of a fault of kind {kind.kind!r}", name, known)
     given = {name: _value(name, value) for name, value in plain.items() if name != "kind"}
-    required = {"step"} & known
+    required = {one.name for one in fields(kind) if one.default is MISSING}
     if missing := required - given.keys():
         raise SimulationError(f"a fault of kind {kind.kind!r} needs {', '.join(sorted(missing))}")
     return kind(**given)
 
 
-_DURATIONS = ("after", "by", "retry_after")
+_DURATIONS = ("after", "by", "retry_after", "back")
 
 
 def _plain(name: str, value: Any) -> Any:

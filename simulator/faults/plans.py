@@ -12,7 +12,7 @@ variants get there; no thread's timing has a say, and one fault more moves no ot
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
@@ -22,7 +22,7 @@ from simulator.errors import UnsupportedOperation
 
 if TYPE_CHECKING:
     from simulator.clock import VirtualClock
-    from simulator.history import Journal
+    from simulator.history import Journal, Note
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,19 @@ class VirtualStage(Stage, Protocol):
     clock: VirtualClock
     journal: Journal
     requests: FaultsOfRequests
-    starts: FaultsOf
+    starts: FaultsOfStarts
 
 
 class FaultsOf(Protocol):
     """Takes note of the faults of one sort: those of steps, those of requests."""
 
     def strike(self, injected: Injected) -> None: ...
+
+
+class FaultsOfStarts(Protocol):
+    """Takes note of a fault, and of what follows whenever it strikes."""
+
+    def strike(self, injected: Injected, then: Callable[[Note], object] = ...) -> None: ...
 
 
 class FaultsOfRequests(FaultsOf, Protocol):

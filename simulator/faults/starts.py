@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from simulator.arguments import kinds as arguments
 from simulator.faults.plans import Fault, Injected, Stage, virtual
+
+if TYPE_CHECKING:
+    from simulator.history import Note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +49,16 @@ class Starts:
         self._now = now
         self._cycle = cycle
         self._faults: list[Injected] = []
+        self._then: dict[int, Callable[[Note], object]] = {}
 
-    def strike(self, injected: Injected) -> None:
-        """Take note of a fault."""
+    def strike(self, injected: Injected, then: Callable[[Note], object] = lambda _: None) -> None:
+        """Take note of a fault. `then` is called with the note about each time that it strikes."""
         self._faults.append(injected)
+        self._then[injected.number] = then
+
+    def noted(self, injected: Injected, note: Note) -> None:
+        """A fault has struck, and that has been noted."""
+        self._then[injected.number](note)
 
     def struck(
         self, work_pool: str | None, flow: str, run_id: UUID

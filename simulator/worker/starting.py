@@ -88,5 +88,6 @@ class Starter:
             return 0.0
         injected, draw, seconds = struck
         details = {"fault": injected.number, "target": injected.fault.target, "draw": draw}
-        self._journal.note("fault", str(injected.fault), run_id=flow_run.id, details=details)
+        note = self._journal.note("fault", str(injected.fault), run_id=flow_run.id, details=details)
+        self._faults.noted(injected, note)
         return seconds

@@ -88,6 +88,14 @@ class Supervisor:
         """The process in which a run goes on now."""
         return self._processes.get(flow_run_id)
 
+    def kill(self) -> list[UUID]:
+        """Kill all processes, with nobody left who would tell. Returns their runs."""
+        killed = [run_id for run_id, process in self._processes.items() if process.alive]
+        for run_id in killed:
+            self._cancellations.forget(run_id)
+            self._processes.pop(run_id).kill()
+        return killed
+
     async def execute(
         self,
         flow_run: FlowRun,

@@ -106,6 +106,10 @@ class SimulatedWorker(BaseWorker[SimulatedJobConfiguration, Any, BaseWorkerResul
         )
         return SimulatedWorkerResult(identifier=str(process.pid), status_code=exit_code)
 
+    def vanish(self) -> None:
+        """Let it end without a word: as one that is killed, it does not say that it stops."""
+        self._started_event = None
+
     def abandon(self) -> None:
         """Let go of everything that is going on: the simulation ends."""
         if self._runs_task_group is not None:
@@ -188,6 +192,19 @@ class Pool:
             else:
                 self._away = self._journal.note("away", self.name, because=because.number)
         self._polls.end()
+
+    def kill(self, because: Note) -> list[UUID]:
+        """Let the worker and what it runs be gone, without a report. Returns the runs that it had."""
+        self.stop(because)
+        if self._thread is None or self._worker is None or self._worker.supervisor is None:
+            return []
+        if self._polling is not None:
+            self._polling.cancel()
+            self._polling = None
+        self._worker.vanish()
+        supervisor, self._worker = self._worker.supervisor, None
+        self.close()
+        return supervisor.kill()
 
     def close(self) -> None:
         """End the worker's thread."""
@@ -278,9 +295,11 @@ class Pool:
         return None
 
     def _polled_late(self, polling: Future[Exception | None]) -> None:
+        if polling.cancelled():  # with its worker, which has been killed
+            return
         self._polling = None
         self._ended += 1
-        if not polling.cancelled() and (why := polling.result()) is not None:
+        if (why := polling.result()) is not None:
             self._gone(why)
 
     def _gone(self, why: Exception) -> None:

@@ -24,6 +24,8 @@ from simulator.faults import (
     Return,
     SlowStart,
     WorkerAway,
+    WorkerKilled,
+    WorkerLost,
     from_plain,
     to_plain,
 )
@@ -43,6 +45,8 @@ FAULTS = [
     Kill(step="child", exit_code=143),
     OutOfMemory(step="child", attempts=2),
     WorkerAway(between=WINDOW, work_pool="etl"),
+    WorkerKilled(at=NOON),
+    WorkerLost(work_pool="etl", back=timedelta(minutes=10), probability=0.5),
     SlowStart(by=lognormal(2 * HOUR, 0.5)),
     NeverStarts(work_pool="etl", between=WINDOW),
     ApiRefused(caller="worker", between=WINDOW),
@@ -99,7 +103,7 @@ def test_it_is_told_in_one_line_that_names_its_target(fault) -> None:
         ({"kind": "longer", "step": "x"}, "needs factor= or by="),
         ({"kind": "longer", "step": "x", "factor": 0.5}, "factor=0.5 must be"),
         ({"kind": "kill", "step": "x", "exit_code": "x"}, "exit_code='x' must be"),
-        ({"kind": "worker away"}, "needs between=(from, until)"),
+        ({"kind": "worker away"}, "needs at=instant or between=(from, until)"),
     ],
 )
 def test_what_is_wrong_is_one_line(plain, message) -> None:

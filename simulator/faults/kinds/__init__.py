@@ -14,12 +14,14 @@ from simulator.faults.kinds.raises import Raise
 from simulator.faults.kinds.returns import Return
 from simulator.faults.kinds.slow_start import SlowStart
 from simulator.faults.kinds.worker_away import WorkerAway
+from simulator.faults.kinds.worker_killed import WorkerKilled
+from simulator.faults.kinds.worker_lost import WorkerLost
 from simulator.faults.plans import Fault
 
 ALL: tuple[type[Fault], ...] = (
     *(Raise, Return, Longer, Hang, Kill, OutOfMemory),
     *(ApiRefused, ApiError, ApiLimited, ApiSlow, AnswerLost),
-    *(SlowStart, NeverStarts, WorkerAway),
+    *(SlowStart, NeverStarts, WorkerAway, WorkerKilled, WorkerLost),
 )
 KINDS = {one.kind: one for one in ALL}
 """Each kind by the word for it in files."""
@@ -40,4 +42,6 @@ __all__ = [
     "Return",
     "SlowStart",
     "WorkerAway",
+    "WorkerKilled",
+    "WorkerLost",
 ]
