@@ -860,5 +860,5 @@ class TestRealSimulations:
         assert err == ""
         # One of them had begun; the other may have.
         told = "Stopped. 0 of 2 variants are in results/results.duckdb, and what [12] more had done by then"
-        assert re.search(rf"{told}\n$", out)
+        assert re.search(rf"{told}\nPage: results/report\.html\n$", out)
         assert not list((project / "tmp").iterdir())
