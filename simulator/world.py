@@ -62,7 +62,7 @@ class World:
 
         from simulator.clock import starting_background
         from simulator.faults import Requests, Starts, Steps
-        from simulator.history import Journal
+        from simulator.history import Journal, Reader
         from simulator.patches import network, readers, stdlib
         from simulator.patches import processes as apart
         from simulator.patches.imports import once_imported
@@ -160,6 +160,7 @@ class World:
         self._warehouse: Warehouse | None = None
         self._tables = WatchedTables(clock, lambda: self.warehouse, self.journal)
         self._history: tuple[tuple[int, datetime, int], History] | None = None
+        self._reader = Reader(self.clock.timeline)
 
         server.start()
         stack.callback(server.stop)
@@ -261,7 +262,7 @@ class World:
             self.clock.drive(until)
 
     def history(self) -> History:
-        """Everything that has happened so far. It is read again when something was written."""
+        """Everything that has happened so far. What was written since is read when there is any."""
         from simulator.history import History
 
         if counted() is None:  # a flow that asks would wait for itself
@@ -270,8 +271,8 @@ class World:
         notes = self.journal.notes
         state = self.written(), self.now, len(notes)
         if self._history is None or self._history[0] != state:
-            file, timeline = self.folder / "prefect.db", self.clock.timeline
-            history = History.read(file, now=self.now, timeline=timeline, notes=notes)
+            file = self.folder / "prefect.db"
+            history = History.read(file, now=self.now, reader=self._reader, notes=notes)
             self._history = state, history
         return self._history[1]
 

@@ -11,6 +11,7 @@ from simulator.history.history import History
 from simulator.history.kept import Key, Outcome, kept_histories, kept_outcomes, one_of
 from simulator.history.normal import normalised_rows
 from simulator.history.notes import Journal, Note
+from simulator.history.reading import Reader
 from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord, moment
 from simulator.history.results import Results
 
@@ -23,6 +24,7 @@ __all__ = [
     "LogRecord",
     "Note",
     "Outcome",
+    "Reader",
     "Reason",
     "Results",
     "RunRecord",

@@ -23,18 +23,8 @@ from simulator.arguments import STATES, checked, kinds, state_name, step_names, 
 from simulator.history.gates import Gate, read_gates
 from simulator.history.normal import normalised
 from simulator.history.notes import Note
-from simulator.history.reading import (
-    FLOW_RUNS,
-    Instants,
-    flow_run,
-    logs_by_run,
-    reading,
-    states_by_run,
-    tasks_by_run,
-    to_millisecond,
-)
+from simulator.history.reading import Reader, logs_by_run, reading, to_millisecond
 from simulator.history.records import Links, LogRecord, RunRecord, StateRecord, TaskRecord, moment
-from simulator.instants import Timeline
 
 __all__ = ["History", "LogRecord", "RunRecord", "StateRecord", "TaskRecord"]
 
@@ -86,21 +76,19 @@ class History:
         database: Path,
         *,
         now: datetime | None = None,
-        timeline: Timeline | None = None,
+        reader: Reader | None = None,
         notes: Iterable[Note] = (),
     ) -> History:
-        """Read the history from the SQLite file of a Prefect 3.8 server, which may be running.
+        """Read the history from the SQLite file of a Prefect server, which may be running.
 
-        `now` is the virtual time of the reading, `notes` what the simulation has seen of its own.
-        Each timestamp is shown as the instant at which it was read from a virtual clock, by its
-        `timeline`. Log lines are read at their first use, up to where they stood now. Raises
-        SimulationError if the file is missing or is not such a database.
+        `now` is the virtual time of the reading, `notes` what the simulation has seen of its own. The
+        `reader` is one that has read this database before, or that knows of a virtual clock. Log lines
+        are read at their first use, up to where they stood now. Raises SimulationError if the file is
+        missing or is not such a database.
         """
-        at = Instants(timeline)
+        reader = reader or Reader()
         with reading(database) as connection:
-            rows = connection.execute(FLOW_RUNS).fetchall()
-            states = states_by_run(connection, "flow_run", at)
-            tasks = tasks_by_run(connection, at)
+            runs = reader.runs(connection, now)
             last_log = connection.execute("select coalesce(max(rowid), 0) from log").fetchone()[0]
             flows = [name for (name,) in connection.execute("select name from flow")]
             deployments = [
@@ -111,9 +99,9 @@ class History:
             ]
             gates = read_gates(connection)
         return cls(
-            (flow_run(row, states, tasks, at) for row in rows),
+            runs,
             now=now,
-            logs=partial(logs_by_run, database, last_log, at),
+            logs=partial(logs_by_run, database, last_log, reader.at),
             flows=flows,
             deployments=deployments,
             notes=notes,

@@ -1,5 +1,8 @@
 """Reads the records of flow runs from the database of a Prefect server.
 
+A `Reader` may be asked again and again. What it has read of runs that have ended it keeps, and states
+are only ever added, so that the next reading costs what has happened since.
+
 Column names and formats are those of Prefect 3.8 and 3.9: ids, instants (UTC without a zone, to the
 microsecond) and JSON are all stored as text.
 """
@@ -12,12 +15,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
 from simulator.errors import SimulationError
-from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord
+from simulator.history.records import FINAL_TYPES, LogRecord, RunRecord, StateRecord, TaskRecord
 from simulator.instants import Timeline, from_micros, to_micros
 
 # Of the true class, also if this is imported under a patched clock: records hold plain datetimes
@@ -25,8 +29,12 @@ from simulator.instants import Timeline, from_micros, to_micros
 _true = next(kind for kind in datetime.__mro__ if kind.__module__ == "datetime")
 _from_iso = cast("type[datetime]", _true).fromisoformat
 
+_Row = tuple[Any, ...]
+_Entered = list[tuple[str, str, StateRecord]]
+"""The states of a run, oldest first: when, as it is stored; id; record."""
+
 # A deployment's full name is that of its own flow, which is the run's flow.
-FLOW_RUNS = """
+_FLOW_RUNS = """
     select r.id, r.name, f.name, d.name, r.state_name, r.state_type, r.state_id,
            r.expected_start_time, r.start_time, r.end_time, r.run_count, r.parameters, r.tags,
            p.flow_run_id, r.auto_scheduled, w.name, q.name
@@ -60,8 +68,8 @@ _TASK_RUNS = """
 """
 
 _STATES = """
-    select s.{run}_id, s.id, s.name, s.type, s.timestamp, s.message
-    from {run}_state s order by s.timestamp, s.rowid
+    select s.rowid, s.{run}_id, s.id, s.name, s.type, s.timestamp, s.message
+    from {run}_state s where s.rowid > ? order by s.rowid
 """
 
 _LOGS = """
@@ -90,17 +98,72 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def flow_run(
-    row: tuple[Any, ...],
-    states: Mapping[str, list[tuple[str, StateRecord]]],
-    tasks: Mapping[str, list[TaskRecord]],
-    at: Instants,
+class Reader:
+    """Reads the runs of one database, and remembers what can change no more.
+
+    Each timestamp is shown as the instant at which it was read from a virtual clock, by its `timeline`.
+    """
+
+    def __init__(self, timeline: Timeline | None = None) -> None:
+        self.at = Instants(timeline)
+        self._flow_run_states = _States("flow_run", self.at)
+        self._task_run_states = _States("task_run", self.at)
+        self._tasks: dict[str, tuple[_Row, TaskRecord]] = {}
+        self._runs: dict[str, tuple[_Row, RunRecord]] = {}
+
+    def runs(self, connection: sqlite3.Connection, now: datetime | None) -> list[RunRecord]:
+        """Every flow run, oldest first, with its states and tasks, as read at the instant `now`."""
+        rows = connection.execute(_FLOW_RUNS).fetchall()
+        states = self._flow_run_states.read(connection)
+        tasks = self._read_tasks(connection, now)
+        runs, kept = [], {}
+        for row in rows:
+            run_id, of_run = row[0], tuple(tasks.get(row[0], ()))
+            known, run = self._runs.get(run_id, (None, None))
+            if run is None or known != row or run.tasks != of_run:
+                run = _flow_run(row, states.get(run_id, []), of_run, self.at)
+            if _is_over(run, now):
+                kept[run_id] = row, run
+            runs.append(run)
+        self._runs = kept
+        return runs
+
+    def _read_tasks(
+        self, connection: sqlite3.Connection, now: datetime | None
+    ) -> Mapping[str, list[TaskRecord]]:
+        """The task runs of every flow run, oldest first."""
+        rows = connection.execute(_TASK_RUNS).fetchall()
+        states = self._task_run_states.read(connection)
+        found: dict[str, list[TaskRecord]] = defaultdict(list)
+        kept = {}
+        for row in rows:
+            run_id, flow_run_id = row[0], row[-1]
+            known, task = self._tasks.get(run_id, (None, None))
+            if task is None or known != row:
+                task = _task_run(row, states.get(run_id, []), self.at)
+            if _is_over(task, now):
+                kept[run_id] = row, task
+            found[flow_run_id].append(task)
+        self._tasks = kept
+        return found
+
+
+def _is_over(run: RunRecord | TaskRecord, now: datetime | None) -> bool:
+    """Whether a record stays as it is unless its row changes. An instant that is still to come may
+    yet be shown as another one.
+    """
+    return run.state_type in FINAL_TYPES and (
+        now is None or run.scheduled is None or run.scheduled <= now
+    )
+
+
+def _flow_run(
+    row: _Row, entered: _Entered, tasks: tuple[TaskRecord, ...], at: Instants
 ) -> RunRecord:
-    """The record of a row of FLOW_RUNS, with its states and tasks."""
+    """The record of a row of _FLOW_RUNS, with its states and tasks."""
     (run_id, name, flow, deployment, state, state_type, state_id) = row[:7]
     (scheduled, start, end, run_count, parameters, tags, parent_id) = row[7:14]
     (auto_scheduled, work_pool, work_queue) = row[14:]
-    entered = states.get(run_id, [])
     return RunRecord(
         id=UUID(run_id),
         name=name,
@@ -109,14 +172,14 @@ def flow_run(
         state=state or "",
         state_type=state_type or "",
         message=_message(entered, state_id),
-        states=tuple(record for _, record in entered),
+        states=tuple(record for *_, record in entered),
         scheduled=at.optional(scheduled),
         start=at.optional(start),
         end=at.optional(end),
         run_count=run_count,
         parameters=json.loads(parameters),
         tags=tuple(json.loads(tags)),
-        tasks=tuple(tasks.get(run_id, ())),
+        tasks=tasks,
         parent_id=UUID(parent_id) if parent_id else None,
         auto_scheduled=bool(auto_scheduled),
         work_pool=work_pool,
@@ -124,32 +187,25 @@ def flow_run(
     )
 
 
-def tasks_by_run(connection: sqlite3.Connection, at: Instants) -> dict[str, list[TaskRecord]]:
-    """The task runs of every flow run, oldest first."""
-    states = states_by_run(connection, "task_run", at)
-    found: dict[str, list[TaskRecord]] = defaultdict(list)
-    for row in connection.execute(_TASK_RUNS):
-        (run_id, name, task_key, dynamic_key, state, state_type, state_id) = row[:7]
-        (scheduled, start, end, run_count, tags, flow_run_id) = row[7:]
-        entered = states.get(run_id, [])
-        found[flow_run_id].append(
-            TaskRecord(
-                id=UUID(run_id),
-                name=name,
-                task=_task_name(name, task_key, dynamic_key),
-                task_key=task_key,
-                state=state or "",
-                state_type=state_type or "",
-                message=_message(entered, state_id),
-                states=tuple(record for _, record in entered),
-                scheduled=at.optional(scheduled),
-                start=at.optional(start),
-                end=at.optional(end),
-                run_count=run_count,
-                tags=tuple(json.loads(tags)),
-            )
-        )
-    return found
+def _task_run(row: _Row, entered: _Entered, at: Instants) -> TaskRecord:
+    """The record of a row of _TASK_RUNS, with its states."""
+    (run_id, name, task_key, dynamic_key, state, state_type, state_id) = row[:7]
+    (scheduled, start, end, run_count, tags, _) = row[7:]
+    return TaskRecord(
+        id=UUID(run_id),
+        name=name,
+        task=_task_name(name, task_key, dynamic_key),
+        task_key=task_key,
+        state=state or "",
+        state_type=state_type or "",
+        message=_message(entered, state_id),
+        states=tuple(record for *_, record in entered),
+        scheduled=at.optional(scheduled),
+        start=at.optional(start),
+        end=at.optional(end),
+        run_count=run_count,
+        tags=tuple(json.loads(tags)),
+    )
 
 
 def _task_name(name: str, task_key: str, dynamic_key: str) -> str:
@@ -162,16 +218,36 @@ def _task_name(name: str, task_key: str, dynamic_key: str) -> str:
     return task_key.rpartition("-")[0] or task_key
 
 
-def states_by_run(
-    connection: sqlite3.Connection, run: str, at: Instants
-) -> dict[str, list[tuple[str, StateRecord]]]:
-    """The states of every flow run or task run, oldest first, each with its id."""
-    found: dict[str, list[tuple[str, StateRecord]]] = defaultdict(list)
-    for run_id, state_id, name, kind, timestamp, message in connection.execute(
-        _STATES.format(run=run)
-    ):
-        found[run_id].append((state_id, StateRecord(name, kind, at(timestamp), message)))
-    return found
+class _States:
+    """The states of every flow run or task run, oldest first, each with its id.
+
+    Rows are added and never changed. SQLite gives the number of a deleted row to the next one only if
+    it was the highest, so the row that was read last tells whether all before it are still the same.
+    """
+
+    def __init__(self, run: str, at: Instants) -> None:
+        self._run, self._at = run, at
+        self._last: tuple[int, str] | None = None
+        self._found: dict[str, _Entered] = defaultdict(list)
+
+    def read(self, connection: sqlite3.Connection) -> Mapping[str, _Entered]:
+        if self._last is not None:
+            rowid, state_id = self._last
+            there = f"select 1 from {self._run}_state where rowid = ? and id = ?"
+            if connection.execute(there, (rowid, state_id)).fetchone() is None:
+                self._last, self._found = None, defaultdict(list)
+        added = set()
+        first = self._last[0] if self._last is not None else 0
+        for rowid, run_id, state_id, name, kind, timestamp, message in connection.execute(
+            _STATES.format(run=self._run), (first,)
+        ):
+            record = StateRecord(name, kind, self._at(timestamp), message)
+            self._found[run_id].append((timestamp, state_id, record))
+            self._last = rowid, state_id
+            added.add(run_id)
+        for run_id in added:
+            self._found[run_id].sort(key=itemgetter(0))
+        return self._found
 
 
 def logs_by_run(database: Path, last: int, at: Instants) -> dict[UUID, tuple[LogRecord, ...]]:
@@ -193,9 +269,9 @@ def logs_by_run(database: Path, last: int, at: Instants) -> dict[UUID, tuple[Log
     return {run_id: tuple(lines) for run_id, lines in found.items()}
 
 
-def _message(entered: list[tuple[str, StateRecord]], state_id: str | None) -> str | None:
+def _message(entered: _Entered, state_id: str | None) -> str | None:
     """The message of the state that the run is in."""
-    for known, record in reversed(entered):
+    for _, known, record in reversed(entered):
         if known == state_id:
             return record.message
     return None

@@ -13,6 +13,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -26,9 +28,10 @@ from prefect.server.schemas.states import StateDetails, StateType
 from sqlalchemy.orm import Session
 
 from simulator.errors import SimulationError
-from simulator.history import history as module
 from simulator.history import reading
 from simulator.history.history import History
+from simulator.history.reading import Reader
+from simulator.history.records import Links
 from simulator.instants import Timeline, to_micros
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -267,7 +270,7 @@ def test_timestamps_are_shown_as_the_instants_to_which_they_belong(server):
     for second in (1, 61):
         timeline.jump(to_micros(at(second - 0.95)), to_micros(at(second)), to_micros(at(second)))
 
-    (record,) = History.read(server.path, timeline=timeline).runs()
+    (record,) = History.read(server.path, reader=Reader(timeline)).runs()
 
     # At 61.0 nobody had read as much as a third of a second.
     assert [state.timestamp for state in record.states] == [at(0), at(1), at(1), at(61.3)]
@@ -574,13 +577,13 @@ def test_a_history_is_a_snapshot_though_the_server_writes_on_meanwhile(server, m
     run = server.run("f", *ended(0))
     writer = sqlite3.connect(server.path)
     writer.execute("pragma journal_mode = wal")
-    read_tasks = module.tasks_by_run
+    read_tasks = Reader._read_tasks
 
     def read_tasks_later(*args):
         server.task(run, "load", ("Pending", 9))
         return read_tasks(*args)
 
-    monkeypatch.setattr(module, "tasks_by_run", read_tasks_later)
+    monkeypatch.setattr(Reader, "_read_tasks", read_tasks_later)
     assert len(History.read(server.path).run(run).tasks) == 0
     assert len(History.read(server.path).run(run).tasks) == 1
     writer.close()
@@ -596,7 +599,7 @@ def test_the_database_is_opened_for_reading_only(server, monkeypatch):
 
     server.run("f", *ended(0))
     monkeypatch.setattr("simulator.history.reading.sqlite3.connect", spy)
-    monkeypatch.setattr("simulator.history.history.FLOW_RUNS", "delete from flow_run returning *")
+    monkeypatch.setattr("simulator.history.reading._FLOW_RUNS", "delete from flow_run returning *")
 
     with pytest.raises(SimulationError, match="readonly database"):
         History.read(server.path)
@@ -812,7 +815,9 @@ def parent(day: str = "2026-01-01"):
     run_deployment("child/dev", timeout=0, parameters={"n": 9}, tags=["ordered"])
     add.submit(4).wait()
 
-with prefect_test_harness(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+# A busy machine takes longer to start a server than Prefect waits by default.
+harness = prefect_test_harness(server_startup_timeout=300)
+with harness, temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
     with get_client(sync_client=True) as client:
         client.create_deployment(client.create_flow(child), "dev")
     parent()
@@ -844,8 +849,6 @@ def test_real_flows_on_a_real_server_are_read(tmp_path):
         "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "DO_NOT_TRACK": "1",
-        # A busy machine takes longer to start a server than Prefect waits by default.
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
     }
     others = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
     done = subprocess.run(
@@ -891,6 +894,100 @@ def test_real_flows_on_a_real_server_are_read(tmp_path):
     )
     assert history.deployments == ("child/dev",)
     assert [run["flow"] for run in history.normalised()] == ["parent"]
+
+
+# --- again and again ---------------------------------------------------------------------------
+
+
+def test_one_reader_sees_at_each_reading_what_a_new_one_sees(server):
+    reader = Reader()
+    first = server.run("f", *ended(0), parameters={"n": 1})
+    task = server.task(first, "load", *ended(6))
+    going = server.run("f", ("Scheduled", 1), ("Running", 2))
+
+    def enter(run_id, name, seconds):
+        run = server.session.get(orm.FlowRun, run_id)
+        server._enter(run, orm.FlowRunState, "flow_run_id", [(name, seconds)])
+
+    def enter_task(task_id, name, seconds):
+        run = server.session.get(orm.TaskRun, task_id)
+        server._enter(run, orm.TaskRunState, "task_run_id", [(name, seconds)])
+
+    def change(run_id, **values):
+        for name, value in values.items():
+            setattr(server.session.get(orm.FlowRun, run_id), name, value)
+        server.session.commit()
+
+    def delete(run_id):
+        server.session.execute(
+            sa.delete(orm.FlowRunState).where(orm.FlowRunState.flow_run_id == run_id)
+        )
+        server.session.execute(sa.delete(orm.FlowRun).where(orm.FlowRun.id == run_id))
+        server.session.commit()
+
+    steps = [
+        lambda: None,
+        lambda: enter(going, "Failed", 9),
+        lambda: server.task(going, "load", *ended(3)),
+        lambda: change(first, name="renamed", parameters={"n": 2}, tags=["late"]),
+        lambda: enter(first, "Scheduled", 300),  # run again from the UI
+        lambda: enter(first, "Completed", 200),  # told late
+        lambda: enter_task(task, "Failed", 400),
+        lambda: server.run("child", *ended(500), parent=going, deployment="dev"),
+        lambda: delete(going),
+        lambda: server.run("g", *ended(600)),
+        lambda: delete(History.read(server.path).runs("g")[0].id),
+        # Its states get the numbers of those that are gone.
+        lambda: server.run("h", *ended(700)),
+    ]
+    for step in steps:
+        step()
+        anew = History.read(server.path)
+        with reading.reading(server.path) as connection:
+            seen = reader.runs(connection, None)
+        assert [replace(run, links=Links()) for run in seen] == [
+            replace(run, links=Links()) for run in anew.runs(upcoming=True)
+        ]
+        assert [run.states for run in seen] == [run.states for run in anew.runs(upcoming=True)]
+    assert [run.flow for run in seen] == ["f", "child", "h"]
+
+
+def test_what_has_ended_is_not_read_again(server, monkeypatch):
+    made = []
+
+    def counted(kind):
+        def make(*args, **values):
+            made.append(kind.__name__)
+            return kind(*args, **values)
+
+        return make
+
+    for n in range(10):
+        server.task(server.run("f", *ended(n)), "load", *ended(n))
+    later = server.run("f", ("Scheduled", 3600))
+    for kind in (reading.RunRecord, reading.TaskRecord, reading.StateRecord):
+        monkeypatch.setattr(reading, kind.__name__, counted(kind))
+    reader = Reader()
+    History.read(server.path, now=at(1000), reader=reader)
+    assert Counter(made) == {"RunRecord": 11, "TaskRecord": 10, "StateRecord": 81}
+
+    made.clear()
+    server.task(later, "load", ("Pending", 3601))
+    assert len(History.read(server.path, now=at(1000), reader=reader).runs(upcoming=True)) == 11
+    assert Counter(made) == {"RunRecord": 1, "TaskRecord": 1, "StateRecord": 1}
+
+
+def test_an_instant_to_come_is_read_again_when_it_has_come(server):
+    """It is shown as it stands until the clock has been there."""
+    server.run("f", ("Scheduled", 0), ("Cancelled", 0.5), expected_start_time=at(61.02))
+    timeline = Timeline(to_micros(at(0)))
+    reader = Reader(timeline)
+    (before,) = History.read(server.path, now=at(1), reader=reader).runs(upcoming=True)
+    assert before.scheduled == at(61.02)
+    timeline.jump(to_micros(at(1)), to_micros(at(61)), to_micros(at(61)))
+    timeline.read_up_to(to_micros(at(61.1)))
+    (after,) = History.read(server.path, now=at(62), reader=reader).runs()
+    assert after.scheduled == at(61)
 
 
 # --- size --------------------------------------------------------------------------------------
