@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +42,15 @@ class StepsOfEngine(Protocol):
 
     def take(self, name: str, duration: Duration) -> None: ...
 
+    def stand_in(self, name: str, answer: Callable[..., Any]) -> None:
+        """Call something else in place of a step's own function."""
+
+
+class FunctionsOfEngine(Protocol):
+    """The functions that its processes call."""
+
+    def stand_in(self, stack: ExitStack, target: Any, stub: Any) -> None: ...
+
 
 class Engine(Protocol):
     """A Prefect server with workers, and a way to let time pass.
@@ -71,6 +80,9 @@ class Engine(Protocol):
 
     @property
     def steps(self) -> StepsOfEngine: ...
+
+    @property
+    def functions(self) -> FunctionsOfEngine: ...
 
     @property
     def warehouse(self) -> Warehouse: ...

@@ -20,6 +20,7 @@ from simulator.errors import SimulationError
 from simulator.faults import Faults, Raise
 from simulator.hosts import Hosts
 from simulator.promises import Promising
+from simulator.stubs import Stubbing
 
 if TYPE_CHECKING:
     from prefect import Flow, Task
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from simulator.warehouse import Warehouse
 
 
-class Simulation(Promising):
+class Simulation(Promising, Stubbing):
     """A Prefect server, its scheduler, its workers and your flows, living on virtual time.
 
     Use it as a context manager. One process holds at most one at a time: parallel simulations are
@@ -69,8 +70,7 @@ class Simulation(Promising):
         from simulator.patches.frozen_time import frozen_start
 
         super().__init__()
-        first = frozen_start() or "2026-01-01T00:00:00Z" if start is None else start
-        self.start = arguments.instant("start", first)
+        self.start = arguments.instant("start", start or frozen_start() or "2026-01-01T00:00:00Z")
         self.seed = seed
         self.stall_limit = stall_limit
         self._stack: ExitStack | None = None

@@ -98,6 +98,7 @@ class World:
             run_of_caller,
             settings,
         )
+        from simulator.stubs import Functions
         from simulator.warehouse import WatchedTables, warehouse_installed
         from simulator.worker import (
             Flows,
@@ -142,6 +143,7 @@ class World:
         remember_modules()
         modules = ProjectModules() if fresh else None
         self.flows = Flows(self.database, self.folder / "processes", modules)
+        self.functions = Functions(modules)
         self.sources = Sources()
         self._environment: dict[str, str] = {}
         self.setenv(stack, settings.for_children(self.folder))

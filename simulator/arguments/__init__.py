@@ -14,6 +14,7 @@ from simulator.arguments.names import (
     state_name,
     step_name,
     step_names,
+    steps_named,
     unknown,
 )
 
@@ -32,5 +33,6 @@ __all__ = [
     "state_name",
     "step_name",
     "step_names",
+    "steps_named",
     "unknown",
 ]

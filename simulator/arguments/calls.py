@@ -98,6 +98,15 @@ trigger = checked(
     parameters=optional(kinds.by_name),
     at=optional(kinds.instant),
 )
+stub = checked(
+    is_open,
+    one_of("returns", "each", "attempts"),
+    target=kinds.anything,
+    returns=kinds.anything,
+    each=kinds.some_of,
+    attempts=kinds.some_of,
+    columns=optional(kinds.words),
+)
 inject = checked(is_open, faults=kinds.anything)
 explain = checked(is_open, run=kinds.anything, which=kinds.whole())
 upcoming = checked(is_open, flow=optional(kinds.text))

@@ -298,6 +298,13 @@ def a_list(what: str, given: Any) -> Any:
     return given
 
 
+def some_of(what: str, given: Any) -> Any:
+    """A list that is not empty."""
+    if not a_list(what, given):
+        raise refused(f"{what}={shown(given)} must hold at least one")
+    return given
+
+
 # -- what belongs to Prefect and to runs -----------------------------------------------------------
 
 

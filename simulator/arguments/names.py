@@ -78,6 +78,11 @@ def step_names() -> dict[str, bool]:
     return {step.name: step.isgenerator for step in _steps()}
 
 
+def steps_named(name: str) -> list[Any]:
+    """The flows and tasks of this name that exist in this process."""
+    return [step for step in _steps() if step.name == name]
+
+
 def _steps() -> list[Any]:
     """All flows and tasks that exist in this process."""
     from prefect import Flow, Task

@@ -12,10 +12,11 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import anyio
@@ -28,6 +29,20 @@ if TYPE_CHECKING:
     from simulator.history import Journal, Note
 
 Call = Callable[[], Any]
+
+StandIn = Callable[[Callable[..., Any], Sequence[Any], Mapping[str, Any], int], Any]
+"""What is called in place of a step's own function, with it, its arguments and the attempt."""
+
+
+class Body(Protocol):
+    """A call of a step's own function, and whose it is."""
+
+    @property
+    def function(self) -> Callable[..., Any]: ...
+
+    def __call__(self) -> Any: ...
+
+    def arguments(self) -> tuple[Sequence[Any], Mapping[str, Any]]: ...
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,7 @@ class Steps:
         self._seed = seed
         self._faults: dict[str, list[Injected]] = {}
         self._durations: dict[str, Duration] = {}
+        self._stand_ins: dict[str, StandIn] = {}
         self._mutex = threading.Lock()
         self._occurrences: dict[tuple[str, UUID], tuple[int, datetime, int]] = {}
         self._counts: Counter[str] = Counter()
@@ -72,9 +88,12 @@ class Steps:
     def take(self, name: str, duration: Duration) -> None:
         self._durations[name] = duration
 
+    def stand_in(self, name: str, answer: StandIn) -> None:
+        self._stand_ins[name] = answer
+
     # -- called by Prefect's engines -----------------------------------------------------------------
 
-    def around_flow(self, call: Call) -> Any:
+    def around_flow(self, call: Body) -> Any:
         from prefect.context import (
             FlowRunContext,  # late: what users pass is checked without Prefect
         )
@@ -86,7 +105,7 @@ class Steps:
         attempt = _Attempt(context.flow.name, run.id, run.run_count, run.id, None)
         return self._around(attempt, call, context.flow.isasync)
 
-    def around_task(self, call: Call) -> Any:
+    def around_task(self, call: Body) -> Any:
         from prefect.context import TaskRunContext
 
         context = TaskRunContext.get()
@@ -96,7 +115,10 @@ class Steps:
         attempt = _Attempt(context.task.name, run.id, run.run_count, run.flow_run_id, run.id)
         return self._around(attempt, call, context.task.isasync)
 
-    def _around(self, attempt: _Attempt, call: Call, isasync: bool) -> Any:
+    def _around(self, attempt: _Attempt, body: Body, isasync: bool) -> Any:
+        call: Call = body
+        if stand_in := self._stand_ins.get(attempt.name):
+            call = partial(stand_in, body.function, *body.arguments(), max(attempt.attempt, 1))
         if isasync:
             return self._awatched(attempt, call)
         try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from simulator.errors import UnsupportedOperation
 from simulator.faults import Duration, Injected
 
 VARIABLE = "PREFECT_SIMULATOR_ORDERS"
@@ -46,3 +48,7 @@ class Orders:
     def take(self, name: str, duration: Duration) -> None:
         self.durations[name] = duration
         self.write()
+
+    def stand_in(self, *_: Any) -> None:
+        """As `Engine.steps` and `Engine.functions`: a process of its own runs its own code."""
+        raise UnsupportedOperation("stub: on a live engine everything runs its own code")

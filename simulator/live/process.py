@@ -28,7 +28,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from simulator.faults import Steps
 from simulator.history import Journal
 from simulator.live.orders import VARIABLE, Orders
-from simulator.patches.prefect.steps import installed
+from simulator.patches.prefect.steps import Call, installed
 
 _COUNTS = "create table if not exists steps (name, run_id, cycle, unique (name, run_id))"
 
@@ -78,7 +78,7 @@ def _as_ordered(orders: Orders, began: Callable[[UUID], None]) -> Iterator[None]
     database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     steps = SharedSteps(orders, database)
 
-    def around_flow(call: Callable[[], Any]) -> Any:
+    def around_flow(call: Call) -> Any:
         context = FlowRunContext.get()
         if context is not None and context.flow_run is not None:
             began(context.flow_run.id)

@@ -71,7 +71,7 @@ class LiveWorld:
         self._server = server
         self.folder = server.folder / f"simulation-{next(_numbers)}"
         self.folder.mkdir()
-        self.steps = Orders(self.folder, server.database, seed)
+        self.steps = self.functions = Orders(self.folder, server.database, seed)
         self.steps.write()
         self.pools: dict[str, LiveWorker] = {}
         self._deployments: set[str] = set()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from typing import Any
@@ -32,6 +32,7 @@ class ProjectModules:
     def __init__(self) -> None:
         self.everybody: Modules = {}
         self.sources: dict[str, ModuleSpec] = {}
+        self._changes: dict[str, list[Callable[[types.ModuleType], Callable[[], None]]]] = {}
 
     def represent(self) -> MetaPathFinder:
         """Let `sys.modules` show each process its own. Returns what finds those yet to come."""
@@ -48,6 +49,16 @@ class ProjectModules:
         for name in self.sources:
             sys.modules.pop(name, None)
         sys.modules.update(self.everybody)
+
+    def whenever_imported(
+        self, name: str, change: Callable[[types.ModuleType], Callable[[], None]]
+    ) -> Iterator[Callable[[], None]]:
+        """Change a module in each process that imports it from now on, and that of no process at once,
+        if it is there. Gives what undoes the latter; those of processes end with them.
+        """
+        self._changes.setdefault(name, []).append(change)
+        if name in self.everybody:
+            yield change(self.everybody[name])
 
     def module(self, name: str) -> types.ModuleType:
         """The module of that name that the calling code's process has, imported now if need be."""
@@ -99,6 +110,8 @@ class ProjectModules:
                 vars(made)[key] = table.get(value.__name__, value)
         if table is not self.everybody and name in self.everybody:
             rebind(self.everybody[name], made)
+        for change in self._changes.get(name, ()):
+            change(made)
         return made
 
 

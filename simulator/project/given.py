@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.project.samples import TEXT, NoSample, sample
+from simulator.stubs import TEXT, NoSample, sample
 
 CREDENTIAL = re.compile(r"secret|token|passw|credential|private|(_|^)key(_|$)", re.IGNORECASE)
 """Names of environment variables whose values no flow gets to see here."""

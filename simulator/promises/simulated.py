@@ -18,6 +18,7 @@ class Promising:
     _world: Engine
 
     def __init__(self) -> None:
+        super().__init__()
         self._promises = Promises()
 
     def history(self) -> History:

@@ -16,7 +16,7 @@ from pydantic import AnyUrl, BaseModel, SecretStr
 
 from simulator.project import ProjectSimulation
 from simulator.project.given import Given, hidden
-from simulator.project.samples import NoSample, returned, sample
+from simulator.stubs import NoSample, returned, sample
 
 FLOWS = """
 import asyncio

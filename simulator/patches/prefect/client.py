@@ -52,8 +52,8 @@ def installed(
         [EventFilter, Callable[[Event], object]], Awaitable[Callable[[], Awaitable[None]]]
     ],
     async_poll: Callable[[str, float], Any],
-    around_flow: Callable[[Callable[[], Any]], Any],
-    around_task: Callable[[Callable[[], Any]], Any],
+    around_flow: steps.Surround,
+    around_task: steps.Surround,
     observe_suspension: Callable[..., AbstractContextManager[None]],
 ) -> Iterator[None]:
     """Patch Prefect's client side for one simulation.

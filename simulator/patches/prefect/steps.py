@@ -8,14 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import prefect.flow_engine as prefect_flow_engine
 import prefect.task_engine as prefect_task_engine
+from prefect.utilities.callables import parameters_to_args_kwargs
 
 from simulator.patches.replacing import replacing
 
-Surround = Callable[[Callable[[], Any]], Any]
+
+@dataclass
+class Call:
+    """A call of a step's own function."""
+
+    function: Callable[..., Any]
+    parameters: dict[str, Any]
+
+    def __call__(self) -> Any:
+        return _call_with_parameters(self.function, self.parameters)
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Those by position, and those by name."""
+        return parameters_to_args_kwargs(self.function, self.parameters)
+
+
+Surround = Callable[[Call], Any]
 
 
 @contextmanager
@@ -32,7 +50,7 @@ def installed(around_flow: Surround, around_task: Surround) -> Iterator[None]:
 
 def _around(surround: Surround) -> Callable[..., Any]:
     def call_with_parameters(fn: Callable[..., Any], parameters: dict[str, Any]) -> Any:
-        return surround(lambda: _call_with_parameters(fn, parameters))
+        return surround(Call(fn, parameters))
 
     return call_with_parameters
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
-
 TEXT = "placeholder"
 """What stands for a text, a password or a key."""
 
@@ -85,6 +83,8 @@ def sample(kind: Any) -> Any:
 
 def _secret(kind: type) -> Any:
     """A secret of a kind: of a text, of bytes, or of a mapping."""
+    from pydantic import TypeAdapter, ValidationError  # late: it takes long to import
+
     values: tuple[Any, ...] = (TEXT, b"", {})
     for value in values:
         try:
