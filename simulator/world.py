@@ -61,7 +61,7 @@ class World:
         from prefect.logging.handlers import set_api_log_sink
 
         from simulator.clock import starting_background
-        from simulator.faults import Requests, Starts, Steps
+        from simulator.faults import Events, Requests, Starts, Steps
         from simulator.history import Journal, Reader
         from simulator.patches import network, readers, stdlib
         from simulator.patches import processes as apart
@@ -83,6 +83,7 @@ class World:
             Calls,
             Cancellations,
             DeploymentPolls,
+            EventFaults,
             RequestFaults,
             Server,
             Suspensions,
@@ -135,6 +136,8 @@ class World:
         who = asking(lambda: pool_of_thread(self.pools.values()), self.steps.cycle)
         self.requests = Requests(lambda: self.now, who, routes)
         asked = (server, Calls(self.journal), RequestFaults(self.requests, self.journal))
+        self.events = Events(lambda: self.now, self.steps.cycle, settings.beating)
+        server.carry = EventFaults(self.events, self.journal, clock, server.spawn).carry
         clock.witnesses.append(self.written)
         self.polls = DeploymentPolls(clock, self.database, self.written, self.requests.next_read)
         self.suspensions = Suspensions(clock, self.database, self.written)

@@ -2,11 +2,13 @@
 
 `plans.py` says what a fault is and when it strikes, `kinds/` what each kind does, `plain.py` how it is
 kept as JSON; `durations.py` how long things take, `steps.py` applies both around a step's own code, and
-`requests.py` says which requests to the API are struck.
+`requests.py` and `events.py` say which requests to the API, and which events, are struck; `timed.py`
+is what all faults that strike at an instant of their own have in common.
 It imports nothing that runs: a live engine uses it too.
 """
 
 from simulator.faults.durations import Duration, LogNormal, draw, lognormal
+from simulator.faults.events import Emitted, Events
 from simulator.faults.injecting import Faults
 from simulator.faults.kinds import (
     KINDS,
@@ -15,7 +17,11 @@ from simulator.faults.kinds import (
     ApiLimited,
     ApiRefused,
     ApiSlow,
+    EventLate,
+    EventLost,
+    EventTwice,
     Hang,
+    HeartbeatLost,
     Kill,
     Longer,
     NeverStarts,
@@ -41,9 +47,15 @@ __all__ = [
     "ApiRefused",
     "ApiSlow",
     "Duration",
+    "Emitted",
+    "EventLate",
+    "EventLost",
+    "EventTwice",
+    "Events",
     "Fault",
     "Faults",
     "Hang",
+    "HeartbeatLost",
     "Injected",
     "Kill",
     "LogNormal",

@@ -42,6 +42,8 @@ class Faults:
                 raise SimulationError(f"faults: {fault!r} is no fault: see simulator.faults")
             elif (work_pool := getattr(fault, "work_pool", None)) is not None:
                 pool(work_pool)
+            elif (flow := getattr(fault, "flow", None)) is not None:
+                step_name(flow)
             self._inject(fault, stage)
 
     def _inject(self, fault: Fault, stage: Stage) -> None:

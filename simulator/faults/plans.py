@@ -91,6 +91,7 @@ class VirtualStage(Stage, Protocol):
     journal: Journal
     requests: FaultsOfRequests
     starts: FaultsOfStarts
+    events: FaultsOfRequests
 
 
 class FaultsOf(Protocol):
@@ -106,7 +107,7 @@ class FaultsOfStarts(Protocol):
 
 
 class FaultsOfRequests(FaultsOf, Protocol):
-    """Knows what can be asked of the API."""
+    """Knows what can be asked of the API, or what events there are."""
 
     def check(self, fault: Any) -> None: ...
 

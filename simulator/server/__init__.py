@@ -7,6 +7,7 @@ Prefect's own code, served on a thread and driven at virtual instants. It may im
 from simulator.server import settings
 from simulator.server.calls import Calls
 from simulator.server.caveats import caller, log_caveat, run_of_caller
+from simulator.server.event_faults import EventFaults
 from simulator.server.faults import RequestFaults, asking, routes
 from simulator.server.observers import Cancellations, Suspensions
 from simulator.server.polls import DeploymentPolls
@@ -21,6 +22,7 @@ __all__ = [
     "Calls",
     "Cancellations",
     "DeploymentPolls",
+    "EventFaults",
     "RequestFaults",
     "Server",
     "Suspensions",

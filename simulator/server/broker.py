@@ -9,7 +9,7 @@ Handlers take the server's turn like requests do: one at a time, in the order of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -18,15 +18,25 @@ from prefect.server.utilities.messaging import Message, MessageHandler, StopCons
 from prefect.server.utilities.messaging.memory import (
     Cache,
     MemoryMessage,
-    Publisher,
     Subscription,
     Topic,
     break_topic,
     ephemeral_subscription,
 )
 from prefect.server.utilities.messaging.memory import Consumer as MemoryConsumer
+from prefect.server.utilities.messaging.memory import Publisher as MemoryPublisher
 
 __all__ = ["Cache", "Consumer", "Publisher", "break_topic", "ephemeral_subscription"]
+
+
+Deliver = Callable[[bytes], Awaitable[None]]
+Carry = Callable[[bytes, Deliver, Deliver], Awaitable[None]]
+"""Take an event along by `publish`, which drops what it has published before, or by `deliver`."""
+
+
+async def carry(data: bytes, publish: Deliver, deliver: Deliver) -> None:
+    """Take an event along as it is."""
+    await publish(data)
 
 
 class Ledger(Protocol):
@@ -40,6 +50,10 @@ class Ledger(Protocol):
 
     def consuming(self) -> None:
         """Take note of a consumer that has subscribed and begun to listen."""
+
+    @property
+    def carry(self) -> Carry:
+        """Takes each event to those who listen."""
 
 
 _ledger: Ledger | None = None
@@ -56,6 +70,24 @@ def use(ledger: Ledger | None) -> None:
     _ledger = ledger
     if ledger is None:
         Topic.clear_all()
+
+
+class Publisher(MemoryPublisher):
+    """Prefect's publisher. Every event passes it, whoever has emitted it: faults strike events here."""
+
+    async def publish_data(self, data: bytes, attributes: Mapping[str, str]) -> None:
+        published = super().publish_data
+
+        async def publish(data: bytes) -> None:
+            await published(data, attributes)
+
+        async def deliver(data: bytes) -> None:
+            await self.topic.publish(MemoryMessage(data, attributes))
+
+        if _ledger is None or self.topic.name != "events":
+            await publish(data)
+        else:
+            await _ledger.carry(data, publish, deliver)
 
 
 class CountedSubscription(Subscription):

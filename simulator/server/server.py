@@ -61,6 +61,7 @@ class Server:
         self.database = database
         self.changes = 0
         self.events = EventLog(clock)
+        self.carry = broker.carry
         self.logs: deque[dict[str, Any]] = deque()  # lines of runs, not yet written down
         self._context = contextvars.copy_context()
         self._context.run(broker.of_this_context.set, self)

@@ -65,6 +65,11 @@ def of_a_simulation(folder: Path) -> dict[Any, Any]:
     }
 
 
+def beating() -> bool:
+    """Whether flow runs send heartbeats."""
+    return get_current_settings().flows.heartbeat_frequency is not None
+
+
 def for_children(folder: Path) -> dict[str, str]:
     """Environment variables that keep a real process, which a flow or a test starts, from the user's
     own profile, database and server. It finds nobody at the address.

@@ -5,7 +5,11 @@ from simulator.faults.kinds.api_error import ApiError
 from simulator.faults.kinds.api_limited import ApiLimited
 from simulator.faults.kinds.api_refused import ApiRefused
 from simulator.faults.kinds.api_slow import ApiSlow
+from simulator.faults.kinds.event_late import EventLate
+from simulator.faults.kinds.event_lost import EventLost
+from simulator.faults.kinds.event_twice import EventTwice
 from simulator.faults.kinds.hang import Hang
+from simulator.faults.kinds.heartbeat_lost import HeartbeatLost
 from simulator.faults.kinds.kill import Kill
 from simulator.faults.kinds.longer import Longer
 from simulator.faults.kinds.never_starts import NeverStarts
@@ -21,6 +25,7 @@ from simulator.faults.plans import Fault
 ALL: tuple[type[Fault], ...] = (
     *(Raise, Return, Longer, Hang, Kill, OutOfMemory),
     *(ApiRefused, ApiError, ApiLimited, ApiSlow, AnswerLost),
+    *(EventLost, EventLate, EventTwice, HeartbeatLost),
     *(SlowStart, NeverStarts, WorkerAway, WorkerKilled, WorkerLost),
 )
 KINDS = {one.kind: one for one in ALL}
@@ -33,7 +38,11 @@ __all__ = [
     "ApiLimited",
     "ApiRefused",
     "ApiSlow",
+    "EventLate",
+    "EventLost",
+    "EventTwice",
     "Hang",
+    "HeartbeatLost",
     "Kill",
     "Longer",
     "NeverStarts",
