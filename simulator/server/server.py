@@ -245,11 +245,8 @@ class Server:
         return self.call("the door of the API's address", self._door.open)
 
     async def _knocked(self, request: httpx.Request) -> httpx.Response:
-        settle = self.expect(f"{request.method} {request.url.path}")
-        try:
+        with self.clock.holding(f"{request.method} {request.url.path}"):
             return await self.handle(request)
-        finally:
-            settle()
 
     async def write_logs(self) -> None:
         """Write down the log lines that wait, on the server's loop, in a turn.

@@ -19,5 +19,9 @@ class HeartbeatLost(EventLost):
 
     event: str = HEARTBEAT
 
+    @property
+    def target(self) -> str:
+        return f"heartbeats of {self.flow or 'all flows'}"
+
     def does(self) -> str:
-        return f"loses heartbeats of {self.flow or 'all flows'}"
+        return f"loses {self.target}"
