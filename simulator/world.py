@@ -353,8 +353,7 @@ class World:
         while asked is not None:
             owners: list[Pool | Runners] = [*self.pools.values(), self.runners]
             for owner in owners:
-                process = owner.process_of(UUID(asked))
-                if process is not None:
+                if (process := owner.process_of(UUID(asked))) is not None:
                     return process
             row = self.database.execute(_PARENT, [asked]).fetchone()
             asked = None if row is None else row[0]
