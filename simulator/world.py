@@ -197,7 +197,7 @@ class World:
         stack.enter_context(
             deployments.installed(self.flows.know, self.runners.serve, self.sources.folder_of)
         )
-        stack.enter_context(apart.installed(seed, modules))
+        stack.enter_context(apart.installed(clock, seed, modules))
         stack.enter_context(
             task_workers.installed(
                 self.task_runs.ask,

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from simulator.clock import VirtualClock
 from simulator.patches import (
     stdlib_environ,
     stdlib_exits,
+    stdlib_file_locks,
     stdlib_logging,
     stdlib_modules,
     stdlib_output,
@@ -21,8 +23,8 @@ from simulator.process import ProjectModules
 
 
 @contextmanager
-def installed(seed: int, modules: ProjectModules | None) -> Iterator[None]:
-    """Keep processes apart, for one simulation of `seed`; with `modules`, also those."""
+def installed(clock: VirtualClock, seed: int, modules: ProjectModules | None) -> Iterator[None]:
+    """Keep processes apart, for one simulation of `seed` on `clock`; with `modules`, also those."""
     with ExitStack() as stack:
         stack.enter_context(stdlib_environ.installed())
         stack.enter_context(stdlib_output.installed())
@@ -30,6 +32,7 @@ def installed(seed: int, modules: ProjectModules | None) -> Iterator[None]:
         stack.enter_context(stdlib_random.installed(seed))
         stack.enter_context(stdlib_signals.installed())
         stack.enter_context(stdlib_exits.installed())
+        stack.enter_context(stdlib_file_locks.installed(clock))
         if modules is not None:
             stack.enter_context(stdlib_modules.installed(modules))
         yield

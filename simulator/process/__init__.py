@@ -10,6 +10,7 @@ from simulator.process.cwd import directory_for_children
 from simulator.process.duckdb_files import DuckDBFiles, Holding
 from simulator.process.ending import exits
 from simulator.process.environ import VariablesOfProcess, environment
+from simulator.process.file_locks import FileLocks
 from simulator.process.logs import logging_setup
 from simulator.process.modules import ProjectModules, found_behind
 from simulator.process.own import Own
@@ -25,6 +26,7 @@ from simulator.process.surroundings import Surroundings, surrounded
 __all__ = [
     "NAMES_OF_SYS",
     "DuckDBFiles",
+    "FileLocks",
     "Holding",
     "Own",
     "Process",
