@@ -125,7 +125,7 @@ class World:
 
         self.caveats = Caveats(run_of_caller, log_caveat)
         stack.enter_context(self.caveats.collecting())
-        stack.enter_context(readers.installed(lambda: from_micros(clock.read())))
+        stack.enter_context(readers.installed(clock))
         self.server = server = Server(clock, database)
         self.database = sqlite3.connect(
             f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 
-from simulator.patches import numpy, sqlite, told
+from simulator.clock import VirtualClock
+from simulator.instants import from_micros
+from simulator.patches import numpy, sqlite, sqlite_busy, told
 from simulator.patches.imports import once_imported
 
 
 @contextmanager
-def installed(now: Callable[[], datetime]) -> Iterator[None]:
-    """Let them show `now`, an aware clock, until this ends."""
+def installed(clock: VirtualClock) -> Iterator[None]:
+    """Let them show what `clock` does, until this ends."""
     with ExitStack() as stack:
-        stack.enter_context(sqlite.virtual_now(now))
+        opened = stack.enter_context(sqlite_busy.installed(clock))
+        stack.enter_context(sqlite.virtual_now(lambda: from_micros(clock.read()), opened))
         stack.enter_context(once_imported("numpy", numpy.virtual_now))
         stack.enter_context(told.readers())
         yield

@@ -46,6 +46,7 @@ _plain = sqlite3.connect(":memory:", check_same_thread=False)
 """Whom to ask for what a function makes of an instant."""
 
 _now: Callable[[], datetime] | None = None
+_opened: Callable[..., None] | None = None
 
 
 def _call(function: str, *arguments: Any) -> Any:
@@ -68,11 +69,17 @@ def _resolved(given: tuple[Any, ...], first: int, count: int, now: datetime) -> 
 
 
 @contextmanager
-def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
-    """Make 'now' in SQLite follow `now`, an aware clock, on every connection until this ends."""
-    global _now
+def virtual_now(
+    now: Callable[[], datetime], opened: Callable[..., None] = lambda *_: None
+) -> Iterator[None]:
+    """Make 'now' in SQLite follow `now`, an aware clock, on every connection until this ends.
+
+    `opened` is told of each that is made, with a function that SQLite keeps until it is closed, and
+    whether only its own thread may use it.
+    """
+    global _now, _opened
     _watch()
-    _now = now
+    _now, _opened = now, opened
     try:
         for connection in _open_already():
             try:
@@ -82,7 +89,7 @@ def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
                     caveats.tell("real time", _OF_ANOTHER_THREAD, where="")
         yield
     finally:
-        _now = None
+        _now, _opened = None, None
 
 
 @cache
@@ -99,7 +106,10 @@ def _watch() -> AbstractContextManager[None]:
         if _now is None:
             _unseen += 1
         else:
-            _register(connection)
+            function = _register(connection)
+            if _opened is not None:
+                one_thread = args[4] if len(args) > 4 else kwargs.get("check_same_thread", True)
+                _opened(connection, function, bool(one_thread))
         return connection
 
     for_good = calling([(sqlite3.connect, connect)])
@@ -111,11 +121,14 @@ _unseen = 1
 """How many connections have been made outside of simulations since the last look at what is open."""
 
 
-def _register(connection: sqlite3.Connection) -> None:
+def _register(connection: sqlite3.Connection) -> Callable[..., Any]:
+    """Give a connection its functions of time. Returns one of them."""
     for name in _functions():
         connection.create_function(name, -1, partial(_call, name), deterministic=True)
-    for word, name in _WORDS.items():
-        connection.create_function(word, 0, partial(_call, name), deterministic=True)
+    functions = {word: partial(_call, name) for word, name in _WORDS.items()}
+    for word, function in functions.items():
+        connection.create_function(word, 0, function, deterministic=True)
+    return functions["current_time"]
 
 
 @cache
