@@ -1,4 +1,4 @@
-"""All patches of the standard library that keep simulated processes apart, one file each.
+"""All patches that keep simulated processes apart, of the standard library and of numpy, one file each.
 
 See `simulator.process` for what a process has to itself.
 """
@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 from simulator.clock import VirtualClock
 from simulator.patches import (
+    numpy_random,
     stdlib_environ,
     stdlib_exits,
     stdlib_file_locks,
@@ -19,6 +20,7 @@ from simulator.patches import (
     stdlib_random,
     stdlib_signals,
 )
+from simulator.patches.imports import once_imported
 from simulator.process import ProjectModules
 
 
@@ -30,6 +32,7 @@ def installed(clock: VirtualClock, seed: int, modules: ProjectModules | None) ->
         stack.enter_context(stdlib_output.installed())
         stack.enter_context(stdlib_logging.installed())
         stack.enter_context(stdlib_random.installed(seed))
+        stack.enter_context(once_imported("numpy.random.mtrand", numpy_random.installed))
         stack.enter_context(stdlib_signals.installed())
         stack.enter_context(stdlib_exits.installed())
         stack.enter_context(stdlib_file_locks.installed(clock))

@@ -1,4 +1,4 @@
-"""numpy's word for the time on virtual time: what `simulator.patches.numpy` promises."""
+"""numpy's word for the time on virtual time, and its random numbers for each run."""
 
 import pickle
 import time
@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.random import rand
+from prefect import flow
 
+from simulator import Simulation
 from simulator.cfunctions import making
 from simulator.clock.virtual import VirtualClock
 from simulator.patches.numpy import virtual_now
@@ -71,3 +74,39 @@ def test_a_class_in_c_makes_its_own_again() -> None:
         assert str(np.datetime64("2020-01-01")) == "2001-01-01"
     assert str(np.datetime64("2020-01-01")) == "2020-01-01"
     assert vars(np.datetime64)["__new__"] is before
+
+
+# -- random numbers --------------------------------------------------------------------------------
+
+
+@flow(log_prints=True)
+def draws(seed: int | None = None):
+    if seed is not None:
+        np.random.seed(seed)
+    first = rand()
+    time.sleep(5)  # in which the other run draws
+    shared = vars(np.random.mtrand)["_rand"]  # as scikit-learn takes it
+    print([first, np.random.normal(), np.random.ranf(), shared.random_sample()])  # noqa: T201
+
+
+def drawn_by_two(seed: int | None = None) -> list[str]:
+    with Simulation(seed=7) as sim:
+        for name in ("a", "b"):
+            sim.deploy(draws, name=name, parameters={"seed": seed})
+        runs = [sim.trigger("draws/a"), sim.trigger("draws/b")]
+        sim.advance(minutes=1)
+        logs = [sim.history().run(run).logs for run in runs]
+    return [line.message for log in logs for line in log if line.message.startswith("[")]
+
+
+def test_each_run_has_numpys_random_numbers_to_itself() -> None:
+    np.random.seed(3)
+    expected = np.random.rand(2).tolist()
+    np.random.seed(3)
+    first = np.random.rand()
+    a, b = drawn_by_two()
+    assert a != b
+    assert drawn_by_two() == [a, b]  # the simulation's seed decides
+    one, other = drawn_by_two(seed=5)
+    assert one == other
+    assert [first, np.random.rand()] == expected  # the test's own go on
