@@ -21,8 +21,11 @@ from simulator.arguments import kinds as arguments
 from simulator.errors import UnsupportedOperation
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
     from simulator.clock import VirtualClock
     from simulator.history import Journal, Note
+    from simulator.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,13 @@ class VirtualStage(Stage, Protocol):
     journal: Journal
     requests: FaultsOfRequests
     starts: FaultsOfStarts
+    client: SyncPrefectClient
     events: FaultsOfRequests
+
+    @property
+    def warehouse(self) -> Warehouse: ...
+
+    def deployment_names(self) -> set[str]: ...
 
 
 class FaultsOf(Protocol):

@@ -44,19 +44,21 @@ class TimedFault(Fault):
         since, until = self.between or (self.at, None)
         assert since is not None
         clock = engine.clock
-        clock.call_at(
-            max(to_micros(since), clock.instant),
-            lambda: self.strike(engine, Blow(engine, injected)),
-        )
-        if until is not None:
-            clock.call_at(to_micros(until), lambda: self.end(engine))
+        kept: list[Any] = []
 
-    def strike(self, engine: VirtualStage, blow: Blow) -> None:
-        """What happens when it strikes. It is to be told by `blow`."""
+        def strike() -> None:
+            kept.append(self.strike(engine, Blow(engine, injected)))
+
+        clock.call_at(max(to_micros(since), clock.instant), strike)
+        if until is not None:
+            clock.call_at(to_micros(until), lambda: self.end(engine, kept.pop()))
+
+    def strike(self, engine: VirtualStage, blow: Blow) -> Any:
+        """What happens when it strikes, to be told by `blow`. Returns what its end has to know."""
         raise NotImplementedError
 
-    def end(self, engine: VirtualStage) -> None:
-        """What happens when it is over."""
+    def end(self, engine: VirtualStage, kept: Any) -> None:
+        """What happens when it is over; `kept` is what `strike` has returned."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from simulator.faults.kinds.api_error import ApiError
 from simulator.faults.kinds.api_limited import ApiLimited
 from simulator.faults.kinds.api_refused import ApiRefused
 from simulator.faults.kinds.api_slow import ApiSlow
+from simulator.faults.kinds.deployment_paused import DeploymentPaused
 from simulator.faults.kinds.event_late import EventLate
 from simulator.faults.kinds.event_lost import EventLost
 from simulator.faults.kinds.event_twice import EventTwice
+from simulator.faults.kinds.file_damaged import FileDamaged
 from simulator.faults.kinds.hang import Hang
 from simulator.faults.kinds.heartbeat_lost import HeartbeatLost
 from simulator.faults.kinds.kill import Kill
@@ -15,8 +17,11 @@ from simulator.faults.kinds.longer import Longer
 from simulator.faults.kinds.never_starts import NeverStarts
 from simulator.faults.kinds.out_of_memory import OutOfMemory
 from simulator.faults.kinds.raises import Raise
+from simulator.faults.kinds.redeployed import Redeployed
 from simulator.faults.kinds.returns import Return
 from simulator.faults.kinds.slow_start import SlowStart
+from simulator.faults.kinds.table_altered import TableAltered
+from simulator.faults.kinds.warehouse_locked import WarehouseLocked
 from simulator.faults.kinds.worker_away import WorkerAway
 from simulator.faults.kinds.worker_killed import WorkerKilled
 from simulator.faults.kinds.worker_lost import WorkerLost
@@ -26,6 +31,7 @@ ALL: tuple[type[Fault], ...] = (
     *(Raise, Return, Longer, Hang, Kill, OutOfMemory),
     *(ApiRefused, ApiError, ApiLimited, ApiSlow, AnswerLost),
     *(EventLost, EventLate, EventTwice, HeartbeatLost),
+    *(FileDamaged, TableAltered, WarehouseLocked, DeploymentPaused, Redeployed),
     *(SlowStart, NeverStarts, WorkerAway, WorkerKilled, WorkerLost),
 )
 KINDS = {one.kind: one for one in ALL}
@@ -38,9 +44,11 @@ __all__ = [
     "ApiLimited",
     "ApiRefused",
     "ApiSlow",
+    "DeploymentPaused",
     "EventLate",
     "EventLost",
     "EventTwice",
+    "FileDamaged",
     "Hang",
     "HeartbeatLost",
     "Kill",
@@ -48,8 +56,11 @@ __all__ = [
     "NeverStarts",
     "OutOfMemory",
     "Raise",
+    "Redeployed",
     "Return",
     "SlowStart",
+    "TableAltered",
+    "WarehouseLocked",
     "WorkerAway",
     "WorkerKilled",
     "WorkerLost",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from simulator.arguments import kinds as arguments
 from simulator.faults.plans import VirtualStage
@@ -30,7 +30,7 @@ class WorkerAway(TimedFault):
     def strike(self, engine: VirtualStage, blow: Blow) -> None:
         engine.pools[self.work_pool].stop(blow.note())
 
-    def end(self, engine: VirtualStage) -> None:
+    def end(self, engine: VirtualStage, kept: Any) -> None:  # noqa: ARG002
         engine.pools[self.work_pool].start()
 
     def does(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from simulator.arguments import kinds as arguments
 from simulator.faults.plans import VirtualStage
@@ -32,7 +32,7 @@ class WorkerKilled(TimedFault):
         for run_id in engine.pools[self.work_pool].kill(blow.note()):
             blow.note(run_id, process=True)
 
-    def end(self, engine: VirtualStage) -> None:
+    def end(self, engine: VirtualStage, kept: Any) -> None:  # noqa: ARG002
         engine.pools[self.work_pool].start()
 
     def does(self) -> str:

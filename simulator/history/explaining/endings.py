@@ -50,8 +50,12 @@ class Endings:
         if origin is None:
             if run is not None and (asked := self._asked_in_vain(run, error)) is not None:
                 return [fault(asked)]
-            child = None if run is None else self._failed_before(run, error)
-            return [] if child is None else self._follow(child)
+            if run is None:
+                return []
+            if (child := self._failed_before(run, error)) is not None:
+                return self._follow(child)
+            around = self._evidence.around(run, error)
+            return [] if around is None else [fault(around)]
         if origin.kind == "fault":
             return [fault(origin)]
         if origin.run_id is not None and origin.run_id != error.run_id:

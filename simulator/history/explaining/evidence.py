@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
@@ -43,6 +44,21 @@ class Evidence:
         """The exception that last left a run's own code."""
         errors = [note for note in self.of(run, "error") if note.task_run_id is None]
         return errors[-1] if errors else None
+
+    def around(self, run: RunRecord, error: Note) -> Note | None:
+        """The last fault of what lies around all runs, a file or a table, that an exception of a run is
+        about: it names it, or the run was given its path.
+        """
+        given = json.dumps(run.parameters, default=str)
+        found = None
+        for note in self.history.notes:
+            over = note.until is not None and note.until <= error.at
+            if note.kind == "fault" and note.at <= error.at and not over:
+                named = any(name in error.text for name in note.details.get("named", ()))
+                path = note.details.get("path")
+                if named or (path is not None and json.dumps(path) in given):
+                    found = note
+        return found
 
     def gate(self, kind: str, name: str | None) -> Gate | None:
         gates = (gate for gate in self.history.gates if (gate.kind, gate.name) == (kind, name))

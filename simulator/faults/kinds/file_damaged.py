@@ -1,0 +1,71 @@
+"""A file is not what it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from simulator.arguments import kinds as arguments
+from simulator.faults.plans import VirtualStage
+from simulator.faults.timed import Blow, TimedFault
+
+HOW: dict[str, Callable[[bytes], bytes | None]] = {
+    "partial": lambda whole: whole[: len(whole) // 2],
+    "empty": lambda _: b"",
+    "doubled": lambda whole: whole * 2,
+    "garbled": lambda whole: b"{" + whole,  # no JSON, and no table either
+    "missing": lambda _: None,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileDamaged(TimedFault):
+    """The file at `path` is "partial" (its first half), "empty", "doubled", "garbled" (no JSON any more)
+    or "missing", from an instant on, or `between` two: "missing" in a window is a file that is late. At
+    its end the file is back as it was, unless somebody has written it meanwhile. One that is not there
+    is not struck.
+    """
+
+    kind: ClassVar[str] = "file damaged"
+
+    path: str
+    how: str = "partial"
+
+    _checks: ClassVar[Mapping[str, arguments.Kind]] = {
+        "path": lambda what, given: arguments.text(what, str(given)),
+        "how": arguments.one_word(*HOW),
+    }
+
+    @property
+    def target(self) -> str:
+        return self.path
+
+    def strike(self, engine: VirtualStage, blow: Blow) -> bytes | None:  # noqa: ARG002
+        whole = _read(self.path)
+        if whole is not None:
+            blow.note(path=self.path, named=[self.path])
+            _write(self.path, HOW[self.how](whole))
+        return whole
+
+    def end(self, engine: VirtualStage, kept: Any) -> None:  # noqa: ARG002
+        if kept is not None and _read(self.path) == HOW[self.how](kept):
+            _write(self.path, kept)
+
+    def does(self) -> str:
+        return f"lets {self.path} be {self.how}"
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: str, data: bytes | None) -> None:
+    if data is None:
+        Path(path).unlink()
+    else:
+        Path(path).write_bytes(data)

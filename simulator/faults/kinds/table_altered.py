@@ -1,0 +1,50 @@
+"""A table has other columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from simulator.arguments import kinds as arguments
+from simulator.errors import SimulationError
+from simulator.faults.plans import VirtualStage
+from simulator.faults.timed import Blow, TimedFault
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableAltered(TimedFault):
+    """Somebody alters a `table` of the warehouse `at` an instant, in the words of SQL's `alter table`:
+    "drop column amount", "rename amount to total", "add column note varchar".
+    """
+
+    kind: ClassVar[str] = "table altered"
+
+    table: str
+    change: str
+
+    _checks: ClassVar[Mapping[str, arguments.Kind]] = {
+        "table": arguments.text,
+        "change": arguments.text,
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.at is None:
+            raise SimulationError(f"{self.kind} of {self.table!r} needs at=instant: it stays so")
+
+    @property
+    def target(self) -> str:
+        return self.table
+
+    def strike(self, engine: VirtualStage, blow: Blow) -> None:
+        import duckdb  # late: what users pass is checked without it
+
+        try:
+            engine.warehouse.execute(f"alter table {self.table} {self.change}")
+        except duckdb.Error as error:
+            raise SimulationError(f"{self.does()}: {' '.join(str(error).split())}") from None
+        blow.note(named=[self.table, *(f'"{word}"' for word in self.change.split())])
+
+    def does(self) -> str:
+        return f"alters table {self.table}: {self.change}"
