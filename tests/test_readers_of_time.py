@@ -284,6 +284,10 @@ VIRTUAL: dict[str, Callable[[], float]] = {
     ),
     'np.datetime64("now")': lambda: float(np.datetime64("now").astype("M8[s]").astype(int)),
     'np.datetime64("today")': lambda: float(np.datetime64("today").astype("M8[s]").astype(int)),
+    'np.array(["now"], "M8[s]")': lambda: float(np.array(["now"], "M8[s]").astype(int)[0]),
+    'np.asarray(["today"], "M8[D]")': lambda: float(
+        np.asarray(["today"], "M8[D]").astype("M8[s]").astype(int)[0]
+    ),
     "a polars column of datetime.now()": optional(
         "polars", lambda pl: pl.Series([datetime.now(UTC)]).dt.timestamp("ms")[0] / 1e3
     ),

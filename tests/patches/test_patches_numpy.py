@@ -48,6 +48,18 @@ def test_now_is_virtual_and_all_else_is_what_it_was(
     assert str(BOUND(*given)) == shown
 
 
+@pytest.mark.parametrize("make", [np.array, np.asarray, np.asanyarray])
+def test_words_in_lists_are_virtual(clock: VirtualClock, make: Any) -> None:
+    now, today = "2024-05-01T06:30:15", "2024-05-01"
+    assert make(["now", "2020-02-03"], "M8[s]").astype(str).tolist() == [now, "2020-02-03T00:00:00"]
+    assert make([["now"], [b"TODAY"]], dtype="datetime64[D]").astype(str).tolist() == [[today]] * 2
+    assert str(make("now", dtype=np.dtype("M8[s]"))) == now
+    assert make(("today",), np.datetime64).astype(str).tolist() == [today]
+    assert make(["now"]).tolist() == ["now"]
+    assert make(["now"], "U3").tolist() == ["now"]
+    assert make([1, 2], dtype="M8[s]").astype(int).tolist() == [1, 2]
+
+
 def test_it_is_numpys_own_class(clock: VirtualClock) -> None:
     now = np.datetime64("now")
     assert type(now) is BOUND is np.datetime64
@@ -62,6 +74,7 @@ def test_it_is_numpys_own_class(clock: VirtualClock) -> None:
 def test_numpy_still_needs_its_patch() -> None:
     with virtual_time(VirtualClock(START)):
         assert np.datetime64("now") > np.datetime64("2025-01-01")
+        assert np.array(["now"], "M8[s]")[0] > np.datetime64("2025-01-01")
     assert abs(np.datetime64("now").astype(int) - time.time()) < 60
 
 
