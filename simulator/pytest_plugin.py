@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `simulation`, its options, and scenario files as test items.
+"""The pytest plugin: the fixtures `simulation` and `project`, and scenario files as test items.
 
     def test_every_hour(simulation):
         simulation.deploy(hourly, name="dev", cron="0 * * * *")
@@ -7,6 +7,10 @@
 
     @pytest.mark.simulation(start="2026-03-28T12:00:00Z", seed=7, stall_limit=10)
     def test_summer_time(simulation): ...
+
+    def test_a_week(project):  # what the prefect.yaml beside or above this file deploys
+        project.advance(days=7)
+        assert not project.runs("orders", state="Failed")
 
 What a marker says goes before the command line. `pytest scenarios` runs an item per scenario and
 variant, such as `scenarios/cron_drift.py::cron-drift[two crons]`.
@@ -27,11 +31,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from simulator.project import ProjectSimulation
     from simulator.scenarios import Scenario, VariantResult
     from simulator.simulation import Simulation
 
 CAPTURED_LINES = 40
 """How much of the captured output a failing scenario shows."""
+
+FIXTURES = ("simulation", "project")
 
 MARKER_ARGUMENTS = ("start", "seed", "stall_limit", "allow_network", "modules")
 
@@ -78,6 +85,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "simulation(start, seed, stall_limit, allow_network, modules): how the fixture `simulation` "
         "begins; goes before the command line",
     )
+    config.addinivalue_line(
+        "markers",
+        "project(folder): the project of the fixture `project`, from the root of the tests",
+    )
     config.addinivalue_line("markers", "scenario: a variant of a scenario of the simulator")
     if config.option.simulation_seed == "random":
         # Written back, so that the workers of pytest-xdist all get this one.
@@ -118,6 +129,48 @@ def simulation(request: pytest.FixtureRequest) -> Iterator[Simulation]:
         yield opened
 
 
+@pytest.fixture
+def project(request: pytest.FixtureRequest) -> Iterator[ProjectSimulation]:
+    """What a project deploys, on virtual time, as its simulation.toml says.
+
+    The project is that of the marker `project("folder")`, from the root of the tests, or else the
+    nearest folder, from that of the test upwards, with a simulation.toml or a prefect.yaml. Begins as
+    the fixture `simulation` does, or else as that file says. What could not be imported is in
+    `unloaded`.
+    """
+    from simulator.project import load, opened
+
+    given = _settings(request.node)
+    given.pop("modules", None)  # each run loads its own, always
+    if "seed" not in _marked(request.node) and not given["seed"]:
+        given.pop("seed")
+    with opened(_project_folder(request.node), **given) as sim:
+        load(sim)
+        yield sim
+
+
+def _project_folder(item: pytest.Item) -> Path:
+    root: Path = item.config.rootpath
+    marker = item.get_closest_marker("project")
+    if marker is not None:
+        if len(marker.args) != 1 or marker.kwargs:
+            raise pytest.UsageError(f"{item.nodeid}: the marker project takes one folder")
+        return root / str(marker.args[0])
+    names = ("simulation.toml", "prefect.yaml", "prefect.yml")
+    for folder in item.path.parents:
+        if folder == root or any((folder / name).is_file() for name in names):
+            return folder
+    return root
+
+
+def _marked(item: pytest.Item) -> dict[str, Any]:
+    """What the markers of a test say, the nearest one last."""
+    said: dict[str, Any] = {}
+    for marker in reversed(list(item.iter_markers("simulation"))):
+        said |= marker.kwargs
+    return said
+
+
 def _settings(item: pytest.Item) -> dict[str, Any]:
     """The arguments of a test's Simulation: the nearest marker's, or else the options'.
 
@@ -133,7 +186,7 @@ def _settings(item: pytest.Item) -> dict[str, Any]:
     start = frozen_start(getattr(item, "obj", None)) or option.simulation_start
     if start is not None:
         settings["start"] = start
-    for marker in reversed(list(item.iter_markers("simulation"))):  # the nearest one last
+    for marker in item.iter_markers("simulation"):
         unknown = [name for name in marker.kwargs if name not in MARKER_ARGUMENTS]
         if marker.args or unknown:
             wrong = ", ".join([*map(repr, marker.args), *unknown])
@@ -141,8 +194,7 @@ def _settings(item: pytest.Item) -> dict[str, Any]:
                 f"{item.nodeid}: the marker simulation takes"
                 f" {'=, '.join(MARKER_ARGUMENTS[:-1])}= and {MARKER_ARGUMENTS[-1]}=, not {wrong}"
             )
-        settings |= marker.kwargs
-    return settings
+    return settings | _marked(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -164,7 +216,7 @@ def pytest_runtest_makereport(
 
 def _why(item: pytest.Item, error: BaseException) -> str:
     """Why the runs in the failed statement of a test, whose simulation is still open, ended so."""
-    opened = getattr(item, "funcargs", {}).get("simulation")
+    opened = _opened(item)
     if opened is None or not isinstance(error, AssertionError):
         return ""
     from simulator.scenarios import explain, explained
@@ -174,8 +226,13 @@ def _why(item: pytest.Item, error: BaseException) -> str:
 
 def _caveats(item: pytest.Item) -> list[str]:
     """What the simulation of a test could not show rightly, a line each."""
-    opened = getattr(item, "funcargs", {}).get("simulation")
-    return [f"caveat: {caveat}" for caveat in getattr(opened, "caveats", ())]
+    return [f"caveat: {caveat}" for caveat in getattr(_opened(item), "caveats", ())]
+
+
+def _opened(item: pytest.Item) -> Any:
+    """The simulation that a test's fixture has opened, if it has."""
+    arguments = getattr(item, "funcargs", {})
+    return next((arguments[name] for name in FIXTURES if name in arguments), None)
 
 
 def _shortened(text: str) -> str:
@@ -188,7 +245,7 @@ def _shortened(text: str) -> str:
 
 
 def _uses_simulation(item: pytest.Item) -> bool:
-    return "simulation" in getattr(item, "fixturenames", ())
+    return not {*FIXTURES}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def _repeat(item: pytest.Item) -> str:
@@ -198,7 +255,7 @@ def _repeat(item: pytest.Item) -> str:
     marked = next((m for m in item.iter_markers("simulation") if "seed" in m.kwargs), None)
     if marked is not None:
         return f"simulation seed: {marked.kwargs['seed']} (from the test's marker)"
-    return seed_line(seed)
+    return seed_line(getattr(_opened(item), "seed", seed))
 
 
 # --- scenarios ----------------------------------------------------------------------------------

@@ -20,12 +20,13 @@ def blocks(language: str) -> list[str]:
 
 SNIPPETS = blocks("python")
 TESTS = [snippet for snippet in SNIPPETS if "\ndef test_" in snippet]
-SCRIPTS = [snippet for snippet in SNIPPETS if snippet not in TESTS]
+OF_PROJECT = [snippet for snippet in SNIPPETS if "(project)" in snippet]
+SCRIPTS = [snippet for snippet in SNIPPETS if snippet not in [*TESTS, *OF_PROJECT]]
 COMMANDS = [shlex.split(line) for block in blocks("console") for line in block.splitlines()]
 
 
 def test_there_is_something_to_run() -> None:
-    assert (len(TESTS), len(SCRIPTS)) == (1, 2)
+    assert (len(TESTS), len(OF_PROJECT), len(SCRIPTS)) == (1, 1, 2)
     assert len(COMMANDS) >= 4
 
 
@@ -38,6 +39,20 @@ def test_the_first_test_passes_as_written(pytester: pytest.Pytester) -> None:
 def test_the_first_test_has_about_twenty_lines() -> None:
     [snippet] = TESTS
     assert len([line for line in snippet.splitlines() if line.strip()]) <= 20
+
+
+def test_the_test_of_a_project_passes_beside_its_simulation_toml(
+    pytester: pytest.Pytester,
+) -> None:
+    shutil.copytree(ROOT / "examples" / "shop", pytester.path, dirs_exist_ok=True)
+    [told], [snippet] = blocks("toml"), OF_PROJECT
+    (pytester.path / "simulation.toml").write_text(told)
+    tests = pytester.mkdir("tests")
+    (tests / "test_orders.py").write_text(snippet)
+    pytester.runpytest_subprocess("tests").assert_outcomes(passed=1)
+    (tests / "test_orders.py").write_text(snippet.replace("* 2", "* 3"))
+    failed = pytester.runpytest_subprocess("tests")
+    failed.assert_outcomes(failed=1)
 
 
 def printed(snippet: str, folder: Path) -> list[str]:

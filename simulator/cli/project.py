@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 @app.command()
 def project(
     folder: ProjectFolder = Path(),
-    days: Annotated[float, typer.Option(help="Virtual days.")] = 7,
+    days: Annotated[
+        float | None, typer.Option(help="Virtual days (default: 7; with --init, 1).")
+    ] = None,
     start: Annotated[
         str | None, typer.Option(help="First instant, such as 2026-03-23T00:00:00Z.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random fault and duration.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of every random fault and duration (default: 0).")
+    ] = None,
     script: Annotated[
         list[Path] | None,
         typer.Option(
@@ -41,6 +45,9 @@ def project(
     check: Annotated[
         bool, typer.Option("--check", help="Only what the files say; no time passes.")
     ] = False,
+    init: Annotated[
+        bool, typer.Option("--init", help="Write a draft of simulation.toml from what was seen.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for a finding.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
@@ -50,13 +57,18 @@ def project(
 ) -> int:
     """Let a project live for some days, and say what is wrong with its design.
 
-    It is read from its prefect.yaml, or from its scripts that serve or deploy. Exit code 1 if nothing
-    could be loaded, or with --strict if there is a finding or something could not be loaded.
+    It is read from its prefect.yaml, or from its scripts that serve or deploy; a simulation.toml beside
+    them says what else is known, and an option outranks it. Exit code 1 if nothing could be loaded, or
+    with --strict if there is a finding, a broken promise, or something could not be loaded.
     """
     from simulator import project as of_user
 
-    if not 0 <= days <= 3660:
-        raise SimulationError(f"days={days:g} must be between 0 and 3660")
+    if init:
+        of_user.refuse_to_overwrite(folder)
+    if days is None:
+        days = 1 if init else of_user.configuration_of(folder).days
+    if not 0 <= days <= of_user.MOST_DAYS:
+        raise SimulationError(f"days={days:g} must be between 0 and {of_user.MOST_DAYS}")
     if json and markdown:
         raise SimulationError("--json and --markdown exclude each other")
     try:
@@ -66,9 +78,14 @@ def project(
                 if not (list_ or check):
                     sim.advance(timedelta(days=days))
                 course = of_user.course(sim)
+                draft = of_user.drafted(course, sim.history()) if init else ""
     except Terminated:
         return 143
-    if json:
+    if init:
+        file = folder / "simulation.toml"
+        file.write_text(draft, encoding="utf-8")
+        print(f"{file}: written from {days:g} days; all of it is commented out")
+    elif json:
         print(of_user.as_json(course))
     elif markdown:
         print(of_user.as_markdown(course))
@@ -78,7 +95,8 @@ def project(
         _show(course, lived=not check)
     if not course.loaded:
         return 1
-    return int(strict and bool(course.findings or course.unloaded))
+    broken = [one for one in course.promises if not one.kept]
+    return int(strict and bool(course.findings or course.unloaded or broken))
 
 
 def _list(course: Course) -> None:

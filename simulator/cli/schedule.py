@@ -10,8 +10,6 @@ import typer
 from simulator.cli.app import ProjectFolder, app
 from simulator.errors import SimulationError
 
-MOST_DAYS = 3660
-
 
 @app.command()
 def schedule(
@@ -28,22 +26,25 @@ def schedule(
     """Say when each deployment of a project would run. Nothing is run.
 
     Days on which clocks change are marked, with the runs that are skipped, doubled or moved there, and
-    instants at which many are due. Prefect's own schedules give the dates.
+    instants at which many are due. Prefect's own schedules give the dates. What its simulation.toml says
+    of the start and the time zone holds.
     """
     from datetime import UTC, datetime
 
     from simulator import arguments, project
     from simulator.report import console, table
 
-    if not 1 <= days <= MOST_DAYS:
-        raise SimulationError(f"days={days} must be between 1 and {MOST_DAYS}")
+    if not 1 <= days <= project.MOST_DAYS:
+        raise SimulationError(f"days={days} must be between 1 and {project.MOST_DAYS}")
     if json and icalendar:
         raise SimulationError("--json and --icalendar exclude each other")
     if not folder.is_dir():
         raise SimulationError(f"there is no folder {str(folder)!r}")
     now = datetime.now(UTC)
     given = f"{start}T00:00:00Z" if len(start) == len("2026-01-01") else start
-    first = arguments.instant("start", given or f"{now:%Y-%m-%d}T00:00:00Z")
+    told = project.configuration_of(folder)
+    today = told.start or f"{now:%Y-%m-%d}T00:00:00Z"
+    first = arguments.instant("start", given or today)
     found = project.schedules_of(folder, first, days)
     if json:
         print(project.schedules_as_json(found))
@@ -52,12 +53,14 @@ def schedule(
         print(project.as_icalendar(found, now), end="")
         return
     screen = console()
-    screen.print(f"{folder.absolute().name}: {days} days from {first:%Y-%m-%d}, times in UTC")
+    screen.print(
+        f"{folder.absolute().name}: {days} days from {first:%Y-%m-%d}, times in {told.timezone}"
+    )
     rows = table(*project.SCHEDULE_HEADINGS)
     for one in found:
-        rows.add_row(*project.schedule_cells(one))
+        rows.add_row(*project.schedule_cells(one, told.timezone))
     screen.print(rows)
-    for title, told in project.sections_of(found):
+    for title, lines in project.sections_of(found, told.timezone):
         screen.print(f"\n{title}", style="bold")
-        for line in told:
+        for line in lines:
             screen.print(f"  {line}", soft_wrap=True)

@@ -38,7 +38,7 @@ from simulator.faults.kinds import (
     WorkerKilled,
     WorkerLost,
 )
-from simulator.faults.plain import from_plain, to_plain
+from simulator.faults.plain import duration_from_plain, from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Step, StepFault
 from simulator.faults.requests import Request, Requests
 from simulator.faults.starts import StartFault, Starts
@@ -86,6 +86,7 @@ __all__ = [
     "WorkerKilled",
     "WorkerLost",
     "draw",
+    "duration_from_plain",
     "from_plain",
     "lognormal",
     "to_plain",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from statistics import NormalDist
 from typing import Protocol, TypeAlias
 
-from simulator.arguments import checked, kinds
+from simulator.arguments import checked, kinds, refused
 
 
 class Distribution(Protocol):
@@ -43,6 +44,23 @@ def lognormal(median: timedelta, sigma: float) -> LogNormal:
     Raises SimulationError if `median` is not positive or `sigma` is negative.
     """
     return LogNormal(median, sigma)
+
+
+def of_quantiles(quantiles: Mapping[float, timedelta]) -> LogNormal:
+    """The log-normal duration with two quantiles, each by its share: `{0.5: ..., 0.95: ...}`.
+
+    Raises SimulationError for more or fewer, or if the longer one has not the larger share.
+    """
+    if len(quantiles) != 2 or not all(0 < share < 1 for share in quantiles):
+        raise refused("a log-normal duration has two quantiles, such as p50 and p95")
+    (small, shorter), (large, longer) = sorted(quantiles.items())
+    if not timedelta(0) < shorter < longer:
+        raise refused(
+            f"the quantile p{100 * large:g} must be longer than p{100 * small:g}, and that than 0"
+        )
+    normal = NormalDist()
+    sigma = math.log(longer / shorter) / (normal.inv_cdf(large) - normal.inv_cdf(small))
+    return LogNormal(shorter / math.exp(sigma * normal.inv_cdf(small)), sigma)
 
 
 def draw(duration: Duration, occurrence: int, source: random.Random) -> timedelta:

@@ -4,7 +4,8 @@
      "probability": 0.5, "between": ["2026-01-01T08:00:00+00:00", "2026-01-01T12:00:00+00:00"]}
 
 Fields that are as they are by default are left out. Durations are seconds, instants ISO 8601 with an
-offset; a log-normal duration is `{"median": 300, "sigma": 0.5}`. YAML reads JSON, and writes the same.
+offset; a log-normal duration is `{"median": 300, "sigma": 0.5}`, or two
+quantiles, `{"p50": 300, "p95": 900}`. YAML reads JSON, and writes the same.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import builtins
 import difflib
 import importlib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from simulator.errors import SimulationError
-from simulator.faults.durations import LogNormal
+from simulator.faults.durations import LogNormal, of_quantiles
 from simulator.faults.kinds import KINDS
 from simulator.faults.plans import Fault, changed
 
@@ -82,20 +84,30 @@ def _value(name: str, plain: Any) -> Any:
     if name == "error" and isinstance(plain, Mapping):
         return _error(plain)
     if name in _DURATIONS:
-        return _duration(plain)
+        return duration_from_plain(plain)
     if name == "between" and isinstance(plain, list):
         return tuple(plain)
     return plain
 
 
-def _duration(plain: Any) -> Any:
+def duration_from_plain(plain: Any) -> Any:
+    """A duration from seconds, from a mapping that says a log-normal one, or from a list.
+
+    What is none of these is as it was, to be refused where it is looked at.
+    """
     if isinstance(plain, int | float) and not isinstance(plain, bool):
         return timedelta(seconds=plain)
     if isinstance(plain, Mapping) and set(plain) == {"median", "sigma"}:
         return LogNormal(timedelta(seconds=plain["median"]), plain["sigma"])
+    if isinstance(plain, Mapping) and plain and all(map(_QUANTILE.fullmatch, plain)):
+        shares = {float(name[1:]) / 100: seconds for name, seconds in plain.items()}
+        return of_quantiles({share: timedelta(seconds=one) for share, one in shares.items()})
     if isinstance(plain, list):
-        return [_duration(one) for one in plain]
-    return plain  # refused where it is looked at
+        return [duration_from_plain(one) for one in plain]
+    return plain
+
+
+_QUANTILE = re.compile(r"p\d+(\.\d+)?")
 
 
 def _path(kind: type) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from simulator.errors import SimulationError
 from simulator.project.declared import declared, project_file
@@ -63,8 +64,8 @@ def _deployed(folder: Path, start: datetime, end: datetime) -> Iterator[Due]:
             yield due(one.name, one.where, schedule, active=active, start=start, end=end)
 
 
-def cells(one: Due) -> tuple[str, ...]:
-    """A schedule for reading, as `HEADINGS` say."""
+def cells(one: Due, zone: ZoneInfo) -> tuple[str, ...]:
+    """A schedule for reading, as `HEADINGS` say; instants in a time zone."""
     told = [change for change in one.changes if change.kind != "kept"]
     first, last = (one.dates[0], one.dates[-1]) if one.dates else (None, None)
     return (
@@ -72,13 +73,13 @@ def cells(one: Due) -> tuple[str, ...]:
         one.schedule if one.active else f"{one.schedule} (not active)",
         one.timezone,
         str(len(one.dates)),
-        _instant(first),
-        _instant(last),
+        _instant(first, zone),
+        _instant(last, zone),
         "\n".join(f"{change.day} {change.kind}" for change in told) or "-",
     )
 
 
-def sections_of(schedules: list[Due]) -> Iterator[tuple[str, list[str]]]:
+def sections_of(schedules: list[Due], zone: ZoneInfo) -> Iterator[tuple[str, list[str]]]:
     """What is told below the table: a title, and its lines."""
     changes = [
         f"{change.day:%a %Y-%m-%d} {one.timezone}: {one.deployment} is {change.kind}: {change.text}"
@@ -89,7 +90,7 @@ def sections_of(schedules: list[Due]) -> Iterator[tuple[str, list[str]]]:
     if changes:
         yield "Days on which clocks change", changes
     met = [
-        f"{_instant(first)}, {times} times: {len(names)} runs at once: {', '.join(names)}"
+        f"{_instant(first, zone)}, {times} times: {len(names)} runs at once: {', '.join(names)}"
         for first, names, times in meetings(schedules, MEETING)[:10]
     ]
     if met:
@@ -154,5 +155,7 @@ def _folded(line: str) -> Iterator[str]:
     yield piece
 
 
-def _instant(instant: datetime | None) -> str:
-    return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M}Z"
+def _instant(instant: datetime | None, zone: ZoneInfo) -> str:
+    if instant is None:
+        return "-"
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M}{'Z' * (zone.key == 'UTC')}"

@@ -22,8 +22,11 @@ from simulator.project.findings import (
 from simulator.project.loading import Loaded, Unloaded
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from simulator.history import History, RunRecord
     from simulator.project.simulation import ProjectSimulation
+    from simulator.promises import Outcome
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Row:
 @dataclass(frozen=True)
 class Course:
     """A project from `start` to `end` (aware UTC), under one seed. `refused` counts the messages of
-    connections that ended a step; `made_up` names the blocks and variables that nobody has given.
+    connections that ended a step; `made_up` names the blocks and variables that nobody has given;
+    `stubs` counts the calls of each. `timezone` is the one to say instants in.
     """
 
     folder: Path
@@ -59,6 +63,9 @@ class Course:
     findings: tuple[Finding, ...]
     refused: dict[str, int]
     made_up: tuple[str, ...]
+    stubs: dict[str, int]
+    promises: tuple[Outcome, ...]
+    timezone: ZoneInfo
     caveats: tuple[str, ...]
 
 
@@ -91,6 +98,9 @@ def course(sim: ProjectSimulation) -> Course:
         findings=tuple(in_order(seen)),
         refused=needs_stub(history),
         made_up=tuple(sim.given.made_up),
+        stubs={stub.name: stub.calls for stub in sim.stubs},
+        promises=tuple(sim.promises()),
+        timezone=sim.configuration.timezone,
         caveats=tuple(str(one) for one in sim.caveats),
     )
 

@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from simulator.errors import SimulationError
+from simulator.project.arranging import arrange_functions, arrange_steps, data_in_place
+from simulator.project.configuration import configuration_of
 from simulator.project.declared import NAMES, declared, project_file
 from simulator.project.scripts import Script, script, scripts
 from simulator.project.simulation import ProjectSimulation
 
 
+@contextmanager
 def opened(
-    folder: Path, *, start: str | None = None, seed: int = 0
-) -> AbstractContextManager[ProjectSimulation]:
-    """A simulation in the folder of a project.
+    folder: Path, *, start: Any = None, seed: int | None = None, **options: Any
+) -> Iterator[ProjectSimulation]:
+    """A simulation in the folder of a project, as its simulation.toml says where nothing else is given.
 
-    Raises SimulationError for what is no folder.
+    Raises SimulationError for what is no folder, and with file and line for what is wrong in that file.
     """
     if not folder.is_dir():
         raise SimulationError(f"there is no folder {str(folder)!r}")
-    return ProjectSimulation(folder, start=start, seed=seed)
+    configuration = configuration_of(folder)
+    start = configuration.start if start is None else start
+    seed = configuration.seed if seed is None else seed
+    with (
+        data_in_place(configuration),
+        ProjectSimulation(folder, configuration, start=start, seed=seed, **options) as sim,
+    ):
+        arrange_functions(sim, configuration)
+        yield sim
 
 
 def load(sim: ProjectSimulation, given: Sequence[Path] = ()) -> None:
     """Deploy what the project declares: its prefect.yaml, or if it has none, the scripts that serve or
-    deploy; with scripts `given`, those.
+    deploy; with scripts `given`, those. Then its simulation.toml holds for them.
 
     Raises SimulationError, with file and line, if there is nothing, or something is wrong with it.
     """
+    _deploy(sim, given)
+    arrange_steps(sim, sim.configuration)
+
+
+def _deploy(sim: ProjectSimulation, given: Sequence[Path] = ()) -> None:
     file = project_file(sim.project)
     if file is not None and not given:
         for one in declared(file):

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from simulator.project.causes import cause_of
+from simulator.project.configuration import NAME, Configuration
 from simulator.project.declared import Declared
-from simulator.project.given import Given, hidden
+from simulator.project.given import hidden
 from simulator.project.loading import Loaded, Unloaded, base_of, unsimulated
 from simulator.project.scripts import Script
 from simulator.simulation import Simulation
@@ -27,17 +28,21 @@ if TYPE_CHECKING:
 class ProjectSimulation(Simulation):
     """A `Simulation` that begins in the folder of a project, each of whose runs loads its file anew.
 
-    `folder`: the project's, which is the working directory as long as the simulation is open. `given`:
-    its secrets, blocks and variables; any other is made up, and environment variables that look like
-    credentials are hidden. All else as for `Simulation`.
+    `folder`: the project's, which is the working directory as long as the simulation is open. The
+    secrets, blocks and variables that `configuration` gives are there; any other is made up, and
+    environment variables that look like credentials are hidden. All else as for `Simulation`.
     """
 
     _world: World
 
-    def __init__(self, folder: Path, given: Given | None = None, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, configuration: Configuration | None = None, **options: Any
+    ) -> None:
         super().__init__(modules="fresh", **options)
-        self.given = given or Given()
+        self.configuration = configuration or Configuration(folder / NAME)
+        self.given = self.configuration.given()
         self.project = folder.absolute()
+        self._seen: list[Any] = []
         self.loaded: list[Loaded] = []
         self.unloaded: list[Unloaded] = []
 
@@ -61,6 +66,7 @@ class ProjectSimulation(Simulation):
         try:
             super().__exit__(kind, error, traceback)
         finally:
+            self._seen.clear()
             self._folders.close()
 
     def in_process(
@@ -101,6 +107,7 @@ class ProjectSimulation(Simulation):
             def deploy() -> str:
                 with contextlib.chdir(base):
                     flow = _flow_at(one, self.project)
+                    self._seen.append(flow)  # its name and those of its tasks stay known
                     asyncio.run(projects.deploy(config))
                     return str(flow.name)
 
@@ -131,7 +138,7 @@ class ProjectSimulation(Simulation):
         try:
             self.in_process(
                 f"script {script.file.name!r}",
-                lambda: _as_main(script.file),
+                lambda: self._seen.append(_as_main(script.file)),
                 arguments=[str(script.file)],
             )
         except SystemExit as end:
@@ -179,10 +186,12 @@ def _variables(pool: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in given.items() if value is not None}
 
 
-def _as_main(file: Path) -> None:
-    """Run a file as Python runs a script: its folder first on the path, its name `__main__`."""
+def _as_main(file: Path) -> dict[str, Any]:
+    """Run a file as Python runs a script: its folder first on the path, its name `__main__`. Returns
+    what it has made.
+    """
     with _with_path(file.parent):
-        runpy.run_path(str(file), run_name="__main__")
+        return runpy.run_path(str(file), run_name="__main__")
 
 
 @contextlib.contextmanager

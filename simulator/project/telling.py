@@ -45,6 +45,10 @@ def as_json(course: Course) -> str:
             for one in course.findings
         ],
         "made_up": list(course.made_up),
+        "stubs": course.stubs,
+        "promises": [
+            {"name": one.name, "kept": one.kept, "said": one.said} for one in course.promises
+        ],
         "refused_connections": course.refused,
         "caveats": list(course.caveats),
     }
@@ -70,7 +74,7 @@ def headline(course: Course) -> str:
     runs = sum(row.runs for row in course.rows)
     return (
         f"{course.folder.name}: {len(course.loaded)} deployments, {runs} runs in {days:g} days"
-        f" from {course.start:%Y-%m-%d}, seed {course.seed}"
+        f" from {course.start.astimezone(course.timezone):%Y-%m-%d}, seed {course.seed}"
     )
 
 
@@ -96,6 +100,13 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
         )
     if course.made_up:
         yield "Made up, since nobody has given them", [[", ".join(course.made_up)]]
+    if course.stubs:
+        called = [[f"{name}: called {calls} times"] for name, calls in course.stubs.items()]
+        yield f"Stubs: {len(called)}", called
+    if course.promises:
+        broken = sum(not one.kept for one in course.promises)
+        told = [str(one).splitlines() for one in course.promises]
+        yield f"Promises: {broken} of {len(told)} broken", told
     if course.refused:
         refused = [[f"{message} ({count} times)"] for message, count in course.refused.items()]
         yield "Connections that were refused, and ended a step: give them a stub", refused

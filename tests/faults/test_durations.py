@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator import SimulationError
 from simulator.arguments.kinds import duration
+from simulator.faults import duration_from_plain
 from simulator.faults.durations import draw, lognormal
 
 MINUTE = timedelta(minutes=1)
@@ -59,3 +61,11 @@ def test_a_distribution_of_ones_own():
     own = Uniform()
     assert duration("duration", own) is own
     assert MINUTE <= draw(own, 0, random.Random(1)) <= 2 * MINUTE
+
+
+def test_two_quantiles_make_a_log_normal_duration() -> None:
+    drawn = duration_from_plain({"p50": 60, "p95": 600})
+    assert drawn.median == MINUTE
+    assert math.exp(1.6448536 * drawn.sigma) == pytest.approx(10)
+    with pytest.raises(SimulationError, match="has two quantiles"):
+        duration_from_plain({"p50": 60})

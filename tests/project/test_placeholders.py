@@ -15,7 +15,8 @@ from prefect.types import SecretDict
 from pydantic import AnyUrl, BaseModel, SecretStr
 
 from simulator.project import ProjectSimulation
-from simulator.project.given import Given, hidden
+from simulator.project.configuration import Configuration
+from simulator.project.given import hidden
 from simulator.stubs import NoSample, returned, sample
 
 FLOWS = """
@@ -69,12 +70,15 @@ def test_what_is_given_is_found_and_the_rest_is_made_up(
     (tmp_path / "flows.py").write_text(FLOWS)
     (tmp_path / "prefect.yaml").write_text(YAML)
     monkeypatch.setenv("SHOP_API_KEY", "the real one")
-    given = Given({"secret/given": {"value": "of the user"}}, {"region": "eu"})
+    given = Configuration(
+        tmp_path / "simulation.toml", secrets={"given": "of the user"}, variables={"region": "eu"}
+    )
     with ProjectSimulation(tmp_path, given) as sim:
         load(sim)
         sim.advance(hours=1.1)
         [run] = sim.runs()
         assert run.completed, run
+        made_up = sim.given.made_up
     assert json.loads((tmp_path / "seen.json").read_text()) == {
         "given": "of the user",
         "made up": "placeholder",
@@ -86,7 +90,7 @@ def test_what_is_given_is_found_and_the_rest_is_made_up(
         "parameter": "eu-of the user",
         "unsaved": "mine",
     }
-    assert given.made_up == [
+    assert made_up == [
         "secret/made-up",
         "secret/by-type",
         "secret/later",
