@@ -66,8 +66,8 @@ class Stubbing:
             self._world.functions.stand_in(self._stack, found, stub)
         else:
             self._step_name(stub.name)
-            for step in arguments.steps_named(stub.name):
-                stub.check(step.fn)
+            own = [] if isinstance(target, str) else [target]
+            stub.check(*(step.fn for step in own or arguments.steps_named(stub.name)))
             self._world.steps.stand_in(stub.name, stub.answer)
         self.stubs.append(stub)
 

@@ -50,15 +50,19 @@ class Stub:
         self._checked: list[Function] = []
         self._mutex = threading.Lock()
 
-    def check(self, function: Function) -> None:
-        """Raise SimulationError if an answer is known already, and is not what `function` says."""
-        self._checked.append(function)
+    def check(self, *functions: Function) -> None:
+        """Raise SimulationError if an answer is known already, and is not what one of them says.
+
+        There are several flows or tasks of one name where each process has its own.
+        """
+        self._checked += functions
         values = self._each or self._attempts or [self._returns]
         for value in values:
             if value is MADE_UP:
-                self._made(function)
+                for function in functions[:1]:
+                    self._made(function)
             elif not _is_called(value) and not _is_raised(value):
-                _check(self.name, value, [function])
+                _check(self.name, value, functions)
 
     def answer(
         self, function: Function, args: Sequence[Any], kwargs: Mapping[str, Any], attempt: int = 1
@@ -107,10 +111,7 @@ def _is_called(value: Any) -> bool:
 
 
 def _check(name: str, value: Any, functions: Sequence[Function]) -> None:
-    """Raise SimulationError unless one of the functions says that it returns such a value.
-
-    There are several where each process has its own.
-    """
+    """Raise SimulationError unless one of the functions says that it returns such a value."""
     wrong: list[SimulationError] = []
     for kind in _kinds(functions):
         error = _mismatch(name, value, kind)

@@ -108,6 +108,14 @@ def test_wrong_types_and_nothing_to_make_a_value_of(sim) -> None:
             sim.stub("read", returns=wrong)
         assert "\n" not in str(caught.value)
     sim.stub(read, returns=MagicMock())
+
+    @task(name="read")
+    def another() -> str: ...
+
+    sim.stub("read", returns="of another that is called so")
+    with pytest.raises(SimulationError, match=r"must be of the type list\[int\]"):
+        sim.stub(read, returns="of another that is called so")
+    sim.stub(another, returns="its own")
     with pytest.raises(SimulationError, match="nothing can make up a value, since it does not say"):
         sim.stub("json.dumps")
     with pytest.raises(SimulationError, match="did you mean 'read'"):
