@@ -19,7 +19,7 @@ from simulator.process.processes import Process, current_process, give_up, outsi
 from simulator.process.randomness import Seeds, numbers
 from simulator.process.rebinding import remember_modules
 from simulator.process.scripts import Scripts
-from simulator.process.sharing import tell_defaults, watch
+from simulator.process.sharing import tell_defaults, tell_locks, watch
 from simulator.process.signalling import Signals, signals
 from simulator.process.surroundings import Surroundings, surrounded
 
@@ -50,5 +50,6 @@ __all__ = [
     "signals",
     "surrounded",
     "tell_defaults",
+    "tell_locks",
     "watch",
 ]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import queue
 import sys
+import threading
 import types
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from functools import cache
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +36,7 @@ def tell_defaults(flow: Flow[..., Any]) -> None:
     """Tell which parameters of a flow, and of the steps that it calls, have a default that each
     process would make when it imports them.
     """
-    code = getattr(flow.fn, "__code__", None)
-    known = getattr(flow.fn, "__globals__", {})
-    called = [known.get(name) for name in getattr(code, "co_names", ())]
-    for step in [
-        flow,
-        *(one for one in called if isinstance(one, Flow | Task) and one is not flow),
-    ]:
-        code = getattr(step.fn, "__code__", None)
-        if code is None or not is_users_file(code.co_filename):
-            continue
+    for step, code in _steps(flow):
         for name, line, expression in _made_at_import(code.co_filename, code.co_firstlineno):
             caveats.tell(
                 KIND,
@@ -49,6 +45,48 @@ def tell_defaults(flow: Flow[..., Any]) -> None:
                 where=f"{code.co_filename}:{line}",
                 run="",
             )
+
+
+def tell_locks(flow: Flow[..., Any]) -> None:
+    """Tell which locks, executors and the like at the top level of a module a flow uses, and the steps
+    that it calls: threads of one process share them, but runs do not.
+    """
+    for step, code in _steps(flow):
+        for name in code.co_names:
+            value = step.fn.__globals__.get(name)
+            if isinstance(value, _OF_ONE_PROCESS):
+                caveats.tell(
+                    KIND,
+                    f"{step.name!r} uses {name!r}, a global {type(value).__name__}: all runs share it,"
+                    " and a process has its own: see modules='fresh'",
+                    where=f"{code.co_filename}:{code.co_firstlineno}",
+                    run="",
+                )
+
+
+_OF_ONE_PROCESS = (
+    type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Semaphore,
+    threading.Event, threading.Barrier, queue.Queue, queue.SimpleQueue, Executor, ThreadPool,
+    asyncio.Lock, asyncio.Condition, asyncio.Semaphore, asyncio.Event, asyncio.Queue,
+)  # fmt: skip
+"""What threads or tasks of one process wait for each other with."""
+
+
+def _steps(
+    flow: Flow[..., Any],
+) -> Iterator[tuple[Flow[..., Any] | Task[..., Any], types.CodeType]]:
+    """A flow and the steps that it calls, with the code of each."""
+    known = getattr(flow.fn, "__globals__", {})
+    called = [
+        known.get(name) for name in getattr(getattr(flow.fn, "__code__", None), "co_names", ())
+    ]
+    for step in [
+        flow,
+        *(one for one in called if isinstance(one, Flow | Task) and one is not flow),
+    ]:
+        code = getattr(step.fn, "__code__", None)
+        if code is not None and is_users_file(code.co_filename):
+            yield step, code
 
 
 def _made_at_import(filename: str, first_line: int) -> Iterator[tuple[str, int, str]]:

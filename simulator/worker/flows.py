@@ -20,7 +20,7 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.logging.loggers import flow_run_logger
 
 from simulator import caveats
-from simulator.process import ProjectModules, current_process, tell_defaults, watch
+from simulator.process import ProjectModules, current_process, tell_defaults, tell_locks, watch
 
 Flow = prefect.Flow[..., Any]
 
@@ -62,6 +62,7 @@ class Flows:
         """It is about to run in processes of its own: tell what will be wrong with that."""
         if self._modules is None:
             tell_defaults(flow)
+            tell_locks(flow)
         elif self._modules.home_of(flow) is None:
             caveats.tell(
                 "shared modules",

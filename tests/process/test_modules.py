@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import pickle
 import sys
+import threading
+import time
 import types
 from contextlib import nullcontext
 
 import pytest
+from prefect import flow, task
 
 from simulator import Simulation, SimulationError
 from simulator.patches.imports import once_imported
@@ -155,6 +158,29 @@ def test_modules_is_one_of_two_words():
 
 
 # -- shared ----------------------------------------------------------------------------------------
+
+
+LOCK = threading.Lock()
+
+
+@task
+def takes_turns():
+    with LOCK:
+        time.sleep(10)
+
+
+@flow
+def takes_turns_with_others():
+    takes_turns()
+
+
+def test_a_lock_that_runs_share_is_told_and_one_of_each_is_not():
+    for modules, told in (("shared", True), ("fresh", False)):
+        with Simulation(modules=modules) as sim:
+            run_each(sim, takes_turns_with_others, [{}, {}])
+            locks = [one for one in sim.caveats if "'LOCK', a global lock" in one.message]
+        assert len(locks) == told
+        assert all("'takes_turns' uses" in one.message for one in locks)
 
 
 def test_what_shared_modules_make_wrong_is_told_once():
