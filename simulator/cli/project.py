@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def project(
     folder: ProjectFolder = Path(),
     days: Annotated[
-        float | None, typer.Option(help="Virtual days (default: 7; with --init, 1).")
+        float | None,
+        typer.Option(help="Virtual days (default: 7; with --init or --stub-network, 1)."),
     ] = None,
     start: Annotated[
         str | None, typer.Option(help="First instant, such as 2026-03-23T00:00:00Z.")
@@ -48,6 +49,12 @@ def project(
     init: Annotated[
         bool, typer.Option("--init", help="Write a draft of simulation.toml from what was seen.")
     ] = False,
+    stub_network: Annotated[
+        bool,
+        typer.Option(
+            "--stub-network", help="Print stubs for the calls that would leave this machine."
+        ),
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for a finding.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
@@ -66,7 +73,8 @@ def project(
     if init:
         of_user.refuse_to_overwrite(folder)
     if days is None:
-        days = 1 if init else of_user.configuration_of(folder).days
+        short = init or stub_network
+        days = 1 if short else of_user.configuration_of(folder).days
     if not 0 <= days <= of_user.MOST_DAYS:
         raise SimulationError(f"days={days:g} must be between 0 and {of_user.MOST_DAYS}")
     if json and markdown:
@@ -85,18 +93,28 @@ def project(
         file = folder / "simulation.toml"
         file.write_text(draft, encoding="utf-8")
         print(f"{file}: written from {days:g} days; all of it is commented out")
-    elif json:
-        print(of_user.as_json(course))
-    elif markdown:
-        print(of_user.as_markdown(course))
-    elif list_:
-        _list(course)
-    else:
+    elif not (list_ or stub_network or json or markdown):
         _show(course, lived=not check)
+    else:
+        _print(course, list_=list_ and not markdown, stubs=stub_network, json=json)
     if not course.loaded:
         return 1
     broken = [one for one in course.promises if not one.kept]
     return int(strict and bool(course.findings or course.unloaded or broken))
+
+
+def _print(course: Course, *, list_: bool, stubs: bool, json: bool) -> None:
+    """What is meant to be read by something else; Markdown if nothing is asked for."""
+    from simulator import project as of_user
+
+    if stubs:
+        print(of_user.as_toml(course.proposed))
+    elif json:
+        print(of_user.as_json(course))
+    elif list_:
+        _list(course)
+    else:
+        print(of_user.as_markdown(course))
 
 
 def _list(course: Course) -> None:

@@ -19,6 +19,7 @@ from simulator.project.course import Course, course
 from simulator.project.drafting import drafted, refuse_to_overwrite
 from simulator.project.findings import KINDS, Finding
 from simulator.project.opening import load, opened
+from simulator.project.proposing import as_toml
 from simulator.project.simulation import ProjectSimulation
 from simulator.project.telling import HEADINGS, as_json, as_markdown, cells, headline, sections
 
@@ -34,6 +35,7 @@ __all__ = [
     "as_icalendar",
     "as_json",
     "as_markdown",
+    "as_toml",
     "cells",
     "configuration_of",
     "course",

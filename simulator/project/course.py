@@ -20,6 +20,7 @@ from simulator.project.findings import (
     written,
 )
 from simulator.project.loading import Loaded, Unloaded
+from simulator.project.proposing import Proposal, proposals
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -67,6 +68,7 @@ class Course:
     promises: tuple[Outcome, ...]
     timezone: ZoneInfo
     caveats: tuple[str, ...]
+    proposed: tuple[Proposal, ...]
 
 
 def course(sim: ProjectSimulation) -> Course:
@@ -102,6 +104,7 @@ def course(sim: ProjectSimulation) -> Course:
         promises=tuple(sim.promises()),
         timezone=sim.configuration.timezone,
         caveats=tuple(str(one) for one in sim.caveats),
+        proposed=tuple(proposals(sim.caveats)),
     )
 
 

@@ -50,6 +50,7 @@ def as_json(course: Course) -> str:
             {"name": one.name, "kept": one.kept, "said": one.said} for one in course.promises
         ],
         "refused_connections": course.refused,
+        "proposed_stubs": [asdict(one) for one in course.proposed],
         "caveats": list(course.caveats),
     }
     return json.dumps(told, indent=2)
