@@ -165,7 +165,7 @@ class World:
         self._warehouse: Warehouse | None = None
         self._tables = WatchedTables(clock, lambda: self.warehouse, self.journal)
         self._history: tuple[tuple[int, datetime, int], History] | None = None
-        self._reader = Reader(self.clock.timeline)
+        self._reader = Reader(lambda: self.clock.timeline)
 
         server.start()
         stack.callback(server.stop)

@@ -265,6 +265,29 @@ def test_records_are_exact_however_often_a_flow_sleeps_and_reads_the_time(sim):
     assert [state.timestamp for state in run.states[-1:]] == [sim.now] == [run.end]
 
 
+def test_instants_are_exact_however_often_the_history_was_read_meanwhile(sim):
+    """A reading in the midst of an instant knows all that was shown until then."""
+
+    @flow(name="looks")
+    def looks():
+        for _ in range(5):
+            time.sleep(1)
+            for _ in range(2000):
+                time.time()
+            quick()
+            sim.runs()
+
+    @task
+    def quick():
+        """Nothing."""
+
+    run = sim.run(looks)
+    assert [task.end - run.start for task in run.tasks] == [
+        timedelta(seconds=second) for second in range(1, 6)
+    ]
+    assert run.end == sim.now
+
+
 def test_a_fault_strikes_between_instants_however_often_the_time_was_read(sim):
     @flow(name="reads")
     def reads():

@@ -101,7 +101,7 @@ class History:
         return cls(
             runs,
             now=now,
-            logs=partial(logs_by_run, database, last_log, reader.at),
+            logs=partial(logs_by_run, database, last_log, reader.instants()),
             flows=flows,
             deployments=deployments,
             notes=notes,

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from operator import itemgetter
@@ -101,27 +102,38 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
 class Reader:
     """Reads the runs of one database, and remembers what can change no more.
 
-    Each timestamp is shown as the instant at which it was read from a virtual clock, by its `timeline`.
+    Each timestamp is shown as the instant at which it was read from a virtual clock, by its `timeline`,
+    which is asked for at each reading: it knows of reads until then.
     """
 
-    def __init__(self, timeline: Timeline | None = None) -> None:
-        self.at = Instants(timeline)
-        self._flow_run_states = _States("flow_run", self.at)
-        self._task_run_states = _States("task_run", self.at)
+    def __init__(self, timeline: Callable[[], Timeline | None] = lambda: None) -> None:
+        self._timeline = timeline
+        self._mutex = threading.Lock()
+        self._flow_run_states = _States("flow_run")
+        self._task_run_states = _States("task_run")
         self._tasks: dict[str, tuple[_Row, TaskRecord]] = {}
         self._runs: dict[str, tuple[_Row, RunRecord]] = {}
 
     def runs(self, connection: sqlite3.Connection, now: datetime | None) -> list[RunRecord]:
         """Every flow run, oldest first, with its states and tasks, as read at the instant `now`."""
+        with self._mutex:
+            return self._read_runs(connection, now)
+
+    def instants(self) -> Instants:
+        """Timestamps of the database as the instants that are known by now."""
+        return Instants(self._timeline())
+
+    def _read_runs(self, connection: sqlite3.Connection, now: datetime | None) -> list[RunRecord]:
         rows = connection.execute(_FLOW_RUNS).fetchall()
-        states = self._flow_run_states.read(connection)
-        tasks = self._read_tasks(connection, now)
+        at = self.instants()  # after the first rows: nothing in this snapshot is newer
+        states = self._flow_run_states.read(connection, at)
+        tasks = self._read_tasks(connection, at, now)
         runs, kept = [], {}
         for row in rows:
             run_id, of_run = row[0], tuple(tasks.get(row[0], ()))
             known, run = self._runs.get(run_id, (None, None))
             if run is None or known != row or run.tasks != of_run:
-                run = _flow_run(row, states.get(run_id, []), of_run, self.at)
+                run = _flow_run(row, states.get(run_id, []), of_run, at)
             if _is_over(run, now):
                 kept[run_id] = row, run
             runs.append(run)
@@ -129,18 +141,18 @@ class Reader:
         return runs
 
     def _read_tasks(
-        self, connection: sqlite3.Connection, now: datetime | None
+        self, connection: sqlite3.Connection, at: Instants, now: datetime | None
     ) -> Mapping[str, list[TaskRecord]]:
         """The task runs of every flow run, oldest first."""
         rows = connection.execute(_TASK_RUNS).fetchall()
-        states = self._task_run_states.read(connection)
+        states = self._task_run_states.read(connection, at)
         found: dict[str, list[TaskRecord]] = defaultdict(list)
         kept = {}
         for row in rows:
             run_id, flow_run_id = row[0], row[-1]
             known, task = self._tasks.get(run_id, (None, None))
             if task is None or known != row:
-                task = _task_run(row, states.get(run_id, []), self.at)
+                task = _task_run(row, states.get(run_id, []), at)
             if _is_over(task, now):
                 kept[run_id] = row, task
             found[flow_run_id].append(task)
@@ -225,12 +237,12 @@ class _States:
     it was the highest, so the row that was read last tells whether all before it are still the same.
     """
 
-    def __init__(self, run: str, at: Instants) -> None:
-        self._run, self._at = run, at
+    def __init__(self, run: str) -> None:
+        self._run = run
         self._last: tuple[int, str] | None = None
         self._found: dict[str, _Entered] = defaultdict(list)
 
-    def read(self, connection: sqlite3.Connection) -> Mapping[str, _Entered]:
+    def read(self, connection: sqlite3.Connection, at: Instants) -> Mapping[str, _Entered]:
         if self._last is not None:
             rowid, state_id = self._last
             there = f"select 1 from {self._run}_state where rowid = ? and id = ?"
@@ -241,7 +253,7 @@ class _States:
         for rowid, run_id, state_id, name, kind, timestamp, message in connection.execute(
             _STATES.format(run=self._run), (first,)
         ):
-            record = StateRecord(name, kind, self._at(timestamp), message)
+            record = StateRecord(name, kind, at(timestamp), message)
             self._found[run_id].append((timestamp, state_id, record))
             self._last = rowid, state_id
             added.add(run_id)

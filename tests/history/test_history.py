@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -270,7 +271,7 @@ def test_timestamps_are_shown_as_the_instants_to_which_they_belong(server):
     for second in (1, 61):
         timeline.jump(to_micros(at(second - 0.95)), to_micros(at(second)), to_micros(at(second)))
 
-    (record,) = History.read(server.path, reader=Reader(timeline)).runs()
+    (record,) = History.read(server.path, reader=Reader(lambda: timeline)).runs()
 
     # At 61.0 nobody had read as much as a third of a second.
     assert [state.timestamp for state in record.states] == [at(0), at(1), at(1), at(61.3)]
@@ -981,13 +982,38 @@ def test_an_instant_to_come_is_read_again_when_it_has_come(server):
     """It is shown as it stands until the clock has been there."""
     server.run("f", ("Scheduled", 0), ("Cancelled", 0.5), expected_start_time=at(61.02))
     timeline = Timeline(to_micros(at(0)))
-    reader = Reader(timeline)
+    reader = Reader(lambda: timeline)
     (before,) = History.read(server.path, now=at(1), reader=reader).runs(upcoming=True)
     assert before.scheduled == at(61.02)
     timeline.jump(to_micros(at(1)), to_micros(at(61)), to_micros(at(61)))
     timeline.read_up_to(to_micros(at(61.1)))
     (after,) = History.read(server.path, now=at(62), reader=reader).runs()
     assert after.scheduled == at(61)
+
+
+def test_two_threads_that_read_at_once_see_each_state_once(server, monkeypatch):
+    server.run("f", *ended(0)[:3])
+    reader = Reader()
+    seen = []
+
+    def read():
+        seen.append(History.read(server.path, reader=reader).runs()[0].states)
+
+    other = threading.Thread(target=read)
+    make = reading.StateRecord
+
+    def let_the_other_one_in(*args):
+        if other.ident is None:
+            other.start()
+            other.join(0.5)  # it ends at once if it may read now, and may not
+        return make(*args)
+
+    monkeypatch.setattr(reading, "StateRecord", let_the_other_one_in)
+    read()
+    other.join()
+    assert [[state.name for state in states] for states in seen] == 2 * [
+        ["Scheduled", "Pending", "Running"]
+    ]
 
 
 # --- size --------------------------------------------------------------------------------------
