@@ -120,7 +120,7 @@ class LiveServer:
             if self._ended:
                 raise SimulationError("the live server has ended")
             process = subprocess.Popen(
-                command,
+                [sys.executable, "-S", "-c", _BEGIN, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -234,6 +234,14 @@ class LiveWorker:
                 self._server.end(process)
                 raise SimulationError(f"the worker of {self._pool!r} does not end") from None
 
+
+# A shell that starts something in the background lets it ignore SIGINT, and so all that it starts in
+# turn; but Prefect's own worker ends itself by that signal.
+_BEGIN = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 _WATCH = """
 import os, shutil, signal, sys

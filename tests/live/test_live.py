@@ -95,6 +95,19 @@ def tells_folder():
     return Completed(message=tempfile.gettempdir())
 
 
+def test_a_worker_ends_though_a_shell_lets_everything_ignore_sigint(server):
+    """As `make conformance &` in a script does; Prefect's worker turns SIGTERM into SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Simulation.live(server) as sim:
+            sim.deploy(live_child, "ignored", work_pool="ignoring")
+            sim.trigger("live-child/ignored")
+            _until(lambda: bool(sim.runs("live-child", state="Completed")))
+            sim.stop_worker("ignoring")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_flow_that_others_cannot_import_is_refused(server):
     @flow
     def local() -> None: ...
