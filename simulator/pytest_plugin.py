@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 CAPTURED_LINES = 40
 """How much of the captured output a failing scenario shows."""
 
-FIXTURES = ("simulation", "project")
+OPENED = pytest.StashKey["Simulation"]()
+"""What a fixture here has opened for a test. One of the user's own may be called `project`, too."""
 
 MARKER_ARGUMENTS = ("start", "seed", "stall_limit", "allow_network", "modules")
 
@@ -126,6 +127,7 @@ def simulation(request: pytest.FixtureRequest) -> Iterator[Simulation]:
     from simulator.simulation import Simulation
 
     with Simulation(**_settings(request.node)) as opened:
+        request.node.stash[OPENED] = opened
         yield opened
 
 
@@ -145,6 +147,7 @@ def project(request: pytest.FixtureRequest) -> Iterator[ProjectSimulation]:
     if "seed" not in _marked(request.node) and not given["seed"]:
         given.pop("seed")
     with opened(_project_folder(request.node), **given) as sim:
+        request.node.stash[OPENED] = sim
         load(sim)
         yield sim
 
@@ -205,7 +208,7 @@ def pytest_runtest_makereport(
     why the runs that it was looking at ended as they did.
     """
     report = yield
-    if report.failed and (isinstance(item, ScenarioItem) or _uses_simulation(item)):
+    if report.failed and (isinstance(item, ScenarioItem) or _opened(item)):
         if isinstance(item, ScenarioItem):
             report.sections[:] = [(name, _shortened(text)) for name, text in report.sections]
         report.sections.append(("simulation", "\n".join([_repeat(item), *_caveats(item)])))
@@ -229,10 +232,9 @@ def _caveats(item: pytest.Item) -> list[str]:
     return [f"caveat: {caveat}" for caveat in getattr(_opened(item), "caveats", ())]
 
 
-def _opened(item: pytest.Item) -> Any:
-    """The simulation that a test's fixture has opened, if it has."""
-    arguments = getattr(item, "funcargs", {})
-    return next((arguments[name] for name in FIXTURES if name in arguments), None)
+def _opened(item: pytest.Item) -> Simulation | None:
+    """The simulation that a fixture of this plugin has opened for a test, if one has."""
+    return item.stash.get(OPENED, None)
 
 
 def _shortened(text: str) -> str:
@@ -242,10 +244,6 @@ def _shortened(text: str) -> str:
     if left_out <= 0:
         return text
     return "\n".join([f"({left_out} lines left out)", *lines[left_out:]])
-
-
-def _uses_simulation(item: pytest.Item) -> bool:
-    return not {*FIXTURES}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def _repeat(item: pytest.Item) -> str:

@@ -239,6 +239,25 @@ class TestSeed:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*- why -*", "daily/dev of 2026-01-03 00:00: Failed: *"])
 
+    def test_is_not_printed_with_a_project_of_somebody_elses(
+        self, pytester: pytest.Pytester, run: Run
+    ) -> None:
+        pytester.makepyfile(
+            """
+            import pytest
+
+            @pytest.fixture
+            def project():
+                return "a project of their own"
+
+            def test_it(project):
+                assert not project
+            """
+        )
+        result = run("--no-header")
+        result.assert_outcomes(failed=1)
+        assert "simulation" not in result.stdout.str().replace("simulator", "")
+
     def test_is_not_printed_with_what_passes(self, pytester: pytest.Pytester, run: Run) -> None:
         pytester.makepyfile("def test_it(simulation): print('said')")
         text = run("-rP", "--no-header").stdout.str()
