@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -12,6 +13,11 @@ import simulator.simulation
 # Real time says nothing here: the machine may be busy, and so may the virtual clock.
 settings.register_profile("simulator", deadline=None, print_blob=True)
 settings.load_profile("simulator")
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and with them every process
+# that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

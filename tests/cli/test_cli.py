@@ -172,7 +172,7 @@ def wait_for(what: Callable[[], bool], process: "subprocess.Popen[str]") -> None
     while not what():
         assert process.poll() is None, "".join(process.communicate())
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks at another process, which tells nobody
 
 
 class TestList:
@@ -273,7 +273,7 @@ class TestRun:
             deadline = time.monotonic() + 20
             while not (os.path.exists("one") and os.path.exists("two")):
                 assert time.monotonic() < deadline
-                time.sleep(0.02)
+                time.sleep(0.02)  # between two looks for the other process
         """
         define(project, a=meeting.format(name="one"), b=meeting.format(name="two"))
         assert call(["run", "--jobs", "2"]) == 0
@@ -326,7 +326,7 @@ class TestRun:
             @scenario(name="forking", question="?")
             def act(sim, days):
                 if (child := os.fork()) == 0:
-                    time.sleep(600)
+                    time.sleep(600)  # longer than anybody waits
                 fake_simulation.write_down_pid("pids", child)
             """,
         )
@@ -336,7 +336,7 @@ class TestRun:
         (pid,) = (project / "pids").read_text().split()
         while not is_gone(int(pid)):
             assert time.monotonic() - began < 300
-            time.sleep(0.05)
+            time.sleep(0.05)  # no child of this process: its end can only be looked for
 
     def test_default_jobs_are_the_cores(self) -> None:
         assert 1 <= default_jobs() <= (os.cpu_count() or 1)
@@ -466,7 +466,7 @@ class TestStop:
         deadline = time.monotonic() + PATIENCE
         while not all(is_gone(int(pid)) for pid in pids.read_text().split()):
             assert time.monotonic() < deadline
-            time.sleep(0.05)
+            time.sleep(0.05)  # no children of this process: their end can only be looked for
         assert (project / "restored").exists()
 
 
