@@ -17,7 +17,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,7 +24,7 @@ from typing import Any
 
 import duckdb
 
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import replacing, wherever_imported
 from simulator.process import DuckDBFiles, Holding, Process, current_process
 
 unlocked: Callable[..., duckdb.DuckDBPyConnection] = duckdb.connect
@@ -106,17 +105,10 @@ def installed() -> Iterator[None]:
 
         return watched
 
-    bound = [
-        (module, name, connect_)
-        for module in list(sys.modules.values())
-        for name in ("connect",)
-        if getattr(module, "__dict__", {}).get(name) is connect
-        and module is not sys.modules[__name__]
-    ]
     methods = [
         (connection, name, watching(vars(connection)[name])) for name in ("execute", "sql", "query")
     ]
-    with replacing([(duckdb, "connect", connect_), *bound, *methods]):
+    with replacing([*wherever_imported(duckdb, {"connect": connect_}), *methods]):
         yield
 
 

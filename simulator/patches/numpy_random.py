@@ -13,13 +13,12 @@ the system, or the one that it is given. `tests/patches/test_patches_numpy.py` f
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import replacing, wherever_imported
 from simulator.process import Own, Process
 
 
@@ -42,17 +41,12 @@ def installed() -> Iterator[None]:
             return getattr(real if own is None else own, name)
 
     shared = Shared()
-    functions = {
-        name: one for name, one in vars(mtrand).items() if getattr(one, "__self__", None) is real
+    ours = {
+        name: _dispatched(shared, name, one)
+        for name, one in vars(mtrand).items()
+        if getattr(one, "__self__", None) is real
     }
-    ours = {name: _dispatched(shared, name, one) for name, one in functions.items()}
-    replaced: list[tuple[Any, str, Any]] = [
-        (module, name, ours[name])
-        for module in list(sys.modules.values())
-        for name in ours.keys() & getattr(module, "__dict__", {}).keys()
-        if vars(module)[name] is functions[name]
-    ]
-    with replacing([(mtrand, "_rand", shared), *replaced]):
+    with replacing([(mtrand, "_rand", shared), *wherever_imported(mtrand, ours)]):
         yield
 
 

@@ -4,13 +4,13 @@ Python 3.11 to 3.13. `simulator.process.file_locks` says who waits. What is patc
 
 - `fcntl.flock` belongs to an open file, so that the operating system keeps two runs apart as it is.
   But it waits in real time, and what a run leaves locked would be so for ever.
-- `fcntl.lockf`, and `fcntl.fcntl` with `F_SETLK` or `F_SETLKW`, belong to a process: to all runs at
-  once. In a run they are made to belong to an open file as well (`F_OFD_SETLK` of Linux; elsewhere they
-  are told), which the operating system keeps apart from other open files and from real processes. A
-  run that opens a file twice goes by the descriptor with which it has locked it first.
+- `fcntl.lockf`, `os.lockf`, and `fcntl.fcntl` with `F_SETLK` or `F_SETLKW`, belong to a process: to
+  all runs at once. In a run they are made to belong to an open file as well (`F_OFD_SETLK` of Linux;
+  elsewhere they are told), which the operating system keeps apart from other open files and from real
+  processes. A run that opens a file twice goes by the descriptor with which it has locked it first.
 
 They are replaced by name, also where they have been imported. `filelock`, `portalocker` and `fasteners`
-are made of these, and poll with `time.sleep`. `os.lockf`, which nobody uses, is as it was.
+are made of these, and poll with `time.sleep`. What is bound elsewhere, as in a class, is as it was.
 
 `tests/process/test_file_locks.py` fails without each of them.
 """
@@ -20,7 +20,6 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial, wraps
@@ -28,7 +27,7 @@ from typing import Any
 
 from simulator import caveats
 from simulator.clock import VirtualClock
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import replacing, wherever_imported
 from simulator.process import FileLocks, current_process
 
 _OFD_SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", None)
@@ -42,6 +41,7 @@ _TYPES = {fcntl.LOCK_SH: fcntl.F_RDLCK, fcntl.LOCK_EX: fcntl.F_WRLCK, fcntl.LOCK
 def installed(clock: VirtualClock) -> Iterator[None]:
     """Keep the locks of files apart, for one simulation."""
     real_flock, real_lockf, real_fcntl = fcntl.flock, fcntl.lockf, fcntl.fcntl
+    real_os_lockf = os.lockf
 
     def unlock(descriptor: int) -> None:
         for release in (
@@ -115,14 +115,16 @@ def installed(clock: VirtualClock) -> Iterator[None]:
         lock_record(descriptor, kind, whence, start, length, cmd == fcntl.F_SETLKW)
         return arg
 
-    replaced: list[tuple[Any, str, Any]] = [
-        (module, name, ours)
-        for module in list(sys.modules.values())
-        for name, real, ours in (("flock", real_flock, flock), ("lockf", real_lockf, lockf))
-        if getattr(module, "__dict__", {}).get(name) is real
-    ]
-    replaced.append((fcntl, "fcntl", fcntl_))
-    with replacing(replaced):
+    @wraps(real_os_lockf)
+    def os_lockf(fd: int, command: int, length: int, /) -> None:
+        if command == os.F_TEST or not _are_apart():
+            real_os_lockf(fd, command, length)
+            return
+        kind = fcntl.F_UNLCK if command == os.F_ULOCK else fcntl.F_WRLCK
+        lock_record(fd, kind, os.SEEK_CUR, 0, length, command == os.F_LOCK)
+
+    replaced = wherever_imported(fcntl, {"flock": flock, "lockf": lockf, "fcntl": fcntl_})
+    with replacing([*replaced, *wherever_imported(os, {"lockf": os_lockf})]):
         yield
 
 

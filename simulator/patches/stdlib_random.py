@@ -13,12 +13,11 @@ Python 3.11 to 3.13. What is patched, and why:
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import replacing, wherever_imported
 from simulator.process import numbers
 
 
@@ -77,16 +76,10 @@ def installed(seed: int) -> Iterator[None]:
     """Keep random numbers apart, for one simulation. What belongs to no process draws from `seed`."""
     shared: Any = random._inst
     state = shared.getstate()
-    real = {name: getattr(random, name) for name in _NAMES}
     shared.__class__ = _Numbers
     try:
-        replaced = [
-            (module, name, getattr(shared, name))
-            for module in list(sys.modules.values())
-            for name in _NAMES
-            if getattr(module, "__dict__", {}).get(name) is real[name]
-        ]
-        with replacing(replaced):
+        ours = {name: getattr(shared, name) for name in _NAMES}
+        with replacing(wherever_imported(random, ours)):
             shared.seed(seed)
             yield
     finally:

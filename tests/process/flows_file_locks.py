@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from prefect import flow, task
 
 KEPT = []
+LOCKER = fcntl.flock  # as portalocker has it
 
 
 def take(path, how, nb, shared, timeout):
@@ -28,6 +29,10 @@ def take(path, how, nb, shared, timeout):
         flock(file, operation)
     elif how == "lockf":
         lockf(file, operation)
+    elif how == "os.lockf":
+        os.lockf(file.fileno(), os.F_TLOCK if nb else os.F_LOCK, 0)
+    elif how == "by another name":
+        LOCKER(file, operation)
     else:
         record = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         fcntl.fcntl(file, fcntl.F_SETLK if nb else fcntl.F_SETLKW, record)

@@ -12,7 +12,7 @@ from simulator.errors import Deadlock
 from tests.process import flows_file_locks as flows
 from tests.process.test_apart import printed, run_each, run_one
 
-WAYS = ["flock", "lockf", "fcntl", "filelock"]
+WAYS = ["flock", "lockf", "fcntl", "filelock", "os.lockf", "by another name"]
 
 
 @pytest.fixture
@@ -61,6 +61,7 @@ def test_a_killed_run_holds_nothing(sim, path, how):
         ("flock", {"nb": True}, "BlockingIOError after 0"),
         ("lockf", {"nb": True}, "BlockingIOError after 0"),
         ("fcntl", {"nb": True}, "BlockingIOError after 0"),
+        ("os.lockf", {"nb": True}, "BlockingIOError after 0"),
         ("filelock", {"timeout": 0}, "Timeout after 0"),
         ("filelock", {"timeout": 10}, "Timeout after 10"),
         ("filelock", {"timeout": 40}, "locked after 25"),
