@@ -209,19 +209,17 @@ class World:
         set_api_log_sink(server.logs.append)
         stack.callback(set_api_log_sink, None)
         self.services = background_services(server, clock, self.database, self.written)
-        clock.add_source(self.services)
-        clock.add_source(self.polls)
-        clock.add_source(self.suspensions)
-        clock.add_source(self.cancellations)
-        clock.add_source(self._tables)
-        clock.add_source(
-            UnservedPools(clock, self.database, self.written, self.pools, self.ensure_pool)
-        )
+        unserved = UnservedPools(clock, self.database, self.written, self.pools, self.ensure_pool)
         self.progress = Progress(lambda: self.now, self.database)
-        clock.add_source(self.progress)
+        for source in (
+            *(self.services, self.polls, self.suspensions, self.cancellations, self._tables),
+            *(unserved, self.progress),
+        ):
+            clock.add_source(source)
         self.client = stack.enter_context(get_client(sync_client=True))
         with starting_background(self.context):
             client.start_background_loops()
+        self.at_end = stack.enter_context(ExitStack())
         stack.callback(self._end_threads)
 
     def _end_threads(self) -> None:

@@ -7,8 +7,6 @@ and so does what writes down the states of task runs.
 from __future__ import annotations
 
 import re
-import threading
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +16,7 @@ from uuid import UUID
 
 from simulator.arguments import kinds as arguments
 from simulator.errors import SimulationError
+from simulator.faults.counted import CountedFaults
 from simulator.faults.plans import Fault, Injected, Stage, virtual
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
@@ -85,7 +84,7 @@ class EventFault(Fault):
         raise NotImplementedError
 
 
-class Events:
+class Events(CountedFaults):
     """The faults of events in one simulation, asked for each event.
 
     `cycle(run_id)` is the instant for which a run's outermost parent was scheduled; `beating()` says
@@ -98,13 +97,9 @@ class Events:
         cycle: Callable[[UUID | None], datetime],
         beating: Callable[[], bool],
     ) -> None:
-        self._now = now
+        super().__init__(now)
         self._cycle = cycle
         self._beating = beating
-        self._mutex = threading.Lock()
-        self._numbers: Counter[int] = Counter()
-        self._draws: Counter[tuple[int, str]] = Counter()
-        self.faults: list[Injected] = []
 
     def check(self, fault: EventFault) -> None:
         """Refuse a fault of heartbeats where there are none."""
@@ -114,30 +109,14 @@ class Events:
                 ' use Simulation(settings={"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": 30})'
             )
 
-    def strike(self, injected: Injected) -> None:
-        """Take note of a fault."""
-        self.faults.append(injected)
-
     def struck(self, emitted: Emitted) -> tuple[Injected, float, Fate] | None:
-        """The fault that strikes an event now, its draw, and what becomes of the event."""
-        now = self._now()
-        with self._mutex:
-            for injected in self.faults:
-                fault: EventFault = injected.fault
-                if not fault.concerns(emitted):
-                    continue
-                number = self._numbers[injected.number]
-                self._numbers[injected.number] += 1
-                if not fault.within(now) or (fault.on is not None and number not in fault.on):
-                    continue
-                dice = self._dice(injected, emitted)
-                if (draw := dice.random()) < fault.probability:
-                    return injected, draw, fault.fate(dice)
-        return None
+        """The fault that strikes an event now, its draw, and what becomes of the event.
 
-    def _dice(self, injected: Injected, emitted: Emitted) -> Random:
-        """Random numbers for an event, by what it is about and the how-manieth it is of its name."""
+        It is drawn by what the event is about and called, and for which cycle.
+        """
         cycle = self._cycle(emitted.run_id).isoformat(timespec="seconds")
-        key = f"event {emitted.event} {emitted.flow}/{cycle}"
-        self._draws[injected.number, key] += 1
-        return injected.dice(f"{key}/{self._draws[injected.number, key]}")
+        found = self.strikes_now(emitted, f"event {emitted.event} {emitted.flow}/{cycle}")
+        if found is None:
+            return None
+        injected, draw, dice = found
+        return injected, draw, injected.fault.fate(dice)

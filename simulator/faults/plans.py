@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
@@ -92,10 +93,11 @@ class VirtualStage(Stage, Protocol):
 
     clock: VirtualClock
     journal: Journal
-    requests: FaultsOfRequests
+    requests: CheckedFaults
     starts: FaultsOfStarts
     client: SyncPrefectClient
-    events: FaultsOfRequests
+    events: CheckedFaults
+    at_end: ExitStack
 
     @property
     def warehouse(self) -> Warehouse: ...
@@ -115,7 +117,7 @@ class FaultsOfStarts(Protocol):
     def strike(self, injected: Injected, then: Callable[[Note], object] = ...) -> None: ...
 
 
-class FaultsOfRequests(FaultsOf, Protocol):
+class CheckedFaults(FaultsOf, Protocol):
     """Knows what can be asked of the API, or what events there are."""
 
     def check(self, fault: Any) -> None: ...

@@ -7,8 +7,6 @@ another way than requests. Prefect's own client sees the trouble, and tries agai
 from __future__ import annotations
 
 import re
-import threading
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +15,7 @@ from uuid import UUID
 
 from simulator.arguments import kinds as arguments
 from simulator.errors import SimulationError
+from simulator.faults.counted import CountedFaults
 from simulator.faults.plans import Fault, Injected, Stage, virtual
 from simulator.instants import to_micros
 
@@ -125,7 +124,7 @@ Who = Callable[[str], tuple[str, str, datetime, UUID | None] | None]
 """Who asks for a path, of the calling code: caller, name, cycle and run; None for the test itself."""
 
 
-class Requests:
+class Requests(CountedFaults):
     """The faults of the API in one simulation, asked for each request.
 
     `who(path)` says who asks, `routes()` has the routes of the server, as "GET /flow_runs/{id}".
@@ -134,15 +133,11 @@ class Requests:
     def __init__(
         self, now: Callable[[], datetime], who: Who, routes: Callable[[], Collection[str]]
     ) -> None:
-        self._now = now
+        super().__init__(now)
         self._who = who
         self._routes = routes
         self.strikes = 0
         """How many requests have been struck."""
-        self._faults: list[Injected] = []
-        self._mutex = threading.Lock()
-        self._numbers: Counter[int] = Counter()
-        self._draws: Counter[object] = Counter()
 
     def check(self, fault: ApiFault) -> None:
         """Raise SimulationError if no request could ever be of a fault's route."""
@@ -151,50 +146,29 @@ class Requests:
                 f"route={fault.route!r}: no request to Prefect's API could be of it"
             )
 
-    def strike(self, injected: Injected) -> None:
-        """Take note of a fault."""
-        self._faults.append(injected)
-
     def struck(self, method: str, path: str) -> tuple[Injected, Request, float] | None:
         """The fault that strikes a request now, what it is taken for, and its draw; None if none does.
 
-        Called by whoever asks.
+        Called by whoever asks. It is drawn by who asks what, and for which cycle.
         """
-        if not self._faults:
-            return None
-        known = self._who(path)
+        known = self._who(path) if self.faults else None
         if known is None:
             return None
         request = Request(method, path, *known)
-        now = self._now()
-        with self._mutex:
-            for injected in self._faults:
-                fault: ApiFault = injected.fault
-                if not fault.concerns(request):
-                    continue
-                number = self._numbers[injected.number]
-                self._numbers[injected.number] += 1
-                if not fault.within(now) or (fault.on is not None and number not in fault.on):
-                    continue
-                draw = self._draw(injected, request)
-                if draw < fault.probability:
-                    self.strikes += 1
-                    return injected, request, draw
-        return None
-
-    def _draw(self, injected: Injected, request: Request) -> float:
-        """From 0 to 1, by who asks what, for which cycle, and for the how-manieth time."""
         cycle = request.cycle.isoformat(timespec="seconds")
-        key = f"request {request.name}/{cycle}/{request.route}"
-        self._draws[injected.number, key] += 1
-        return injected.dice(f"{key}/{self._draws[injected.number, key]}").random()
+        found = self.strikes_now(request, f"request {request.name}/{cycle}/{request.route}")
+        if found is None:
+            return None
+        self.strikes += 1
+        injected, draw, _ = found
+        return injected, request, draw
 
     def next_read(self, instant: int) -> int | None:
         """The first instant from `instant` on (microseconds) at which a flow's read of a run may be
         struck; None if none will be.
         """
         found = []
-        for injected in self._faults:
+        for injected in self.faults:
             fault: ApiFault = injected.fault
             if fault.caller != WORKER and fault.matches("GET", f"/flow_runs/{UUID(int=0)}"):
                 since, until = map(to_micros, fault.between) if fault.between else (0, None)

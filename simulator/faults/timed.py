@@ -48,6 +48,11 @@ class TimedFault(Fault):
 
         def strike() -> None:
             kept.append(self.strike(engine, Blow(engine, injected)))
+            engine.at_end.callback(put_back)
+
+        def put_back() -> None:
+            while kept:
+                self.put_back(kept.pop())
 
         clock.call_at(max(to_micros(since), clock.instant), strike)
         if until is not None:
@@ -57,8 +62,12 @@ class TimedFault(Fault):
         """What happens when it strikes, to be told by `blow`. Returns what its end has to know."""
         raise NotImplementedError
 
-    def end(self, engine: VirtualStage, kept: Any) -> None:
+    def end(self, engine: VirtualStage, kept: Any) -> None:  # noqa: ARG002
         """What happens when it is over; `kept` is what `strike` has returned."""
+        self.put_back(kept)
+
+    def put_back(self, kept: Any) -> None:
+        """Put back what shall not outlast the simulation either, if that ends before it is over."""
 
 
 @dataclass(frozen=True)

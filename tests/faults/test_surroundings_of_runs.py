@@ -88,6 +88,19 @@ def test_what_a_run_has_written_meanwhile_stays(sim, tmp_path):
     assert file.read_text() == "[2]"
 
 
+@pytest.mark.parametrize("when", [{"at": T0 + HOUR}, {"between": (T0 + HOUR, T0 + 9 * HOUR)}])
+def test_no_file_stays_damaged_when_the_simulation_ends(tmp_path, when):
+    file, written = tmp_path / "feed.json", tmp_path / "other.json"
+    file.write_text("[1]")
+    written.write_text("[1]")
+    with Simulation(start=T0) as sim:
+        sim.inject([FileDamaged(path=one, how="missing", **when) for one in (file, written)])
+        sim.advance(hours=2)
+        assert not file.exists()
+        written.write_text("[2]")
+    assert (file.read_text(), written.read_text()) == ("[1]", "[2]")
+
+
 def test_a_file_that_is_not_there_is_not_struck(tmp_path):
     def live() -> None:
         with Simulation(start=T0) as sim:

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from simulator.arguments import kinds as arguments
-from simulator.arguments import unknown
-from simulator.faults.plans import Stage, VirtualStage, virtual
-from simulator.faults.timed import Blow, TimedFault
+from simulator.faults.deployments import DeploymentFault
+from simulator.faults.plans import VirtualStage
+from simulator.faults.timed import Blow
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeploymentPaused(TimedFault):
+class DeploymentPaused(DeploymentFault):
     """Somebody pauses the `deployment` "flow/deployment", with its schedules, and resumes it at the
     second of `between`: what would have been due meanwhile is never made up for.
     """
 
     kind: ClassVar[str] = "deployment paused"
-
-    deployment: str
-
-    _checks: ClassVar[Mapping[str, arguments.Kind]] = {"deployment": arguments.full_name}
-
-    @property
-    def target(self) -> str:
-        return self.deployment
-
-    def check(self, stage: Stage) -> None:
-        super().check(stage)
-        known = virtual(stage, self).deployment_names()
-        if self.deployment not in known:
-            raise unknown("deployment", self.deployment, known)
 
     def strike(self, engine: VirtualStage, blow: Blow) -> Any:
         found = engine.client.read_deployment_by_name(self.deployment)

@@ -24,8 +24,8 @@ HOW: dict[str, Callable[[bytes], bytes | None]] = {
 class FileDamaged(TimedFault):
     """The file at `path` is "partial" (its first half), "empty", "doubled", "garbled" (no JSON any more)
     or "missing", from an instant on, or `between` two: "missing" in a window is a file that is late. At
-    its end the file is back as it was, unless somebody has written it meanwhile. One that is not there
-    is not struck.
+    its end, and at that of the simulation, the file is back as it was, unless somebody has written it
+    meanwhile. One that is not there is not struck.
     """
 
     kind: ClassVar[str] = "file damaged"
@@ -49,7 +49,7 @@ class FileDamaged(TimedFault):
             _write(self.path, HOW[self.how](whole))
         return whole
 
-    def end(self, engine: VirtualStage, kept: Any) -> None:  # noqa: ARG002
+    def put_back(self, kept: Any) -> None:
         if kept is not None and _read(self.path) == HOW[self.how](kept):
             _write(self.path, kept)
 

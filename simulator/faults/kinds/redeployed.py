@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from simulator.arguments import kinds as arguments
-from simulator.arguments import unknown
-from simulator.faults.plans import Stage, VirtualStage, virtual
-from simulator.faults.timed import Blow, TimedFault
+from simulator.faults.deployments import DeploymentFault
+from simulator.faults.plans import VirtualStage
+from simulator.faults.timed import Blow
 
 
 @dataclass(frozen=True, kw_only=True)
-class Redeployed(TimedFault):
+class Redeployed(DeploymentFault):
     """Somebody deploys the `deployment` "flow/deployment" anew, with other `parameters`, while its runs
     go on; at the second of `between` the old ones are back. Runs that the scheduler has made before
     keep what they were made with, until it makes them again.
@@ -21,23 +21,11 @@ class Redeployed(TimedFault):
 
     kind: ClassVar[str] = "redeployed"
 
-    deployment: str
     parameters: Mapping[str, Any]
 
     _checks: ClassVar[Mapping[str, arguments.Kind]] = {
-        "deployment": arguments.full_name,
         "parameters": arguments.an(Mapping, right="a dictionary of parameters"),
     }
-
-    @property
-    def target(self) -> str:
-        return self.deployment
-
-    def check(self, stage: Stage) -> None:
-        super().check(stage)
-        known = virtual(stage, self).deployment_names()
-        if self.deployment not in known:
-            raise unknown("deployment", self.deployment, known)
 
     def strike(self, engine: VirtualStage, blow: Blow) -> Any:
         before = engine.client.read_deployment_by_name(self.deployment)

@@ -32,7 +32,7 @@ class WarehouseLocked(TimedFault):
         blow.note(named=[path])
         return connection
 
-    def end(self, engine: VirtualStage, kept: Any) -> None:  # noqa: ARG002
+    def put_back(self, kept: Any) -> None:
         if kept is not None:
             kept.close()
 
