@@ -26,10 +26,14 @@ STATES = frozenset(
 """The states that Prefect's own code makes. A flow may make others."""
 
 
-def unknown(what: str, name: object, known: Iterable[str]) -> SimulationError:
-    """The error about an unknown name, with the nearest known one, if any is near."""
-    matches = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    near = f": did you mean {matches[0]!r}?" if matches else ""
+def unknown(what: str, name: object, known: Iterable[str], *, few: bool = False) -> SimulationError:
+    """The error about an unknown name, with the nearest known one, if any is near; if none is, and they
+    are `few`, with all of them.
+    """
+    names = sorted(known)
+    matches = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    others = f"; there are {', '.join(names)}" if few else ""
+    near = f": did you mean {matches[0]!r}?" if matches else others
     return refused(f"no {what} {shown(name)}{near}")
 
 

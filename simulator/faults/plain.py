@@ -11,15 +11,15 @@ quantiles, `{"p50": 300, "p95": 900}`. YAML reads JSON, and writes the same.
 from __future__ import annotations
 
 import builtins
-import difflib
 import importlib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from simulator.arguments import unknown
 from simulator.errors import SimulationError
 from simulator.faults.durations import LogNormal, of_quantiles
 from simulator.faults.kinds import KINDS
@@ -40,11 +40,11 @@ def from_plain(plain: Mapping[str, Any]) -> Fault:
     """
     kind = KINDS.get(str(plain.get("kind")))
     if kind is None:
-        raise _unknown("kind of fault", plain.get("kind"), KINDS)
+        raise unknown("kind of fault", plain.get("kind"), KINDS, few=True)
     known = {one.name for one in fields(kind)}
     for name in plain:
         if name != "kind" and name not in known:
-            raise _unknown(f"parameter of a fault of kind {kind.kind!r}", name, known)
+            raise unknown(f"parameter of a fault of kind {kind.kind!r}", name, known, few=True)
     given = {name: _value(name, value) for name, value in plain.items() if name != "kind"}
     required = {one.name for one in fields(kind) if one.default is MISSING}
     if missing := required - given.keys():
@@ -126,9 +126,3 @@ def _error(plain: Mapping[str, Any]) -> Any:
     if not (isinstance(found, type) and issubclass(found, BaseException)):
         raise SimulationError(f"error: {plain.get('type')!r} is no class of exceptions")
     return found(*plain["args"]) if "args" in plain else found
-
-
-def _unknown(what: str, name: Any, known: Iterable[str]) -> SimulationError:
-    near = difflib.get_close_matches(name, list(known), n=1) if isinstance(name, str) else []
-    said = f": did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
-    return SimulationError(f"no {what} {name!r}{said}")

@@ -103,9 +103,7 @@ def _promise(plain: Mapping[str, Any]) -> Promise:
     """A promise as it is written: its kind, and its parameters, of which spans are seconds."""
     make = PROMISES.get(str(plain.get("kind")))
     if make is None:
-        raise arguments.unknown(
-            f"kind of promise (of {', '.join(PROMISES)})", plain.get("kind"), PROMISES
-        )
+        raise arguments.unknown("kind of promise", plain.get("kind"), PROMISES, few=True)
     parameters = inspect.signature(make).parameters
     given = {name: one for name, one in plain.items() if name not in ("kind", "since")}
     arguments.check_parameters(make, f"the promise {plain['kind']!r}", given, all_of_them=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from simulator import arguments
 from simulator.arguments import kinds
@@ -88,7 +87,7 @@ def configuration_of(folder: Path) -> Configuration:
     for key, value in raw.items():
         with bare.at(key):
             if key not in KEYS:
-                raise SimulationError(_unknown("key", key, KEYS))
+                raise arguments.unknown("key", key, KEYS, few=True)
         if key in TABLES:
             with bare.at(key):
                 if not isinstance(value, dict):
@@ -117,9 +116,7 @@ def _duration(name: str, value: Any) -> Any:
 def _timezone(what: str, value: Any) -> ZoneInfo:
     try:
         return ZoneInfo(kinds.text(what, value))
-    except (ValueError, OSError):  # and of those ZoneInfoNotFoundError
-        raise kinds.wrong(what, value, "a time zone, such as 'Europe/Paris'") from None
-    except KeyError:
+    except (ValueError, OSError, ZoneInfoNotFoundError):
         raise kinds.wrong(what, value, "a time zone, such as 'Europe/Paris'") from None
 
 
@@ -137,7 +134,7 @@ def _stub(what: str, value: Any) -> Mapping[str, Any]:
         raise kinds.wrong(what, value, f"a table, such as {{ returns = {arguments.shown(value)} }}")
     for key in value:
         if key not in STUB_KEYS:
-            raise SimulationError(_unknown(f"key of the stub of {what!r}:", key, STUB_KEYS))
+            raise arguments.unknown(f"key of the stub of {what!r}:", key, STUB_KEYS, few=True)
     return value
 
 
@@ -161,12 +158,6 @@ VALUES: Mapping[str, kinds.Kind] = {
 }
 
 KEYS = (*VALUES, *TABLES)
-
-
-def _unknown(what: str, key: str, known: Any) -> str:
-    near = difflib.get_close_matches(key, list(known), n=1)
-    said = f": did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
-    return f"no {what} {key!r}{said}"
 
 
 # -- where it is -------------------------------------------------------------------------------------
