@@ -88,6 +88,27 @@ class TestModule:
         ]
         assert not private
 
+    def test_takes_private_modules_of_other_libraries_from_patches_alone(self, file: Path) -> None:
+        if "patches" in file.parts:
+            return
+        imported = [
+            name
+            for node in ast.walk(ast.parse(file.read_text()))
+            for name in (
+                [f"{node.module}.{one.name}" for one in node.names]
+                if isinstance(node, ast.ImportFrom) and not node.level
+                else [one.name for one in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
+        ]
+        others = [
+            parts
+            for parts in (name.split(".") for name in imported)
+            if parts[0] not in {*sys.stdlib_module_names, "simulator", "_typeshed"}
+        ]
+        assert not [parts for parts in others if any(part.startswith("_") for part in parts)]
+
     def test_stays_small(self, file: Path) -> None:
         name = str(file.relative_to(ROOT / "simulator"))
         lines = len(file.read_text().splitlines())

@@ -20,12 +20,14 @@ from uuid import UUID
 import anyio
 from prefect.client.orchestration import get_client
 from prefect.runner import Runner
-from prefect.runner._limit_manager import LimitManager
-from prefect.runner._scheduled_run_poller import ScheduledRunPoller
 
 from simulator.clock import Candidate, GridLoop, VirtualClock, start_counted
 from simulator.instants import to_micros
 from simulator.patches.prefect.deployments import poll, prefetch_of, served_by, taken_by
+from simulator.patches.prefect.runner import (
+    LimitManager,
+    ScheduledRunPoller,
+)
 from simulator.process import Process
 from simulator.server import Cancellations
 from simulator.worker.starting import Starter

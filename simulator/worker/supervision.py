@@ -19,14 +19,17 @@ import anyio
 import anyio.abc
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
-from prefect.runner._cancellation_manager import CancellationManager
-from prefect.runner._control_channel import ControlSignalStatus
-from prefect.runner._event_emitter import EventEmitter
-from prefect.runner._flow_run_executor import FlowRunExecutor
-from prefect.runner._hook_runner import HookRunner
-from prefect.runner._process_manager import ProcessHandle, ProcessManager
-from prefect.runner._state_proposer import StateProposer
 
+from simulator.patches.prefect.runner import (
+    CancellationManager,
+    ControlSignalStatus,
+    EventEmitter,
+    FlowRunExecutor,
+    HookRunner,
+    ProcessHandle,
+    ProcessManager,
+    StateProposer,
+)
 from simulator.process import Process, signals
 from simulator.server import Cancellations
 from simulator.worker.flows import Flows
