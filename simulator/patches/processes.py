@@ -32,7 +32,7 @@ def installed(clock: VirtualClock, seed: int, modules: ProjectModules | None) ->
         stack.enter_context(stdlib_output.installed())
         stack.enter_context(stdlib_logging.installed())
         stack.enter_context(stdlib_random.installed(seed))
-        stack.enter_context(once_imported("numpy.random.mtrand", numpy_random.installed))
+        stack.enter_context(once_imported("numpy.random", numpy_random.installed))
         stack.enter_context(stdlib_signals.installed())
         stack.enter_context(stdlib_exits.installed())
         stack.enter_context(stdlib_file_locks.installed(clock))

@@ -1,6 +1,8 @@
 """numpy's word for the time on virtual time, and its random numbers for each run."""
 
 import pickle
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -123,3 +125,31 @@ def test_each_run_has_numpys_random_numbers_to_itself() -> None:
     one, other = drawn_by_two(seed=5)
     assert one == other
     assert [first, np.random.rand()] == expected  # the test's own go on
+
+
+IMPORTS_FIRST = """
+import sys
+from prefect import flow
+from simulator import Simulation
+
+module = sys.argv[1]
+
+@flow
+def imports():
+    __import__(module)
+    import numpy
+    return numpy.random.rand(), str(numpy.datetime64("now"))
+
+with Simulation(start="2024-05-01T06:30:15Z") as sim:
+    assert "numpy" not in sys.modules and module not in sys.modules
+    print(sim.run(imports).result[1], sim.run(imports).result[0] != sim.run(imports).result[0])
+"""
+
+
+@pytest.mark.parametrize("module", ["numpy", "numpy.random", "pandas", "polars"])
+def test_a_flow_may_be_the_first_to_import_it(module: str) -> None:
+    """As in any script that imports in its tasks: nothing of the patches gets in the way."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS_FIRST, module], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "2024-05-01T06:30:15 True\n", done.stderr
