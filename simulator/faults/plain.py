@@ -38,9 +38,11 @@ def from_plain(plain: Mapping[str, Any]) -> Fault:
     Raises SimulationError, one line, for an unknown kind or parameter, with the nearest known one, and
     for a value out of range.
     """
-    kind = KINDS.get(str(plain.get("kind")))
+    if "kind" not in plain:
+        raise SimulationError(f"a fault needs its kind; there are {', '.join(sorted(KINDS))}")
+    kind = KINDS.get(str(plain["kind"]))
     if kind is None:
-        raise unknown("kind of fault", plain.get("kind"), KINDS, few=True)
+        raise unknown("kind of fault", plain["kind"], KINDS, few=True)
     known = {one.name for one in fields(kind)}
     for name in plain:
         if name != "kind" and name not in known:

@@ -107,8 +107,7 @@ class RewritingLoader(importlib.machinery.SourceFileLoader):
     """Imports a file with pytest's assertion rewriting, also outside of pytest.
 
     `pytest.register_assert_rewrite` works only inside a pytest session, so this calls the function
-    behind it (`_pytest.assertion.rewrite.rewrite_asserts`, the same since pytest 5; 9.2 is the
-    newest tried). Bytecode is neither read nor written: a cached file would not be rewritten.
+    behind it. Bytecode is neither read nor written: a cached file would not be rewritten.
     """
 
     def get_code(self, fullname: str) -> CodeType:
@@ -120,7 +119,7 @@ class RewritingLoader(importlib.machinery.SourceFileLoader):
         self, data: ReadableBuffer | str, path: Any, *, _optimize: int = -1
     ) -> CodeType:
         """Compile the source, rewritten."""
-        from _pytest.assertion.rewrite import rewrite_asserts
+        from simulator.patches.pytest import rewrite_asserts
 
         source = data.encode() if isinstance(data, str) else bytes(data)
         tree = ast.parse(source, filename=str(path))

@@ -106,10 +106,6 @@ class SimulatedWorker(BaseWorker[SimulatedJobConfiguration, Any, BaseWorkerResul
         )
         return SimulatedWorkerResult(identifier=str(process.pid), status_code=exit_code)
 
-    def vanish(self) -> None:
-        """Let it end without a word: as one that is killed, it does not say that it stops."""
-        self._started_event = None
-
     def abandon(self) -> None:
         """Let go of everything that is going on: the simulation ends."""
         if self._runs_task_group is not None:
@@ -201,7 +197,6 @@ class Pool:
         if self._polling is not None:
             self._polling.cancel()
             self._polling = None
-        self._worker.vanish()
         supervisor, self._worker = self._worker.supervisor, None
         self.close()
         return supervisor.kill()

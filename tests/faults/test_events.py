@@ -66,6 +66,20 @@ def test_the_reaction_to_a_late_event_is_late():
         assert timedelta(0) <= run.start - (T0 + 17 * MINUTE) <= timedelta(seconds=15)
 
 
+def test_odds_are_drawn_for_each_event_and_by_the_seed():
+    def hours_lost(seed: int) -> list[datetime]:
+        with Simulation(start=T0, seed=seed) as sim:
+            sim.deploy(react, name="dev", cron="0 * * * *")
+            lost = EventLost(event="prefect.flow-run.Completed", flow="react", probability=0.5)
+            sim.inject(lost)
+            sim.advance(hours=24.5)
+            return [note.at for note in sim.history().notes if note.kind == "fault"]
+
+    some = hours_lost(1)
+    assert 4 < len(some) < 20
+    assert hours_lost(1) == some != hours_lost(2)
+
+
 @pytest.mark.parametrize(("after", "reactions"), [(5, 0), (45, 1)])
 def test_an_event_that_comes_twice_counts_once_for_as_long_as_prefect_knows_it(after, reactions):
     twice = EventTwice(event="*.Completed", flow="job", after=after * MINUTE)

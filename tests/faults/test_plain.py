@@ -105,7 +105,7 @@ def test_it_is_told_in_one_line_that_names_its_target(fault) -> None:
     ("plain", "message"),
     [
         ({"kind": "rais", "step": "x"}, "no kind of fault 'rais': did you mean 'raise'?"),
-        ({"step": "x"}, "no kind of fault None; there are answer lost, api error,"),
+        ({"step": "x"}, "a fault needs its kind; there are answer lost, api error,"),
         (
             {"kind": "raise", "step": "x", "probabilty": 1},
             "no parameter of a fault of kind 'raise' 'probabilty': did you mean 'probability'?",

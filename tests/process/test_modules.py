@@ -184,6 +184,7 @@ def test_a_lock_that_runs_share_is_told_and_one_of_each_is_not():
 
 
 def test_what_shared_modules_make_wrong_is_told_once():
+    models.drawn.cache_clear()
     with Simulation() as sim:
         run_each(sim, pipeline.tells_what_is_fresh, [{}, {}])
         run_one(sim, pipeline.passes_on)
