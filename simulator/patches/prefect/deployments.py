@@ -1,10 +1,12 @@
 """The patches that let Prefect's own ways to deploy work in a simulation.
 
-Prefect 3.8 and 3.9. A test for each stands in `tests/patches/test_patches_deployments.py`.
+Prefect 3.8 and 3.9. Their tests stand in `tests/worker/test_serving.py` and
+`tests/patches/test_patches_deployments.py`.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -13,7 +15,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import prefect.deployments.runner
 from prefect import Flow
+from prefect._internal import versioning
+from prefect.client.schemas.objects import VersionInfo
 from prefect.deployments.runner import RunnerDeployment
 from prefect.docker.docker_image import DockerImage
 from prefect.runner import Runner
@@ -64,6 +69,8 @@ def installed(
         # An image is what a process runs in; here the process is simulated.
         (DockerImage, "build", _nothing),
         (DockerImage, "push", _nothing),
+        # It starts eight processes of git for each deployment, with the same answers.
+        (prefect.deployments.runner, "get_inferred_version_info", _asked_once()),
         # `git clone` is a process that leaves the machine.
         (GitRepository, "pull_code", pull_code),
     ]
@@ -134,6 +141,21 @@ def _serving(serve: Callable[[Runner], None]) -> Callable[..., Any]:
         serve(self)
 
     return start
+
+
+def _asked_once() -> Callable[..., Any]:
+    """What version control says of a folder, asked once in a simulation."""
+    infer = versioning.get_inferred_version_info
+    known: dict[tuple[Any, ...], VersionInfo | None] = {}
+
+    async def get_inferred_version_info(version_type: Any = None) -> VersionInfo | None:
+        asked = (version_type, Path.cwd(), frozenset(os.environ.items()))
+        if asked not in known:
+            known[asked] = await infer(version_type)
+        said = known[asked]
+        return said and said.model_copy()  # the caller writes its own version into it
+
+    return get_inferred_version_info
 
 
 def _nothing(self: Any) -> None:
