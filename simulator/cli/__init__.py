@@ -9,7 +9,16 @@ help must come at once.
 """
 
 # They add the commands.
-from simulator.cli import explain, list, project, report, run, schedule, upgrade  # noqa: A004, F401
+from simulator.cli import (  # noqa: F401
+    audit,
+    explain,
+    list,  # noqa: A004
+    project,
+    report,
+    run,
+    schedule,
+    upgrade,
+)
 from simulator.cli.app import call, main
 
 __all__ = ["call", "main"]

@@ -13,18 +13,20 @@ from simulator.scenarios.files import (
     scenario_files,
     select,
 )
-from simulator.scenarios.runner import (
-    Finished,
-    Moved,
-    Started,
-    Warned,
+from simulator.scenarios.forks import (
+    cores_for,
     default_jobs,
-    prepare,
-    run_scenarios,
+    exit_in_words,
+    last_line,
+    signal_group,
+    start_method,
 )
+from simulator.scenarios.process import GRACE_SECONDS, settle
+from simulator.scenarios.runner import Finished, Moved, Started, Warned, prepare, run_scenarios
 from simulator.scenarios.verdict import VariantResult, Verdict
 
 __all__ = [
+    "GRACE_SECONDS",
     "HOW_TO_WRITE_ONE",
     "Finished",
     "Moved",
@@ -34,9 +36,12 @@ __all__ = [
     "Verdict",
     "Warned",
     "check_days",
+    "cores_for",
     "default_jobs",
+    "exit_in_words",
     "explain",
     "explained",
+    "last_line",
     "load",
     "looks_like_scenarios",
     "prepare",
@@ -45,4 +50,7 @@ __all__ = [
     "scenario",
     "scenario_files",
     "select",
+    "settle",
+    "signal_group",
+    "start_method",
 ]

@@ -56,17 +56,9 @@ def main(order: Order, parent: Connection) -> None:
 
     Sends ("started", None), ("moved", days of virtual time) now and then, and ("finished", result).
     """
-    os.setsid()  # Ctrl-C reaches the parent alone, which stops this one and whatever it has started
-    _redirect(order.log)
-    if order.core is not None:
-        with contextlib.suppress(OSError):  # taken from us meanwhile: any other will do
-            os.sched_setaffinity(0, {order.core})
-    os.environ["TMPDIR"] = tempfile.tempdir = str(order.own)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below some shells
+    settle(parent, order.own, order.log, order.core)
     told = _Teller(parent)
-    # Both live on real time: they were there before any virtual clock.
-    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
-    threading.Thread(target=told.watch, daemon=True).start()
+    threading.Thread(target=told.watch, daemon=True).start()  # on real time: before any clock
     try:
         told.tell("started")
         from simulator.warehouse import share_manifests
@@ -83,6 +75,22 @@ def main(order: Order, parent: Connection) -> None:
         told.tell("finished", result)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def settle(parent: Connection, own: Path, log: Path, core: int | None) -> None:
+    """Make the calling process one that was forked for a simulation: the first of a group of its own,
+    which ends with its `parent`, with a folder of its `own` for temporary files, a `log` for what is
+    printed, and a `core` to keep to, if it is to keep to one.
+    """
+    os.setsid()  # Ctrl-C reaches the parent alone, which stops this one and whatever it has started
+    _redirect(log)
+    if core is not None:
+        with contextlib.suppress(OSError):  # taken from us meanwhile: any other will do
+            os.sched_setaffinity(0, {core})
+    os.environ["TMPDIR"] = tempfile.tempdir = str(own)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below some shells
+    # It lives on real time: it was there before any virtual clock.
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 
 class _Teller:

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import queue
-import re
 import signal
 import tempfile
 import threading
@@ -28,6 +26,14 @@ from typing import Any
 from simulator.folders import throw_away
 from simulator.scenarios.broken import short_path
 from simulator.scenarios.definition import Scenario, check_days
+from simulator.scenarios.forks import (
+    cores_for,
+    default_jobs,
+    exit_in_words,
+    last_line,
+    signal_group,
+    start_method,
+)
 from simulator.scenarios.imports import libraries
 from simulator.scenarios.process import GRACE_SECONDS, Order, main
 from simulator.scenarios.remains import remains
@@ -85,27 +91,6 @@ class _Process:
     """Set once the result has been delivered: until then it has to be gone."""
 
 
-def default_jobs() -> int:
-    """One job for each core that this process may use."""
-    return len(_cores()) or os.cpu_count() or 1
-
-
-def _cores() -> list[int]:
-    """The cores that this process may use; none where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-
-
-def _places(variants: int, jobs: int) -> list[int | None]:
-    """For each job the core that its processes keep to, or None.
-
-    The threads of a simulation take turns. On one core they hand over to one another without moving
-    what is in its caches, which saves an eighth of the CPU time (`cadence-by-caching`, two cores). Not
-    where cores would be left over: somebody else may have chosen the same ones.
-    """
-    cores = _cores()
-    return [*cores] if variants >= jobs == len(cores) else [None] * jobs
-
-
 def prepare(variants: int, jobs: int, files: Iterable[Path]) -> None:
     """Have imported what `run_scenarios` needs for so many variants or more of these scenario files,
     beside other work.
@@ -113,7 +98,7 @@ def prepare(variants: int, jobs: int, files: Iterable[Path]) -> None:
     With no more than one for each job nothing is done: the first processes would wait for the
     imports as well.
     """
-    if variants > jobs and _start_method() == "forkserver":
+    if variants > jobs and start_method() == "forkserver":
         modules = ["simulator.scenarios.preloaded"]
         if not {"dbt", "prefect_dbt"}.isdisjoint(libraries(files)):
             modules.append("simulator.scenarios.preloaded_dbt")
@@ -152,8 +137,8 @@ def run_scenarios(
     waiting.sort(key=lambda job: -(days or job[0].days))
     jobs = jobs or default_jobs()
     prepare(len(waiting), jobs, [scenario.file for scenario in scenarios])
-    forks: Any = multiprocessing.get_context(_start_method())
-    places = _places(len(waiting), jobs)
+    forks: Any = multiprocessing.get_context(start_method())
+    places = cores_for(len(waiting), jobs)
     running: dict[int, _Process] = {}
     news: queue.Queue[tuple[int, tuple[str, Any]]] = queue.Queue()
     for scenario in scenarios:
@@ -192,14 +177,6 @@ def run_scenarios(
                 _stop(list(running.values()))
 
 
-def _start_method() -> str:
-    """How processes are started. The server of forks listens on a socket in the folder for temporary
-    files, and the path of a socket is limited (to 104 bytes on macOS, to 108 on Linux).
-    """
-    longest = 104 - len(os.fsencode("/pymp-12345678/listener-12345678"))
-    return "forkserver" if len(os.fsencode(tempfile.gettempdir())) < longest else "spawn"
-
-
 def _log_of(scenario: Scenario, logs: Path) -> Path:
     return logs.absolute() / f"{scenario.name}.log"
 
@@ -219,7 +196,7 @@ def _listen(process: _Process, news: queue.Queue[tuple[int, tuple[str, Any]]]) -
         while talk in wait([talk, process.process.sentinel]):
             news.put((pid, talk.recv()))
     process.process.join()
-    _signal_group(pid, signal.SIGKILL)
+    signal_group(pid, signal.SIGKILL)
     talk.close()
     news.put((pid, ("ended", None)))
 
@@ -235,7 +212,7 @@ def _told(process: _Process, what: str, value: Any, days: int | None) -> Iterato
         case "finished":
             process.finished = True
             process.deadline = threading.Timer(
-                GRACE_SECONDS, _signal_group, (process.process.pid, signal.SIGKILL)
+                GRACE_SECONDS, signal_group, (process.process.pid, signal.SIGKILL)
             )
             process.deadline.daemon = True
             process.deadline.start()
@@ -247,7 +224,7 @@ def _ended(process: _Process, seed: int, days: int | None) -> Iterator[Event]:
     code = process.process.exitcode
     if process.deadline is not None:
         process.deadline.cancel()
-    said = _exit_in_words(code)
+    said = exit_in_words(code)
     scenario = process.scenario
     if process.finished:
         if code != 0:
@@ -256,7 +233,7 @@ def _ended(process: _Process, seed: int, days: int | None) -> Iterator[Event]:
                 f"(see {short_path(process.order.log)})"
             )
         return
-    last = _last_line(process.order.log) if code > 0 else ""
+    last = last_line(process.order.log) if code > 0 else ""
     error = (
         f"its process {said}{f', last saying {last!r}' if last else ''} "
         f"(see {short_path(process.order.log)})"
@@ -280,13 +257,13 @@ def _unfinished(process: _Process, seed: int, days: int | None, error: str) -> V
 def _stop(processes: Sequence[_Process]) -> None:
     """Ask the processes to stop as Ctrl-C would; end those that do not within the grace."""
     for process in processes:
-        _signal_group(process.process.pid, signal.SIGINT)
+        signal_group(process.process.pid, signal.SIGINT)
     try:
         _wait(processes, GRACE_SECONDS)
     finally:
         for process in processes:
             if process.process.is_alive():
-                _signal_group(process.process.pid, signal.SIGKILL)
+                signal_group(process.process.pid, signal.SIGKILL)
         _wait(processes, GRACE_SECONDS)
 
 
@@ -295,25 +272,3 @@ def _wait(processes: Sequence[_Process], seconds: float) -> None:
     for process in processes:
         if process.listener is not None:
             process.listener.join(max(0.0, deadline - time.monotonic()))
-
-
-def _signal_group(pid: int, number: int) -> None:
-    """Send a signal to a process that leads a group, and to all of the group."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
-
-
-def _exit_in_words(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        return f"was ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was ended by signal {-code}"
-
-
-def _last_line(log: Path) -> str:
-    """The last line of a log that says something, without colours, shortened."""
-    text = log.read_bytes()[-4096:].decode("utf-8", "replace")
-    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
-    return next((line[:200] for line in reversed(lines) if line), "")

@@ -1,0 +1,231 @@
+"""The cells of the table: what may happen to each step of a project, one fault at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from simulator.audit.twins import named, outermost
+from simulator.faults import (
+    ApiRefused,
+    EventLate,
+    EventLost,
+    Fault,
+    Hang,
+    Kill,
+    Longer,
+    Raise,
+    Return,
+    WorkerAway,
+    to_plain,
+)
+from simulator.history import History, RunRecord, TaskRecord
+
+AWAY = timedelta(hours=3)
+DOWN = timedelta(minutes=5)
+AN_HOUR = timedelta(hours=1)
+
+PREFETCH = timedelta(minutes=1)
+"""So long before a run is due its worker goes away, so that it has not taken it ahead of time."""
+
+MOMENT = timedelta(seconds=10)
+"""An event that has brought about a run is not older than this when the run is made."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A deployment, flow or task that has run, and the run of it that is struck.
+
+    `name` is what it is called in the table: "flow/deployment", or the name of the flow or task;
+    `step` the name of the flow or task; `number` that of the run among all of this step, from 0 in the
+    order of their start; `began` and `ended` when it did (None if it has not ended), and `until` when
+    the next run of this step begins that is not of the same tree.
+    """
+
+    name: str
+    step: str
+    run: RunRecord
+    task: TaskRecord | None
+    number: int
+    began: datetime
+    ended: datetime | None
+    until: datetime
+
+    @property
+    def is_deployment(self) -> bool:
+        """Whether it is a deployment: there is a worker that takes it."""
+        return self.task is None and self.run.deployment is not None
+
+    @property
+    def is_triggered(self) -> bool:
+        """Whether an event has brought it about, as far as can be seen: no schedule, and no run."""
+        return self.is_deployment and self.run.parent is None and not self.run.auto_scheduled
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether it takes any: three times nothing is nothing."""
+        return self.ended is not None and self.ended > self.began
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fault of one step. `column` is one of `IN_WORDS`, `fault` as plain data, `run_id` the run that
+    it is meant for, in the simulation without faults.
+    """
+
+    step: str
+    column: str
+    fault: Mapping[str, Any]
+    run_id: UUID
+
+    @property
+    def name(self) -> str:
+        """How a user calls it: "orders/prod:raises"."""
+        return f"{self.step}:{self.column}"
+
+    @property
+    def wrong_value(self) -> bool:
+        """Whether it lets the step give something wrong, and does nothing else."""
+        return bool(self.fault["kind"] == Return.kind)
+
+
+Make = Callable[[Step], Fault | None]
+
+
+def _raises(step: Step) -> Fault:
+    return Raise(step=step.step, between=(step.began, step.until))
+
+
+def _raises_once(step: Step) -> Fault:
+    return Raise(step=step.step, on=[step.number], attempts="1")
+
+
+def _hangs(step: Step) -> Fault:
+    return Hang(step=step.step, on=[step.number], attempts="1")
+
+
+def _slow(step: Step) -> Fault | None:
+    return Longer(step=step.step, on=[step.number], factor=3) if step.takes_time else None
+
+
+def _killed(step: Step) -> Fault:
+    return Kill(step=step.step, on=[step.number], attempts="1")
+
+
+def _worker_away(step: Step) -> Fault | None:
+    if not step.is_deployment or step.run.work_pool is None:
+        return None
+    due = step.run.scheduled or step.began
+    since = min(due, step.began) - PREFETCH
+    return WorkerAway(work_pool=step.run.work_pool, between=(since, since + PREFETCH + AWAY))
+
+
+def _api_down(step: Step) -> Fault | None:
+    if not step.is_deployment:
+        return None
+    return ApiRefused(between=(step.began, step.began + DOWN))
+
+
+def _event_late(step: Step) -> Fault | None:
+    made = _made(step)
+    return None if made is None else EventLate(between=(made - MOMENT, made + MOMENT), by=AN_HOUR)
+
+
+def _event_lost(step: Step) -> Fault | None:
+    made = _made(step)
+    return None if made is None else EventLost(between=(made - MOMENT, made + MOMENT))
+
+
+def _made(step: Step) -> datetime | None:
+    """When an event has brought the run about, if one has."""
+    states = step.run.states
+    return states[0].timestamp if step.is_triggered and states else None
+
+
+COLUMNS: dict[str, tuple[str, Make]] = {
+    "raises": ("raises, and again at each further attempt", _raises),
+    "raises-once": ("raises at its first attempt", _raises_once),
+    "hangs": ("never comes back", _hangs),
+    "slow": ("takes three times as long", _slow),
+    "killed": ("its process is killed", _killed),
+    "worker-away": ("its worker is away for three hours when it is due", _worker_away),
+    "api-down": ("the API refuses connections for five minutes when it begins", _api_down),
+    "event-late": ("the event that brings it about is an hour late", _event_late),
+    "event-lost": ("the event that brings it about is lost", _event_lost),
+}
+"""What may happen to a step, by the word for it: in words, and the fault that it is, if it can be."""
+
+EMPTY = "gives-nothing"
+"""The column of what returns something empty of its own type."""
+
+IN_WORDS = {name: words for name, (words, _) in COLUMNS.items()} | {
+    EMPTY: "returns nothing: an empty value of its type"
+}
+
+
+def cells_of(history: History, empty: Mapping[str, Any]) -> list[Cell]:
+    """All cells of what has run, step by step. `empty` has an empty value for each flow or task that
+    says that it returns something which can be empty.
+    """
+    found = []
+    for step in steps_of(history):
+        faults = {name: make(step) for name, (_, make) in COLUMNS.items()}
+        if step.step in empty:
+            value = empty[step.step]
+            faults[EMPTY] = Return(step=step.step, on=[step.number], value=value)
+        found += [
+            Cell(step.name, column, to_plain(fault), step.run.id)
+            for column, fault in faults.items()
+            if fault is not None
+        ]
+    return found
+
+
+def steps_of(history: History) -> list[Step]:
+    """Every deployment, flow and task that has run, each with the run of it that is struck: the first
+    that went well, with all that led to it, or else the first.
+    """
+    flows: dict[str, list[_Attempted]] = {}
+    tasks: dict[str, list[_Attempted]] = {}
+    for run in history.runs():
+        if run.start is not None:
+            flows.setdefault(run.flow, []).append((run, None, run.start, run.end))
+        for task in run.tasks:
+            if task.start is not None:
+                tasks.setdefault(task.task, []).append((run, task, task.start, task.end))
+    found = []
+    for flow, runs in flows.items():
+        names = dict.fromkeys(named(run) for run, *_ in runs)
+        found += [_step(name, flow, runs, history.now, {name}) for name in names]
+    for name, own in tasks.items():
+        own.sort(key=lambda one: one[2])
+        found.append(_step(name, name, own, history.now))
+    return found
+
+
+_Attempted = tuple[RunRecord, TaskRecord | None, datetime, datetime | None]
+"""A run, the task of it if that is meant, when it began and when it ended."""
+
+
+def _step(
+    name: str, step: str, all_of_it: list[_Attempted], now: datetime, of: Collection[str] = ()
+) -> Step:
+    """The step, of all its runs in the order of their start; struck is one `of` these names, if any."""
+    own = [(number, one) for number, one in enumerate(all_of_it) if not of or named(one[0]) in of]
+    number, (run, task, began, ended) = next((one for one in own if _is_good(one[1])), own[0])
+    later = (
+        other_began
+        for other, _, other_began, _ in all_of_it[number:]
+        if outermost(other) != outermost(run) and other_began > began
+    )
+    return Step(name, step, run, task, number, began, ended, next(later, now))
+
+
+def _is_good(one: _Attempted) -> bool:
+    run, task, *_ = one
+    root = outermost(run)
+    everything = (root, *root.descendants())
+    return all(one.completed for one in everything) and (task is None or task.state == "Completed")

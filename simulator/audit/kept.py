@@ -1,0 +1,192 @@
+"""The results file of an audit: what a cell's simulation was like, and what became of its fault.
+
+It is a results file as `simulate run` writes one, in which the project is the scenario and each cell a
+variant, with one table more: `audit`. So `simulate explain` and `simulate report` read it, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import duckdb
+
+from simulator.audit.cells import Cell
+from simulator.audit.judging import Outcome
+from simulator.audit.table import SERIOUS, Found
+from simulator.errors import SimulationError
+from simulator.history import History, Results, kept_histories
+from simulator.scenarios import Verdict
+
+BASE = "without a fault"
+"""The variant with which all cells are compared."""
+
+
+@dataclass(frozen=True)
+class Of:
+    """What an audit is of: a project by its name, under a seed, from `start` for so many `days`, and the
+    `fingerprint` of all that it is made of. What differs in one of the last three is another audit.
+    """
+
+    name: str
+    seed: int
+    start: str
+    days: float
+    fingerprint: str
+
+
+class Kept:
+    """The results file of one audit, which goes on where it was broken off.
+
+    Raises SimulationError if the file is none, cannot be written, or is locked.
+    """
+
+    def __init__(self, path: Path, of: Of) -> None:
+        self._of = of
+        self._path = path
+        self._results = Results.open(path)
+        self._sql(_TABLE)
+        same = (of.name, of.seed, of.start, of.days, of.fingerprint)
+        known = f"select * from audit where {_SAME} and start = ? and days = ? and fingerprint = ?"
+        if not self._sql(known, same):
+            self._sql(f"delete from audit where {_SAME}", same[:2])
+
+    def base(self) -> tuple[History, tuple[str, ...]] | None:
+        """The history without a fault, and the promises broken in it; None if it is not there."""
+        rows = self._sql(
+            f"select broken from audit where {_SAME} and cell = ?",
+            (self._of.name, self._of.seed, BASE),
+        )
+        history = kept_histories(self._path).get((self._of.name, BASE, self._of.seed))
+        return (history, tuple(rows[0][0])) if rows and history is not None else None
+
+    def cells(self) -> list[Cell]:
+        """All cells, done or not, in the order of the table."""
+        return [
+            Cell(step, column, json.loads(fault), run_id)
+            for step, column, fault, run_id in self._sql(
+                "select step, failure, fault, run_id from audit"
+                f" where {_SAME} and cell != ? order by number",
+                (self._of.name, self._of.seed, BASE),
+            )
+        ]
+
+    def found(self) -> list[Found]:
+        """What is known of the cells that are done."""
+        cells = {cell.name: cell for cell in self.cells()}
+        return [
+            Found(cells[name], tuple(map(_outcome, json.loads(outcomes))))
+            for name, outcomes in self._sql(
+                "select cell, outcomes from audit"
+                f" where {_SAME} and cell != ? and outcomes is not null order by number",
+                (self._of.name, self._of.seed, BASE),
+            )
+        ]
+
+    def history(self, cell: str) -> History | None:
+        """The history of a cell; None if its simulation gave no answer."""
+        return kept_histories(self._path).get((self._of.name, cell, self._of.seed))
+
+    def begin(
+        self, history: History, broken: Sequence[str], cells: Iterable[Cell], seconds: float
+    ) -> None:
+        """Put down what there is to be done, and with what it is to be compared."""
+        self._add(BASE, history, (), "", seconds)
+        self._sql(f"delete from audit where {_SAME}", (self._of.name, self._of.seed))
+        self._insert(0, BASE, "", "", {}, None, broken, seconds)
+        for number, cell in enumerate(cells, 1):
+            self._insert(
+                number, cell.name, cell.step, cell.column, dict(cell.fault), cell.run_id, (), None
+            )
+
+    def add(self, found: Found, history: History | None, error: str, seconds: float) -> None:
+        """Put down what became of a cell."""
+        self._add(found.cell.name, history, found.outcomes, error, seconds)
+        outcomes = [{**asdict(one), "run_id": _text(one.run_id)} for one in found.outcomes]
+        self._sql(
+            f"update audit set worst = ?, outcomes = ?, real_seconds = ? where {_SAME} and cell = ?",
+            (
+                found.outcomes[0].kind, json.dumps(outcomes), seconds,
+                self._of.name, self._of.seed, found.cell.name,
+            ),
+        )  # fmt: skip
+
+    def _add(
+        self,
+        variant: str,
+        history: History | None,
+        outcomes: Iterable[Outcome],
+        error: str,
+        seconds: float,
+    ) -> None:
+        verdicts = [
+            Verdict(f"{one.kind}: {one.said}".rstrip(": "), one.kind not in SERIOUS)
+            for one in outcomes
+        ]
+        self._results.add(
+            self._of.name,
+            variant,
+            self._of.seed,
+            history,
+            verdicts=verdicts if history is not None else (),
+            error=error,
+            days=self._of.days,
+            real_seconds=seconds,
+            question="What becomes of one fault at a time?",
+        )
+
+    def _insert(
+        self,
+        number: int,
+        cell: str,
+        step: str,
+        column: str,
+        fault: dict[str, Any],
+        run_id: UUID | None,
+        broken: Sequence[str],
+        seconds: float | None,
+    ) -> None:
+        of = self._of
+        self._sql(
+            "insert into audit values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, null, ?, ?)",
+            (
+                of.name, of.seed, of.start, of.days, of.fingerprint, number, cell, step, column,
+                json.dumps(fault), run_id, list(broken), seconds,
+            ),
+        )  # fmt: skip
+
+    def _sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            with duckdb.connect(str(self._path)) as connection:
+                return connection.execute(statement, values).fetchall()
+        except duckdb.Error as error:
+            said = " ".join(str(error).split())
+            raise SimulationError(
+                f"cannot use the results file {str(self._path)!r}: {said}"
+            ) from None
+
+
+_SAME = "scenario = ? and seed = ?"
+
+_TABLE = """
+    create table if not exists audit (
+        scenario varchar, seed bigint, start varchar, days double, fingerprint varchar,
+        number integer, cell varchar, step varchar, failure varchar, fault json, run_id uuid,
+        worst varchar, outcomes json, broken varchar[], real_seconds double
+    )
+"""
+
+
+def _text(run_id: UUID | None) -> str | None:
+    return None if run_id is None else str(run_id)
+
+
+def _outcome(plain: dict[str, Any]) -> Outcome:
+    run_id = plain["run_id"]
+    return Outcome(
+        plain["kind"], plain["said"], plain["seconds"], None if run_id is None else UUID(run_id)
+    )

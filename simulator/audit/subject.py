@@ -1,0 +1,93 @@
+"""What is audited: something that lives for some days, with one fault or with none."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from simulator import arguments
+from simulator.errors import SimulationError
+from simulator.history import History
+from simulator.project import load, opened
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What came out of one simulation: its history, an `empty` value for each step that says what it
+    returns, where that can be empty, and the promises that were broken.
+    """
+
+    history: History
+    empty: Mapping[str, Any]
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A user's project in a folder, for some virtual days from `start` (ISO 8601) under a seed."""
+
+    folder: Path
+    days: float
+    seed: int
+    start: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in the results."""
+        return self.folder.absolute().name
+
+    def live(self, fault: Mapping[str, Any] | None) -> Lived:
+        """Let it live, here and now, in this process.
+
+        Raises SimulationError if it is no project, or if nothing of it could be loaded.
+        """
+        with opened(self.folder, start=self.start, seed=self.seed) as sim:
+            load(sim)
+            if not sim.loaded:
+                why = "; ".join(f"{one.name}: {one.cause}" for one in sim.unloaded)
+                raise SimulationError(f"nothing could be loaded: {why}")
+            if fault is not None:
+                sim.inject(fault)
+            sim.advance(timedelta(days=self.days))
+            history = sim.history()
+            broken = tuple(one.name for one in sim.promises() if not one.kept)
+            return Lived(history, _empty_values(history) if fault is None else {}, broken)
+
+    def fingerprint(self) -> str:
+        """The same as long as nothing in its folder has changed that it may be made of."""
+        seen = hashlib.sha256()
+        for file in sorted(self.folder.rglob("*")):
+            if file.suffix in _SOURCES and file.is_file() and not _is_made(file, self.folder):
+                seen.update(f"{file.relative_to(self.folder)}\n".encode())
+                seen.update(file.read_bytes())
+        return seen.hexdigest()[:16]
+
+
+_SOURCES = {".py", ".yaml", ".yml", ".toml", ".sql", ".csv", ".json", ".env"}
+
+
+def _is_made(file: Path, folder: Path) -> bool:
+    """Whether it stands in a folder of an environment, or a hidden one."""
+    parts = file.relative_to(folder).parts[:-1]
+    return any(part.startswith(".") or part in ("site-packages", "__pycache__") for part in parts)
+
+
+def _empty_values(history: History) -> dict[str, Any]:
+    """For each task that has run and says that it returns a text or a collection, an empty one."""
+    found = {}
+    for name in {task.task for run in history.runs() for task in run.tasks}:
+        for step in arguments.steps_named(name):
+            try:
+                returned = typing.get_type_hints(inspect.unwrap(step.fn)).get("return")
+            except Exception:  # it names what is not there at run time
+                continue
+            plain = typing.get_origin(returned) or returned
+            if plain in (str, list, dict):
+                found[name] = plain()
+    return found

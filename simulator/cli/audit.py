@@ -1,0 +1,202 @@
+"""`simulate audit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.app import ProjectFolder, app, versions
+from simulator.cli.signals import Terminated, termination_as_interrupt
+from simulator.errors import SimulationError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from simulator.audit import Begun, Found, Of, Project
+
+RESULTS = "audit.duckdb"
+LOGS = "audit-logs"
+DEFAULT_START = "2026-01-01T00:00:00Z"
+
+
+@app.command()
+def audit(
+    folder: ProjectFolder = Path(),
+    days: Annotated[
+        float | None, typer.Option(help="Virtual days of each simulation (default: 7).")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First instant, such as 2026-03-23T00:00:00Z.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all simulations (default: 0).")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this step, column or cell.", metavar="NAME"),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Simulations at once (default: one for each core).")
+    ] = None,
+    time_limit: Annotated[
+        float, typer.Option(help="Real seconds after which a simulation is given up.")
+    ] = 600,
+    out: Annotated[
+        Path, typer.Option(help=f"Folder for {RESULTS} and the logs.", metavar="DIR")
+    ] = Path("results"),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            help="What --json has printed before: exit code 1 for what is new and serious.",
+            metavar="FILE",
+        ),
+    ] = None,
+) -> int:
+    """Let one thing at a time go wrong in a project, and say what becomes of it and who notices.
+
+    Once without a fault; then, for each deployment, flow and task that has run: it raises, hangs, is
+    slow, is killed, its worker is away, the API is down, its event is late or lost, it returns nothing.
+    Each under the same seed, in a process of its own. What has been done already is not done again.
+    """
+    from simulator import audit as of_faults
+    from simulator.report import console
+    from simulator.scenarios import default_jobs
+
+    if json and markdown:
+        raise SimulationError("--json and --markdown exclude each other")
+    if jobs is not None and jobs < 1:
+        raise SimulationError(f"jobs ({jobs}) must be at least 1")
+    if not time_limit > 0:
+        raise SimulationError(f"--time-limit {time_limit:g} must be above 0")
+    _check_days(days)
+    subject, of = _subject(folder, days, start, seed)
+    if baseline is not None:
+        of_faults.new_in((), baseline)  # so that a wrong one is told at once
+    screen = console(stderr=True)
+    try:
+        with termination_as_interrupt():
+            kept = of_faults.Kept(_made(out) / RESULTS, of)
+            news = of_faults.audit(
+                subject,
+                kept,
+                jobs=jobs or default_jobs(),
+                limit=time_limit,
+                logs=out / LOGS,
+                only=only or (),
+            )
+            with closing(news):
+                _follow(screen, news, jobs or default_jobs())
+    except KeyboardInterrupt as stopped:
+        screen.print(f"Stopped. What is done is in {out / RESULTS}: the same command goes on.")
+        return 143 if isinstance(stopped, Terminated) else 130
+    names = {cell.name for cell in of_faults.chosen(kept.cells(), only or ())}
+    found = [one for one in kept.found() if one.cell.name in names]
+    new = [] if baseline is None else of_faults.new_in(found, baseline)
+    _print(of, found, json=json, markdown=markdown)
+    if baseline is not None:
+        screen.print(f"{len(new)} new: {', '.join(one.cell.name for one in new) or 'nothing'}")
+    return int(bool(new))
+
+
+def _check_days(days: float | None) -> None:
+    from simulator.project import MOST_DAYS
+
+    if days is not None and not 0 < days <= MOST_DAYS:
+        raise SimulationError(f"days={days:g} must be above 0, and at most {MOST_DAYS}")
+
+
+def _subject(
+    folder: Path, days: float | None, start: str | None, seed: int | None
+) -> tuple[Project, Of]:
+    """What is audited: what its simulation.toml says holds where nothing else is given."""
+    from simulator import arguments
+    from simulator.audit import Of, Project
+    from simulator.project import configuration_of
+
+    if not folder.is_dir():
+        raise SimulationError(f"there is no folder {str(folder)!r}")
+    told = configuration_of(folder)
+    begin = arguments.instant("start", start or told.start or DEFAULT_START)
+    subject = Project(
+        folder.absolute(),
+        told.days if days is None else days,
+        told.seed if seed is None else seed,
+        begin.isoformat(),
+    )
+    made_of = f"{subject.fingerprint()}, {versions()}"
+    return subject, Of(subject.name, subject.seed, subject.start, subject.days, made_of)
+
+
+def _made(out: Path) -> Path:
+    try:
+        (out / LOGS).mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise SimulationError(f"cannot write to {str(out)!r}: {wrong.strerror}") from None
+    return out
+
+
+def _follow(screen: Console, news: Iterable[Begun | Found], jobs: int) -> None:
+    """Show on standard error how far it is: a bar on a terminal, else a line at the beginning."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from simulator.audit import Begun
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("without a fault", total=None)
+        for one in news:
+            if isinstance(one, Begun):
+                screen.print(_said(one, jobs))
+                bar.update(task, total=one.left, completed=0)
+            else:
+                bar.update(task, advance=1, description=f"{one.cell.name}: {one.worst.kind}")
+
+
+def _said(begun: Begun, jobs: int) -> str:
+    from simulator.report import duration
+
+    done = begun.cells - begun.left
+    said = f"{begun.cells} cells, {jobs} at a time" + (f", {done} done before" if done else "")
+    if begun.seconds is None or not begun.left:
+        return said
+    return f"{said}, about {duration(begun.seconds * begun.left / jobs)}"
+
+
+def _print(of: Of, found: list[Found], *, json: bool, markdown: bool) -> None:
+    from simulator.audit import HEADINGS, SERIOUS, as_json, as_markdown, cells_of_row, rows_of
+    from simulator.report import console, table
+
+    rows = rows_of(found)
+    if json:
+        same = {"project": of.name, "start": of.start, "days": of.days, "seed": of.seed}
+        print(as_json(same, rows))
+        return
+    serious = sum(one.worst.kind in SERIOUS for one in found)
+    headline = (
+        f"{of.name}: {len(found)} faults, one at a time, in {of.days:g} days from {of.start[:10]},"
+        f" seed {of.seed}; {serious} serious"
+    )
+    if markdown:
+        print(as_markdown(headline, rows))
+        return
+    screen = console()
+    screen.print(headline, soft_wrap=True)
+    shown = table(*HEADINGS, lines=True)
+    for row in rows:
+        shown.add_row(*cells_of_row(row))
+    screen.print(shown)

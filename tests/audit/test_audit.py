@@ -1,0 +1,184 @@
+"""`simulate audit` on the shop: its planted faults of design are what comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.audit import Processes, Project
+from simulator.cli import call
+
+SHOP = Path(__file__).parents[2] / "examples" / "shop"
+
+CELLS = (
+    "read:raises-once", "orders/prod:killed", "read:hangs", "read:gives-nothing",
+    "alert/after-orders:event-lost", "nightly/prod:worker-away",
+)  # fmt: skip
+
+Audit = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("out")
+
+
+@pytest.fixture(scope="module")
+def audit(out: Path) -> Audit:
+    """Audit a night of the shop, in which nothing goes wrong by itself."""
+
+    def carry_out(*more: str) -> int:
+        only = [part for cell in CELLS for part in ("--only", cell)]
+        night = ["--days", "0.3", "--start", "2026-01-06T00:00:00Z", "--out", str(out)]
+        return call(["audit", str(SHOP), *night, *([] if "--only" in more else only), *more])
+
+    assert carry_out("--json") == 0
+    return carry_out
+
+
+def told(audit: Audit, capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    capfd.readouterr()
+    assert audit("--json") == 0
+    said: dict[str, Any] = json.loads(capfd.readouterr().out)
+    return said
+
+
+def test_the_failure_modes_of_the_shop(audit: Audit, capfd: pytest.CaptureFixture[str]) -> None:
+    rows = told(audit, capfd)["rows"]
+    skipped = ("skipped", "alert/after-orders")
+    assert [
+        (
+            [cell["cell"] for cell in row["cells"]],
+            [(one["kind"], one["said"]) for one in row["outcomes"]],
+        )
+        for row in rows
+    ] == [
+        (["read:hangs"], [("zombie", "nightly/prod, orders/prod never end"), skipped]),
+        (
+            ["orders/prod:killed"],
+            [
+                ("masked", "orders/prod ends Crashed, and nightly/prod is Completed"),
+                skipped,
+                ("skipped", "read, write"),
+            ],
+        ),
+        (["read:gives-nothing"], [("unnoticed", "nightly/prod ends as ever")]),
+        (["alert/after-orders:event-lost"], [("lost run", "alert/after-orders")]),
+        (
+            ["nightly/prod:worker-away"],
+            [("late", "nightly/prod, orders/prod, alert/after-orders, report/prod")],
+        ),
+        (["read:raises-once"], [("healed", "by another attempt at read")]),
+    ]
+    assert [row["cells"][0]["seconds"] for row in rows[-2:]] == [[3 * 3600.0], [60.0]]
+    assert [row["serious"] for row in rows] == [True] * 4 + [False] * 2
+
+
+def test_what_is_done_is_not_done_again(
+    audit: Audit, out: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = {file: file.stat().st_mtime_ns for file in (out / "audit-logs").iterdir()}
+    assert audit("--markdown") == 0
+    said = capfd.readouterr()
+    assert "6 cells, 2 at a time, 6 done before" in said.err.replace("1 at", "2 at")
+    assert "| lost run | alert/after-orders | alert/after-orders:event-lost |" in said.out
+    assert {file: file.stat().st_mtime_ns for file in (out / "audit-logs").iterdir()} == before
+
+
+def test_only_what_a_baseline_does_not_have_is_an_exit_code(
+    audit: Audit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    baseline = tmp_path / "audit.json"
+    known = told(audit, capfd)
+    baseline.write_text(json.dumps(known))
+    assert audit("--baseline", str(baseline)) == 0
+    known["rows"] = [row for row in known["rows"] if row["kind"] not in ("masked", "late")]
+    baseline.write_text(json.dumps(known))
+    capfd.readouterr()
+    assert audit("--baseline", str(baseline)) == 1
+    assert "1 new: orders/prod:killed" in capfd.readouterr().err  # what is late is not serious
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--only", "reed"], "no step, column or cell 'reed': did you mean 'read'?"),
+        (["--baseline", "missing.json"], "cannot read 'missing.json': No such file or directory"),
+        (["--json", "--markdown"], "--json and --markdown exclude each other"),
+        (["--jobs", "0"], "jobs (0) must be at least 1"),
+        (["--time-limit", "0"], "--time-limit 0 must be above 0"),
+        (["--days", "0"], "days=0 must be above 0, and at most 3660"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line(
+    audit: Audit, arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    assert audit(*arguments) == 2
+    assert capfd.readouterr().err.splitlines()[-1] == f"simulate: {said}"
+
+
+def test_what_is_no_project_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    assert call(["audit", str(tmp_path / "empty"), "--out", str(tmp_path)]) == 2
+    assert "is no project: it has neither a prefect.yaml" in capfd.readouterr().err
+
+
+FRAGILE = """
+import ctypes
+
+from prefect import flow, task
+
+
+@task
+def read() -> str:
+    return "rows"
+
+
+@flow
+def load():
+    try:
+        read()
+    except RuntimeError:
+        ctypes.string_at(0)
+"""
+
+DEPLOYED = """
+deployments:
+  - {name: prod, entrypoint: "flows.py:load", schedule: {cron: "0 3 * * *"}, work_pool: {name: own}}
+"""
+
+
+@pytest.fixture
+def fragile(tmp_path: Path) -> Path:
+    """A project that ends its whole process when its task raises."""
+    folder = tmp_path / "fragile"
+    folder.mkdir()
+    (folder / "flows.py").write_text(FRAGILE)
+    (folder / "prefect.yaml").write_text(DEPLOYED)
+    return folder
+
+
+def test_a_process_that_dies_costs_its_own_cell(
+    fragile: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    only = ["--only", "read:raises", "--only", "read:gives-nothing"]
+    arguments = [str(fragile), "--days", "0.2", "--out", str(tmp_path), *only, "--json"]
+    assert call(["audit", *arguments]) == 0
+    died, other = json.loads(capfd.readouterr().out)["rows"]
+    assert died["cells"][0]["cell"] == "read:raises"
+    assert died["outcomes"][0]["kind"] == "no answer"
+    assert "its process was ended by SIGSEGV" in died["outcomes"][0]["said"]
+    assert other["cells"][0]["cell"] == "read:gives-nothing"
+    assert other["outcomes"] == [{"kind": "unnoticed", "said": "load/prod ends as ever"}]
+
+
+def test_a_simulation_that_takes_too_long_is_given_up(fragile: Path, tmp_path: Path) -> None:
+    subject = Project(fragile, 0.2, 0, "2026-01-01T00:00:00+00:00")
+    [answer] = Processes(subject, 1, 0.01, tmp_path, str).run({"base": None})
+    assert (answer.lived, answer.error) == (None, "it took longer than 0.01 real seconds")

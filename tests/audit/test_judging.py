@@ -1,0 +1,204 @@
+"""What becomes of a fault, read from two histories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from simulator.audit import judged
+from simulator.history import History, Note, RunRecord, StateRecord, TaskRecord
+
+T0 = datetime(2026, 1, 5, 3, tzinfo=UTC)
+TYPES = {"Running": "RUNNING", "Completed": "COMPLETED", "Failed": "FAILED", "Crashed": "CRASHED"}
+
+
+def at(minutes: float) -> datetime:
+    return T0 + timedelta(minutes=minutes)
+
+
+def task(
+    name: str, state: str = "Completed", end: float | None = 5, attempts: int = 1
+) -> TaskRecord:
+    ended = None if end is None else at(end)
+    given = (uuid4(), name, name, name, state, TYPES[state], None, (), T0, T0, ended)
+    return TaskRecord(*given, run_count=attempts)
+
+
+def run(
+    flow: str,
+    state: str = "Completed",
+    start: float = 0,
+    end: float | None = 10,
+    parent: RunRecord | None = None,
+    **given: Any,
+) -> RunRecord:
+    ended = None if end is None else at(end)
+    states = (StateRecord(state, TYPES[state], ended or at(start)),)
+    return RunRecord(
+        uuid4(), flow, flow, f"{flow}/prod", state, TYPES[state], None, states, at(start), at(start),
+        ended, parent_id=parent and parent.id, auto_scheduled=parent is None, **given,
+    )  # fmt: skip
+
+
+def what_became(
+    before: Sequence[RunRecord],
+    after: Sequence[RunRecord],
+    *,
+    strike: float | None = 1,
+    tables: Sequence[float] = (),
+    **given: Any,
+) -> list[tuple[str, str, float | None]]:
+    """Of the last run of `before`, which is struck. `tables`: of which minute the newest rows are."""
+    notes = [[], [] if strike is None else [Note(0, "fault", at(strike), "boom")]]
+    for side, minute in zip(notes, tables, strict=False):
+        details = {"newest": at(minute).isoformat()}
+        side.append(Note(len(side), "table", at(minute), "mart.orders", details=details))
+    end = at(24 * 60)
+    sides = [
+        History(runs, now=end, notes=own) for runs, own in zip((before, after), notes, strict=True)
+    ]
+    struck: UUID = before[-1].id
+    return [(one.kind, one.said, one.seconds) for one in judged(*sides, struck, **given)]
+
+
+def family(child: str = "Completed", parent: str = "Completed", **given: Any) -> list[RunRecord]:
+    mother = run("nightly", parent)
+    return [mother, run("load", child, 1, 9, mother, **given)]
+
+
+def test_nothing_differs() -> None:
+    assert what_became(family(), family()) == [("nothing", "", None)]
+
+
+def test_a_fault_that_found_nothing_to_strike_is_not_called_harmless() -> None:
+    assert what_became(family(), family(), strike=None) == [("never struck", "", None)]
+
+
+def test_a_child_fails_under_a_green_parent() -> None:
+    assert what_became(family(), family("Failed")) == [
+        ("masked", "load/prod ends Failed, and nightly/prod is Completed", None)
+    ]
+
+
+def test_who_was_masked_already_is_not_news() -> None:
+    assert what_became(family("Failed"), family("Failed")) == [("nothing", "", None)]
+
+
+def test_a_task_fails_in_a_green_flow() -> None:
+    before, after = (family(tasks=(task("read", state),)) for state in ("Completed", "Failed"))
+    assert what_became(before, after) == [
+        ("masked", "task read ends Failed, and load/prod is Completed", None)
+    ]
+
+
+def test_the_outermost_run_that_fails_is_who_notices() -> None:
+    assert what_became(family(), family("Failed", "Failed")) == [
+        ("noticed", "by nightly/prod, which ends Failed", 540.0)
+    ]
+
+
+def test_an_automation_that_runs_only_then_notices_as_well() -> None:
+    told = run("alert", start=12, end=13)
+    told = RunRecord(**{**_fields(told), "auto_scheduled": False})
+    assert what_became(family(), [*family("Failed", "Failed"), told]) == [
+        ("noticed", "by alert/prod, which runs only then", 660.0),
+        ("noticed", "by nightly/prod, which ends Failed", 540.0),
+    ]
+
+
+def test_a_run_that_is_never_over_is_a_zombie_and_one_at_work_is_not() -> None:
+    mother = run("nightly", "Running", end=None)
+    child = run("load", "Running", 1, None, mother)
+    assert what_became(family(), [mother, child]) == [
+        ("zombie", "nightly/prod, load/prod never end", None)
+    ]
+    at_work = run("nightly", "Running", start=23 * 60, end=None)
+    assert what_became([run("nightly", start=23 * 60, end=23 * 60 + 1)], [at_work]) == [
+        ("nothing", "", None)
+    ]
+
+
+def test_a_retry_heals() -> None:
+    before, after = (family(tasks=(task("read", attempts=count),)) for count in (1, 3))
+    assert what_became(before, after) == [("healed", "by another attempt at read", 0.0)]
+
+
+def test_work_that_had_been_done_is_done_again() -> None:
+    again = (task("read"), task("write", "Failed"), task("read"), task("write"))
+    after = family(tasks=again, run_count=2)
+    assert what_became(family(tasks=(task("read"), task("write")), run_count=1), after) == [
+        ("doubled work", "read", None),
+        ("healed", "by another attempt at load/prod, read, write", 0.0),
+    ]
+
+
+def test_a_child_that_goes_on_alone_is_an_orphan() -> None:
+    mother = run("nightly", "Failed", end=3)
+    after = [mother, run("load", start=1, end=9, parent=mother)]
+    assert what_became(family(), after) == [
+        ("orphan", "load/prod goes on when nightly/prod has ended", None),
+        ("noticed", "by nightly/prod, which ends Failed", 120.0),
+    ]
+
+
+def test_a_clean_up_that_is_skipped_is_told_apart_from_steps_that_had_to_be() -> None:
+    before = family(tasks=(task("read"), task("write"), task("clean_up")))
+    after = family("Failed", "Failed", tasks=(task("read", "Failed"),))
+    assert what_became(before, after) == [
+        ("skipped clean-up", "clean_up", None),
+        ("noticed", "by nightly/prod, which ends Failed", 540.0),
+        ("skipped", "write", None),
+    ]
+
+
+def test_a_run_that_is_not_there_is_lost_unless_something_says_so() -> None:
+    other = run("report", start=20, end=30)
+    assert what_became([other, *family()], family()) == [("lost run", "report/prod", None)]
+    assert what_became([other, *family()], family("Failed", "Failed")) == [
+        ("noticed", "by nightly/prod, which ends Failed", 540.0),
+        ("skipped", "report/prod", None),
+    ]
+
+
+def test_others_fail_and_pile_up_and_are_late() -> None:
+    def day(first: float, *others: tuple[str, float, float]) -> list[RunRecord]:
+        due = [at(60 * number) for number in range(3)]
+        runs = [run("load", state, start, end) for state, start, end in others]
+        runs.append(run("load", end=first))
+        return [
+            RunRecord(**{**_fields(one), "scheduled": when})
+            for one, when in zip(runs, [*due[1:], due[0]], strict=True)
+        ]
+
+    before = day(10, ("Completed", 60, 70), ("Completed", 120, 130))
+    after = day(150, ("Failed", 60, 70), ("Completed", 140, 155))
+    assert what_became(before, after) == [
+        ("others fail", "load/prod", None),
+        ("at once", "2 runs of load/prod", None),
+        ("noticed", "by load/prod, which ends Failed", 69 * 60.0),
+        ("late", "load/prod", 140 * 60.0),
+    ]
+
+
+def test_a_table_that_gets_no_new_rows() -> None:
+    found = what_became(family(), family("Failed", "Failed"), tables=(120, 60))
+    assert ("stale table", "mart.orders", 3600.0) in found
+
+
+def test_an_empty_batch_that_nobody_minds_is_unnoticed() -> None:
+    assert what_became(family(), family(), wrong_value=True) == [
+        ("unnoticed", "nightly/prod ends as ever", None)
+    ]
+
+
+def test_a_broken_promise_comes_first() -> None:
+    found = what_became(family(), family("Failed"), broken=["no two runs at once"])
+    assert [kind for kind, *_ in found] == ["broken promise", "masked"]
+
+
+def _fields(one: RunRecord) -> dict[str, Any]:
+    from dataclasses import fields
+
+    return {field.name: getattr(one, field.name) for field in fields(one)}
