@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 RESULTS = "audit.duckdb"
 LOGS = "audit-logs"
-DEFAULT_START = "2026-01-01T00:00:00Z"
+FIRST = "2026-01-01T00:00:00Z"
 
 
 @app.command()
@@ -30,7 +30,7 @@ def audit(
         float | None, typer.Option(help="Virtual days of each simulation (default: 7).")
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="First instant, such as 2026-03-23T00:00:00Z.")
+        str | None, typer.Option(help="First instant, aware or a date in UTC.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all simulations (default: 0).")] = None,
     only: Annotated[
@@ -120,7 +120,10 @@ def _subject(
     if not folder.is_dir():
         raise SimulationError(f"there is no folder {str(folder)!r}")
     told = configuration_of(folder)
-    begin = arguments.instant("start", start or told.start or DEFAULT_START)
+    day = start is not None and len(start) == len("2026-01-01")
+    begin = arguments.instant(
+        "start", f"{start}T00:00:00Z" if day else start or told.start or FIRST
+    )
     subject = Project(
         folder.absolute(),
         told.days if days is None else days,
