@@ -41,9 +41,11 @@ create table if not exists marts.builds (
 
 
 @flow(name="etl")
-def etl(cadence: str, cycle: datetime | None = None) -> None:
-    """Land the rows of one cycle in the raw table of the flow's own name."""
-    name = prefect.runtime.flow_run.flow_name
+def etl(name: str, cadence: str, cycle: datetime | None = None) -> None:
+    """Land the rows of one cycle in the raw table of the declared flow `name`.
+
+    It cannot ask Prefect for that name: a process imports the template, and that is called "etl".
+    """
     cycle = cycle or current_cycle(cadence)
     rng = Random(f"{name} {cycle}")
     table = f"raw.{name.replace('-', '_')}"
@@ -59,6 +61,7 @@ def etl(cadence: str, cycle: datetime | None = None) -> None:
 
 @flow(name="mart")
 def mart(
+    name: str,
     cadence: str,
     upstream: dict[str, str],
     cycle: datetime | None = None,
@@ -67,6 +70,7 @@ def mart(
     """Build one cycle out of the newest build of each upstream flow.
 
     Args:
+        name: What this flow is declared as.
         cadence: How often this flow runs.
         upstream: The names of the flows that it needs, with the cadence of each.
         cycle: The cycle to build; by default the one that the run's schedule lies in.
@@ -89,7 +93,7 @@ def mart(
             ") select $flow, $cycle, now(), needed, newest.cycle, newest.loaded_at "
             "from unnest($upstream) as names(needed) left join newest on newest.flow = needed",
             {
-                "flow": prefect.runtime.flow_run.flow_name,
+                "flow": name,
                 "cycle": cycle,
                 "upstream": [*upstream],
             },
@@ -184,7 +188,7 @@ def deployments(graph: Graph, way: str) -> Iterator[tuple[Flow[..., Any], dict[s
     """
     for declared in graph.flows:
         needs = {name: graph.by_name[name].cadence for name in declared.upstream}
-        parameters: dict[str, Any] = {"cadence": declared.cadence}
+        parameters: dict[str, Any] = {"name": declared.name, "cadence": declared.cadence}
         parameters |= {"upstream": needs} if needs else {}
         options: dict[str, Any] = {"name": "dev", "parameters": parameters}
         if way == "waiting" or (way == "triggers" and not needs):

@@ -41,7 +41,11 @@
     def the_parent_is_completed_all_the_same(sim, days):
         assert [run.state for run in sim.runs("masking") if run.start] == ["Completed"] * days
 
-`simulate run` runs it, each variant in a process of its own. The code stands in `simulator.scenarios`.
+`simulate run` runs it, each variant in a process of its own. Each run imports the modules of your
+project anew, this file too, as the process of a real worker does: what it is to know it gets by
+parameters, `sim.setenv` or files. `@scenario(modules="shared")` lets the runs see what the scenario
+has made in its own modules, such as a list that they append to; what that makes wrong is told as a
+caveat. The code stands in `simulator.scenarios`.
 """
 
 from simulator.scenarios import Scenario, VariantResult, Verdict, run_variant, scenario

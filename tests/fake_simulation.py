@@ -19,9 +19,15 @@ CLOSED: list["FakeSimulation"] = []
 
 class FakeSimulation:
     def __init__(
-        self, start: str = "2026-01-01T00:00:00Z", seed: int = 0, stall_limit: float = 60.0
+        self,
+        start: str = "2026-01-01T00:00:00Z",
+        seed: int = 0,
+        stall_limit: float = 60.0,
+        modules: str = "shared",
     ) -> None:
-        self.given = {"start": start, "seed": seed, "stall_limit": stall_limit}
+        self.given: dict[str, Any] = {"start": start, "seed": seed, "stall_limit": stall_limit}
+        if modules != "shared":
+            self.given["modules"] = modules
         self.seed = seed
         self.start = self.now = datetime.fromisoformat(start).astimezone(UTC)
         self.records: list[RunRecord] = []

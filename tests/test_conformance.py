@@ -24,7 +24,7 @@ def virtually(case: Case, lie: str | None = None) -> Observed:
     told = []
     observed = observe(
         case,
-        Simulation(settings=SETTINGS),
+        Simulation(settings=SETTINGS, modules="fresh"),
         (lambda sim: told.append(LIES[lie](sim))) if lie else (lambda sim: None),
     )
     assert observed.error is None

@@ -102,7 +102,8 @@ class Steps:
         if context is None or context.flow is None or context.flow_run is None:
             return call()
         run = context.flow_run
-        attempt = _Attempt(context.flow.name, run.id, run.run_count, run.id, None)
+        name = self._name(run.flow_id) or context.flow.name
+        attempt = _Attempt(name, run.id, run.run_count, run.id, None)
         return self._around(attempt, call, context.flow.isasync)
 
     def around_task(self, call: Body) -> Any:
@@ -236,6 +237,13 @@ class Steps:
 
     # -- which step it is ----------------------------------------------------------------------------
 
+    def _name(self, flow_id: UUID) -> str | None:
+        """What the server calls a flow. One that was deployed `with_options(name=...)` is imported by
+        the process of its run under the name that stands in its module.
+        """
+        row = self._database.execute(_NAME, [str(flow_id)]).fetchone()
+        return None if row is None else row[0]
+
     def _step(self, attempt: _Attempt) -> Step:
         name, run_id = attempt.name, attempt.run_id
         with self._mutex:
@@ -280,6 +288,8 @@ def end_process(exit_code: int) -> None:
         os.kill(os.getpid(), -exit_code)
     os._exit(exit_code)
 
+
+_NAME = "select name from flow where id = ?"
 
 _OUTERMOST = """
 with recursive up(id, expected, parent) as (

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from simulator.errors import SimulationError
 from simulator.scenarios.broken import Explanation, explain, explained, nearest
@@ -74,6 +74,7 @@ class Scenario:
     patterns: tuple[str, ...]
     days: int
     start: datetime | str
+    modules: Literal["fresh", "shared"]
     variants: Mapping[str, Any]
     act: Callable[..., None]
     file: Path
@@ -120,6 +121,7 @@ def scenario(
     patterns: Iterable[str] = (),
     days: int = 1,
     start: datetime | str = DEFAULT_START,
+    modules: Literal["fresh", "shared"] = "fresh",
     variants: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., None]], Scenario]:
     """Make a Scenario of the decorated function, which arranges and acts: deploys, fails, advances.
@@ -131,6 +133,9 @@ def scenario(
         patterns: entries of the catalogue that it holds, such as ("P02", "P03").
         days: how many virtual days each variant lives by default.
         start: the virtual instant at which each variant begins, with its UTC offset.
+        modules: "fresh", so that each run imports the modules of the project anew, as the process of a
+            real worker does; "shared" if runs must see what the scenario has in its own, such as a
+            list that they append to, and may see what other runs have left there.
         variants: name of the variant to the value that the functions receive as `variant`.
             Without any, there is one variant, "default", with the value None.
 
@@ -139,7 +144,7 @@ def scenario(
     """
     patterns = tuple(patterns)
     variants = {"default": None} if variants is None else dict(variants)
-    _check_definition(name, patterns, days, start, variants)
+    _check_definition(name, patterns, days, start, modules, variants)
 
     def define(act: Callable[..., None]) -> Scenario:
         _check_arguments(act, f"scenario {name!r}")
@@ -151,6 +156,7 @@ def scenario(
             patterns=patterns,
             days=days,
             start=start,
+            modules=modules,
             variants=variants,
             act=act,
             file=Path(code.co_filename),
@@ -198,7 +204,9 @@ def run_variant(
     outcome: dict[str, Any] = {}
     began = time.perf_counter()
     try:
-        with Simulation(start=scenario.start, seed=seed, stall_limit=stall_limit) as sim:
+        with Simulation(
+            start=scenario.start, seed=seed, stall_limit=stall_limit, modules=scenario.modules
+        ) as sim:
             if opened is not None:
                 opened(sim)
             given = {"sim": sim, "variant": scenario.variants[variant], "days": days, "seed": seed}
@@ -346,6 +354,7 @@ def _check_definition(
     patterns: tuple[str, ...],
     days: int,
     start: datetime | str,
+    modules: str,
     variants: Mapping[str, Any],
 ) -> None:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
@@ -365,6 +374,10 @@ def _check_definition(
         raise SimulationError(f"start of scenario {name!r} is no instant: {start!r}") from None
     if instant.tzinfo is None:
         raise SimulationError(f"start of scenario {name!r} has no time zone: {start!r}")
+    if modules not in ("fresh", "shared"):
+        raise SimulationError(
+            f"modules of scenario {name!r} must be 'fresh' or 'shared', not {modules!r}"
+        )
     if not variants:
         raise SimulationError(f"scenario {name!r} has no variants")
     for variant in variants:

@@ -189,6 +189,6 @@ def virtually(cases: list[Case], file: Path, lie: str | None) -> None:
     """Run cases on the virtual engine, one after the other, and write a line of JSON for each."""
     tell = lies.LIES[lie] if lie else lambda sim: None
     for case in cases:
-        observed = observe(case, Simulation(settings=SETTINGS), tell)
+        observed = observe(case, Simulation(settings=SETTINGS, modules="fresh"), tell)
         with file.open("a") as lines:
             lines.write(json.dumps({"case": case.name, "observed": observed.as_dict()}) + "\n")

@@ -78,6 +78,17 @@ def test_a_flow_that_stands_in_the_module_under_another_name(sim):
         assert values(run)["runs"] == "1"
 
 
+def test_faults_go_by_the_name_that_a_flow_was_deployed_under(sim):
+    """A process imports it under the name in its module, live as here."""
+    sim.deploy(pipeline.passes_on.with_options(name="renamed"), name="dev")
+    sim.fail("renamed")
+    sim.trigger("renamed/dev")
+    sim.advance(minutes=5)
+    (run,) = sim.runs("renamed")
+    assert run.state == "Failed"
+    assert run.message.endswith("RuntimeError: renamed failed")
+
+
 def test_a_flow_that_no_process_could_import_is_shared_and_told(sim):
     run = run_one(sim, pipeline.made_of_a_function("nowhere"))
     assert run.state == "Completed"

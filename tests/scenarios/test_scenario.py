@@ -120,10 +120,20 @@ class TestRunVariant:
         act = daily(variants={"a": 1, "b": 2}, start="2026-03-28T00:00:00+01:00")
         for variant in act.variants:
             run_variant(act, variant, seed=7, stall_limit=9)
-        same = {"start": "2026-03-28T00:00:00+01:00", "seed": 7, "stall_limit": 9}
+        given = {"start": "2026-03-28T00:00:00+01:00", "seed": 7, "stall_limit": 9}
+        same = given | {"modules": "fresh"}
         assert [same, same] == fake_simulation.OPENED
         first, second = fake_simulation.CLOSED
         assert first is not second
+
+    def test_runs_share_the_modules_of_a_scenario_that_says_so(self) -> None:
+        run_variant(daily(modules="shared"), "default")
+        [given] = fake_simulation.OPENED
+        assert "modules" not in given  # of a Simulation that is told nothing they are shared
+        with pytest.raises(
+            SimulationError, match=r"modules of scenario 'daily-runs' must be 'fresh'"
+        ):
+            daily(modules="new")
 
     def test_functions_get_what_they_ask_for(self) -> None:
         seen: dict[str, Any] = {}
