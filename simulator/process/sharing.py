@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import operator
 import queue
 import sys
 import threading
@@ -149,36 +150,39 @@ def _rebinding(filename: str) -> dict[str, dict[str, int]]:
     return found
 
 
-def _held() -> dict[tuple[str, str], Any]:
+def _held() -> dict[tuple[types.ModuleType, str], Any]:
     """The globals of the project that some function rebinds, and how full its caches are."""
-    held: dict[tuple[str, str], Any] = {}
+    held: dict[tuple[types.ModuleType, str], Any] = {}
     for module in _project():
         names = _rebinding(str(module.__file__))
         for name, value in list(vars(module).items()):
             if name in names:
-                held[module.__name__, name] = value
+                held[module, name] = value
             elif (
                 type(value).__name__ == "_lru_cache_wrapper" and value.__module__ == module.__name__
             ):
-                held[module.__name__, name] = value.cache_info().currsize
+                held[module, name] = value.cache_info().currsize
     return held
 
 
 def _project() -> list[types.ModuleType]:
+    """The modules of the project, looked for only if a module has come, gone or been exchanged."""
     global _looked_at
-    if _looked_at[0] != len(sys.modules):
+    there = list(sys.modules.values())
+    before, found = _looked_at
+    if len(there) != len(before) or not all(map(operator.is_, there, before)):
         found = [
             module
-            for module in list(sys.modules.values())
+            for module in there
             if type(module) is types.ModuleType
             and is_users_file(str(getattr(module, "__file__", None) or "<"))
         ]
-        _looked_at = len(sys.modules), found
-    return _looked_at[1]
+        _looked_at = there, found
+    return found
 
 
-_looked_at: tuple[int, list[types.ModuleType]] = (-1, [])
-"""How many modules there were when all were looked at, and which of them are the project's."""
+_looked_at: tuple[list[Any], list[types.ModuleType]] = ([], [])
+"""The modules that there were when all were looked at, and which of them are the project's."""
 
 
 def watch(process: Process, flow: Flow[..., Any], run: str | None = None) -> None:
@@ -190,17 +194,16 @@ def watch(process: Process, flow: Flow[..., Any], run: str | None = None) -> Non
             was = before.get((module, name), value)
             if value is was or (isinstance(value, int) and value == was):
                 continue
-            found = sys.modules[module]
-            where = str(found.__file__)
+            where = str(module.__file__)
             if name in _rebinding(where):
                 by = _rebinding(where)[name]
                 function = flow.fn.__name__ if flow.fn.__name__ in by else next(iter(by))
                 line = by[function]
-                remember_global(found, name)
-                what = f"{function!r} has rebound the global {name!r} of {module!r}"
+                remember_global(module, name)
+                what = f"{function!r} has rebound the global {name!r} of {module.__name__!r}"
                 where = f"{where}:{line}"
             else:
-                what = f"the cache of {name!r} of {module!r} has been filled"
+                what = f"the cache of {name!r} of {module.__name__!r} has been filled"
             caveats.tell(
                 KIND,
                 f"{what} in a run of {flow.name!r}, and the next runs see it; a process begins with"

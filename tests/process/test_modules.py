@@ -211,3 +211,32 @@ def test_what_shared_modules_make_wrong_is_told_once():
         f"the cache of 'drawn' of {models.__name__!r} has been filled {run}",
     }
     assert all("project" in place for place in places)
+
+
+EXCHANGED = """
+from prefect import flow
+
+TIMES = 0
+
+
+@flow
+def counts(by: int):
+    global TIMES
+    TIMES += by
+"""
+
+
+def test_a_module_that_was_exchanged_for_another_is_watched(monkeypatch, tmp_path):
+    (tmp_path / "exchanged.py").write_text(EXCHANGED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    first = importlib.import_module("exchanged")
+    with Simulation() as sim:
+        for _ in range(2):  # the second one imports nothing
+            sim.run(first.counts, by=0)
+        second = types.ModuleType("exchanged")
+        second.__file__ = first.__file__
+        exec(EXCHANGED, vars(second))
+        monkeypatch.setitem(sys.modules, "exchanged", second)
+        assert not sim.caveats
+        sim.run(second.counts, by=1)
+        assert ["'TIMES' of 'exchanged'" in one.message for one in sim.caveats] == [True]
