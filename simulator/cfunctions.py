@@ -169,6 +169,10 @@ def _method(function: Any) -> _Method:
 # -- classes ---------------------------------------------------------------------------------------
 
 
+class _Plain:
+    pass
+
+
 class _WithNew:
     """Its slot for making one calls `__new__`, as that of every class in Python does."""
 
@@ -176,8 +180,11 @@ class _WithNew:
         return object.__new__(cls)
 
 
-class _Plain:
-    pass
+class _WithInit:
+    """Its slot for preparing one calls `__init__`."""
+
+    def __init__(self) -> None:
+        pass
 
 
 _WORDS = object.__getattribute__(type, "__basicsize__") // ctypes.sizeof(ctypes.c_size_t)
@@ -187,43 +194,83 @@ def _slots(kind: type) -> Any:
     return (ctypes.c_size_t * _WORDS).from_address(id(kind))
 
 
-def _slot_of_new() -> int:
-    """Where among the words of a class what makes one stands: where `object`'s is inherited."""
-    (inherited,) = (
+def _place_of_slot(example: type) -> int:
+    """Where among the words of a class the slot stands in which the example differs from `object`."""
+    (place,) = (
         place
         for place in range(_WORDS)
         if _slots(object)[place]
-        and _slots(_Plain)[place] == _slots(object)[place] != _slots(_WithNew)[place]
+        and _slots(_Plain)[place] == _slots(object)[place] != _slots(example)[place]
     )
-    return inherited
+    return place
+
+
+_MAKE = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.py_object, ctypes.py_object)
+_PREPARE = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.py_object, ctypes.py_object)
 
 
 @contextmanager
 def making(kind: type, new: Callable[..., Any]) -> Iterator[None]:
     """Let a class in C call `new(make, kind, *args, **kwargs)`; `make` is what it called before."""
-    slots, place = _slots(kind), _slot_of_new()
-    names: dict[str, Any] = gc.get_referents(kind.__dict__)[0]
-    made_by, named = slots[place], names.get("__new__")
-    prototype = ctypes.PYFUNCTYPE(
-        ctypes.py_object, ctypes.py_object, ctypes.py_object, ctypes.py_object
-    )
-    original = prototype(made_by)
+    made_by = _MAKE(_slots(kind)[_place_of_slot(_WithNew)])
 
     def make(kind: type, *args: Any, **kwargs: Any) -> Any:
-        return original(kind, args, kwargs)
+        return made_by(kind, args, kwargs)
 
     def instead(kind: type, *args: Any, **kwargs: Any) -> Any:
         return new(make, kind, *args, **kwargs)
 
-    names["__new__"] = staticmethod(instead)
-    slots[place] = _slots(_WithNew)[place]
-    _api.PyType_Modified(ctypes.py_object(kind))
+    with _slot_led([kind], _WithNew, "__new__", staticmethod(instead)):
+        yield
+
+
+@contextmanager
+def preparing(kind: type, init: Callable[..., None]) -> Iterator[None]:
+    """Let a class in C call `init(prepare, it, *args, **kwargs)` for each new one of it, and those made
+    of it that do not say otherwise; `prepare` is what it called before.
+    """
+    place = _place_of_slot(_WithInit)
+    own = _slots(kind)[place]
+    prepared_by = _PREPARE(own)
+
+    def prepare(it: object, *args: Any, **kwargs: Any) -> None:
+        prepared_by(it, args, kwargs)
+
+    def instead(it: object, *args: Any, **kwargs: Any) -> None:
+        init(prepare, it, *args, **kwargs)
+
+    inheriting = [one for one in _made_of(kind) if _slots(one)[place] == own]
+    with _slot_led([kind, *inheriting], _WithInit, "__init__", instead):
+        yield
+
+
+def _made_of(kind: type) -> Iterator[type]:
+    for one in type.__subclasses__(kind):
+        yield one
+        yield from _made_of(one)
+
+
+@contextmanager
+def _slot_led(kinds: list[type], example: type, name: str, method: Any) -> Iterator[None]:
+    """Let a slot of classes in C do what that of a class in Python does: call a method of this name,
+    which is given to the first of them.
+    """
+    place = _place_of_slot(example)
+    names: dict[str, Any] = gc.get_referents(kinds[0].__dict__)[0]
+    own, named = _slots(kinds[0])[place], names.get(name)
+    names[name] = method
+    _lead(kinds, place, _slots(example)[place])
     try:
         yield
     finally:
-        slots[place] = made_by
         if named is None:
-            del names["__new__"]
+            del names[name]
         else:
-            names["__new__"] = named
-        _api.PyType_Modified(ctypes.py_object(kind))
+            names[name] = named
+        _lead(kinds, place, own)
+
+
+def _lead(kinds: list[type], place: int, slot: int) -> None:
+    for kind in kinds:
+        _slots(kind)[place] = slot
+    _api.PyType_Modified(ctypes.py_object(kinds[0]))

@@ -4,13 +4,13 @@ SQLite takes 'now' from the operating system and offers no switch for it. But a 
 registered with a connection goes before the built-in one of its name, also in defaults, views,
 triggers and indexes; and `current_timestamp` is such a function, though it looks like a word of the
 language. Each connection is given them when it is made, by whatever made it: the module's `connect`,
-a SQLAlchemy engine, aiosqlite. Those that are open already when a simulation begins get them then.
+its class `Connection`, a SQLAlchemy engine, aiosqlite. Those that are open already when a simulation
+begins get them then.
 
 They are told to SQLite as deterministic, as the built-in ones are within one statement: else they
 could not be part of an index, and 'now' would move on from row to row. Without a simulation they do
 what the built-in ones do.
 
-What remains: `sqlite3.Connection` called by itself is not reached.
 `tests/patches/test_patches_sqlite.py` holds a test that fails when this is not needed any longer.
 """
 
@@ -25,7 +25,7 @@ from functools import cache, partial
 from typing import Any
 
 from simulator import caveats
-from simulator.cfunctions import calling, copied
+from simulator.cfunctions import preparing
 
 # For each function the place of its first instant, and how many instants it takes.
 _INSTANTS = {
@@ -98,21 +98,19 @@ def _watch() -> AbstractContextManager[None]:
 
     Outside of a simulation they are counted only, to know whether the next one has to look for them.
     """
-    real_connect = copied(sqlite3.connect)
 
-    def connect(*args: Any, **kwargs: Any) -> Any:
+    def made(prepare: Callable[..., None], connection: Any, *args: Any, **kwargs: Any) -> None:
         global _unseen
-        connection = real_connect(*args, **kwargs)
+        prepare(connection, *args, **kwargs)
         if _now is None:
             _unseen += 1
-        else:
-            function = _register(connection)
-            if _opened is not None:
-                one_thread = args[4] if len(args) > 4 else kwargs.get("check_same_thread", True)
-                _opened(connection, function, bool(one_thread))
-        return connection
+            return
+        function = _register(connection)
+        if _opened is not None:
+            one_thread = args[4] if len(args) > 4 else kwargs.get("check_same_thread", True)
+            _opened(connection, function, bool(one_thread))
 
-    for_good = calling([(sqlite3.connect, connect)])
+    for_good = preparing(sqlite3.Connection, made)
     for_good.__enter__()
     return for_good  # which would end with its last reference
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from sqlite3 import connect
+from sqlite3 import Connection, connect
 
 import aiosqlite
 import pytest
@@ -168,11 +168,58 @@ def by_a_factory(path: Path) -> str:
     return said
 
 
-@pytest.mark.parametrize("ask", [by_sqlalchemy, by_aiosqlite, by_a_thread, by_a_factory])
+def by_its_class(path: Path) -> str:
+    said: str = Connection(path).execute("select datetime('now')").fetchone()[0]
+    return said
+
+
+def by_a_class_of_ones_own(path: Path) -> str:
+    said: str = Factory(path).execute("select datetime('now')").fetchone()[0]
+    return said
+
+
+class Careful(sqlite3.Connection):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, timeout=1)
+        (self.said,) = self.execute("select datetime('now')").fetchone()
+
+
+def by_a_class_that_prepares_itself(path: Path) -> str:
+    return Careful(path).said
+
+
+def by_a_function(path: Path) -> str:
+    con = connect(path, factory=lambda path, factory: Connection(path))
+    said: str = con.execute("select datetime('now')").fetchone()[0]
+    return said
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        by_sqlalchemy,
+        by_aiosqlite,
+        by_a_thread,
+        by_a_factory,
+        by_its_class,
+        by_a_class_of_ones_own,
+        by_a_class_that_prepares_itself,
+        by_a_function,
+    ],
+)
 def test_on_whatever_opens_a_connection(
     clock: Clock, tmp_path: Path, ask: Callable[[Path], str]
 ) -> None:
     assert ask(tmp_path / "a.db") == "2024-05-01 06:30:00"
+
+
+def test_what_python_refuses_it_still_refuses(clock: Clock) -> None:
+    with pytest.raises(TypeError):
+        Connection()
+    with pytest.raises(TypeError, match="no_such"):
+        Factory(":memory:", no_such=1)
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        Connection("/no/such/folder/a.db")
 
 
 def test_connections_of_before_follow_and_are_let_go() -> None:
