@@ -37,11 +37,13 @@ class _Method(ctypes.Structure):
 
 
 class _Function(ctypes.Structure):
-    """`PyCFunctionObject`, as far as the method and what it is bound to."""
+    """`PyCFunctionObject`: the method and what it is bound to, and by what it is called, if by that."""
 
     _fields_ = (
         ("head", ctypes.c_char * object.__basicsize__),
         ("pointers", ctypes.c_size_t * 2),
+        ("others", ctypes.c_size_t * 2),
+        ("vectorcall", ctypes.c_size_t),
     )
 
 
@@ -58,6 +60,7 @@ _CALLS = {
     0x08: _api.PyObject_CallOneArg,  # METH_O
     0x82: _api.PyObject_Vectorcall,  # METH_FASTCALL | METH_KEYWORDS
 }
+_FASTCALL, _FASTCALL_WITH_KEYWORDS = 0x80, 0x82
 
 
 class _Callee(types.ModuleType):
@@ -116,9 +119,13 @@ def calling(replaced: list[tuple[Any, Callable[..., Any]]]) -> Iterator[None]:
             callee, method = _callee_of(function)
             stack.callback(setattr, callee, "call", callee.call)
             callee.call = call
-            pointers = _Function.from_address(id(function)).pointers
-            stack.callback(_set, pointers, list(pointers))
-            _set(pointers, [ctypes.addressof(method), id(callee)])
+            words = _Function.from_address(id(function))
+            stack.callback(setattr, words, "vectorcall", words.vectorcall)
+            stack.callback(_set, words.pointers, list(words.pointers))
+            if _method(function).flags == _FASTCALL:
+                # One that hands on the names of arguments; a method that takes none overlooks them.
+                words.vectorcall = _Function.from_address(id(sorted)).vectorcall
+            _set(words.pointers, [ctypes.addressof(method), id(callee)])
         yield
 
 
@@ -148,10 +155,11 @@ def _give(kind: type, methods: dict[str, Any]) -> None:
 def _callee_of(function: Any) -> tuple[_Callee, _Method]:
     if id(function) not in _callees:
         method = _method(function)
-        if method.flags not in _CALLS or not isinstance(function.__self__, types.ModuleType):
+        flags = _FASTCALL_WITH_KEYWORDS if method.flags == _FASTCALL else method.flags
+        if flags not in _CALLS or not isinstance(function.__self__, types.ModuleType):
             raise TypeError(f"{function!r} cannot be made to call something else")
-        code = ctypes.cast(_CALLS[method.flags], ctypes.c_void_p).value
-        calling = _Method(method.name, code, method.flags, method.doc)
+        code = ctypes.cast(_CALLS[flags], ctypes.c_void_p).value
+        calling = _Method(method.name, code, flags, method.doc)
         _callees[id(function)] = _Callee(function), calling
     return _callees[id(function)]
 

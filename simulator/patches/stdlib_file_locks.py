@@ -4,33 +4,38 @@ Python 3.11 to 3.13. `simulator.process.file_locks` says who waits. What is patc
 
 - `fcntl.flock` belongs to an open file, so that the operating system keeps two runs apart as it is.
   But it waits in real time, and what a run leaves locked would be so for ever.
-- `fcntl.lockf`, `os.lockf`, and `fcntl.fcntl` with `F_SETLK` or `F_SETLKW`, belong to a process: to
-  all runs at once. In a run they are made to belong to an open file as well (`F_OFD_SETLK` of Linux;
-  elsewhere they are told), which the operating system keeps apart from other open files and from real
-  processes. A run that opens a file twice goes by the descriptor with which it has locked it first.
+- `fcntl.lockf`, `os.lockf`, and `fcntl.fcntl` with `F_SETLK`, `F_SETLKW` or `F_GETLK`, belong to a
+  process: to all runs at once. In a run they are made to belong to an open file as well (`F_OFD_SETLK`
+  of Linux; elsewhere they are told), which the operating system keeps apart from other open files and
+  from real processes. A run that opens a file twice goes by the descriptor with which it has locked it
+  first.
+- `fcntl.fcntl` with `F_OFD_SETLKW` belongs to an open file, and waits in real time.
 
-They are replaced by name, also where they have been imported. `filelock`, `portalocker` and `fasteners`
-are made of these, and poll with `time.sleep`. What is bound elsewhere, as in a class, is as it was.
+They are led here wherever they are bound. `filelock`, `portalocker` and `fasteners` are made of these,
+and poll with `time.sleep`.
 
 `tests/process/test_file_locks.py` fails without each of them.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 from simulator import caveats
+from simulator.cfunctions import calling, copied
 from simulator.clock import VirtualClock
-from simulator.patches.replacing import replacing, wherever_imported
 from simulator.process import FileLocks, current_process
 
-_OFD_SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", None)
+_OFD_GETLK, _OFD_SETLK, _OFD_SETLKW = (
+    getattr(fcntl, f"F_OFD_{name}", None) for name in ("GETLK", "SETLK", "SETLKW")
+)
 _RECORD = "hhqqi4x"
 """`struct flock` of Linux: type, whence, start, length, and a process, which must be 0 here."""
 
@@ -40,8 +45,8 @@ _TYPES = {fcntl.LOCK_SH: fcntl.F_RDLCK, fcntl.LOCK_EX: fcntl.F_WRLCK, fcntl.LOCK
 @contextmanager
 def installed(clock: VirtualClock) -> Iterator[None]:
     """Keep the locks of files apart, for one simulation."""
-    real_flock, real_lockf, real_fcntl = fcntl.flock, fcntl.lockf, fcntl.fcntl
-    real_os_lockf = os.lockf
+    real_flock, real_lockf, real_fcntl = map(copied, (fcntl.flock, fcntl.lockf, fcntl.fcntl))
+    real_os_lockf = copied(os.lockf)
 
     def unlock(descriptor: int) -> None:
         for release in (
@@ -58,7 +63,6 @@ def installed(clock: VirtualClock) -> Iterator[None]:
 
     locks = FileLocks(clock, unlock)
 
-    @wraps(real_flock)
     def flock(fd: Any, operation: int, /) -> None:
         descriptor = _descriptor(fd)
         if descriptor is None or not operation & (fcntl.LOCK_SH | fcntl.LOCK_EX):
@@ -71,14 +75,11 @@ def installed(clock: VirtualClock) -> Iterator[None]:
         locks.lock(descriptor, attempt, None if operation & fcntl.LOCK_NB else block)
 
     def lock_record(
-        descriptor: int, kind: int, whence: int, start: int, length: int, blocks: bool
+        own: int, descriptor: int, kind: int, place: tuple[int, int, int], blocks: bool
     ) -> None:
-        """As a process locks a part of a file, of which it is the only owner."""
-        place = start + (os.lseek(descriptor, 0, os.SEEK_CUR) if whence == os.SEEK_CUR else 0)
-        whence = os.SEEK_SET if whence == os.SEEK_CUR else whence
-        own = locks.first_of_process(descriptor)
+        """As the only owner of a part of a file locks it, with `own`, or else with the other one."""
         try:
-            apply = partial(set_record, own, kind, whence, place, length)
+            apply = partial(set_record, own, kind, *place)
             if kind != fcntl.F_UNLCK:
                 locks.lock(own, apply, apply if blocks else None)
                 return
@@ -87,45 +88,87 @@ def installed(clock: VirtualClock) -> Iterator[None]:
             if isinstance(error, BlockingIOError) or own == descriptor:
                 raise
             locks.unlocked(own)  # it was opened to read only
-            lock_record(descriptor, kind, whence, place, length, blocks)
+            lock_record(descriptor, descriptor, kind, place, blocks)
             return
-        if (whence, place, length) == (os.SEEK_SET, 0, 0):
+        if place == (os.SEEK_SET, 0, 0):
             locks.unlocked(own)
 
-    @wraps(real_lockf)
+    def lock_of_process(
+        descriptor: int, kind: int, whence: int, start: int, length: int, blocks: bool
+    ) -> None:
+        own = locks.first_of_process(descriptor)
+        place = _absolute(descriptor, whence, start, length)
+        lock_record(own, descriptor, kind, place, blocks)
+
+    def lock_in_the_way(descriptor: int, record: bytes) -> bytes:
+        """What `F_GETLK` says: the record of a lock that would be in the way of this one."""
+        assert _OFD_GETLK is not None
+        kind, whence, start, length, _ = _fields(record)
+        asked = struct.pack(_RECORD, kind, *_absolute(descriptor, whence, start, length), 0)
+        *found, holder = _fields(real_fcntl(locks.first_of_process(descriptor), _OFD_GETLK, asked))
+        if found[0] == fcntl.F_UNLCK:
+            return struct.pack("h", fcntl.F_UNLCK) + record[2:]
+        if holder == -1:  # an open file, of whatever process
+            holder = os.getpid()
+        return struct.pack(_RECORD, *found, holder)[: len(record)]
+
     def lockf(fd: Any, cmd: int, length: int = 0, start: int = 0, whence: int = 0, /) -> None:
         kind = _TYPES.get(cmd & ~fcntl.LOCK_NB)
         descriptor = _descriptor(fd)
         if kind is None or descriptor is None or not _are_apart():
             real_lockf(fd, cmd, length, start, whence)
             return
-        lock_record(descriptor, kind, whence, start, length, not cmd & fcntl.LOCK_NB)
+        lock_of_process(descriptor, kind, whence, start, length, not cmd & fcntl.LOCK_NB)
 
-    @wraps(real_fcntl)
     def fcntl_(fd: Any, cmd: int, arg: Any = 0, /) -> Any:
         descriptor = _descriptor(fd)
-        if (
-            cmd not in (fcntl.F_SETLK, fcntl.F_SETLKW)
-            or descriptor is None
-            or not isinstance(arg, bytes)
-            or not _are_apart()
-        ):
+        ours = cmd in (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_GETLK, _OFD_SETLKW)
+        if not ours or descriptor is None or not isinstance(arg, bytes) or not _are_apart():
             return real_fcntl(fd, cmd, arg)
-        kind, whence, start, length = struct.unpack_from(_RECORD, arg)[:4]
-        lock_record(descriptor, kind, whence, start, length, cmd == fcntl.F_SETLKW)
+        if cmd == fcntl.F_GETLK:
+            return lock_in_the_way(descriptor, arg)
+        kind, whence, start, length, _ = _fields(arg)
+        if cmd == _OFD_SETLKW:
+            place = _absolute(descriptor, whence, start, length)
+            lock_record(descriptor, descriptor, kind, place, blocks=True)
+        else:
+            lock_of_process(descriptor, kind, whence, start, length, cmd == fcntl.F_SETLKW)
         return arg
 
-    @wraps(real_os_lockf)
     def os_lockf(fd: int, command: int, length: int, /) -> None:
-        if command == os.F_TEST or not _are_apart():
+        if not _are_apart():
             real_os_lockf(fd, command, length)
             return
+        if command == os.F_TEST:
+            asked = struct.pack(_RECORD, fcntl.F_RDLCK, os.SEEK_CUR, 0, length, 0)
+            if _fields(lock_in_the_way(fd, asked))[0] != fcntl.F_UNLCK:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
         kind = fcntl.F_UNLCK if command == os.F_ULOCK else fcntl.F_WRLCK
-        lock_record(fd, kind, os.SEEK_CUR, 0, length, command == os.F_LOCK)
+        lock_of_process(fd, kind, os.SEEK_CUR, 0, length, command == os.F_LOCK)
 
-    replaced = wherever_imported(fcntl, {"flock": flock, "lockf": lockf, "fcntl": fcntl_})
-    with replacing([*replaced, *wherever_imported(os, {"lockf": os_lockf})]):
+    led: list[tuple[Any, Any]] = [
+        (fcntl.flock, flock),
+        (fcntl.lockf, lockf),
+        (fcntl.fcntl, fcntl_),
+        (os.lockf, os_lockf),
+    ]
+    with calling(led):
         yield
+
+
+def _fields(record: bytes) -> tuple[int, int, int, int, int]:
+    """Type, whence, start, length and process, of a record that may lack what comes last."""
+    whole = record.ljust(struct.calcsize(_RECORD), b"\0")
+    kind, whence, start, length, process = struct.unpack_from(_RECORD, whole)
+    return kind, whence, start, length, process
+
+
+def _absolute(descriptor: int, whence: int, start: int, length: int) -> tuple[int, int, int]:
+    """A part of a file without respect to where a descriptor is in it."""
+    if whence != os.SEEK_CUR:
+        return whence, start, length
+    return os.SEEK_SET, start + os.lseek(descriptor, 0, os.SEEK_CUR), length
 
 
 def _are_apart() -> bool:

@@ -8,12 +8,32 @@ import struct
 import time
 from datetime import UTC, datetime
 from fcntl import flock, lockf
+from functools import partial
 
 from filelock import FileLock, Timeout
 from prefect import flow, task
 
 KEPT = []
 LOCKER = fcntl.flock  # as portalocker has it
+
+
+class Locker:
+    lock = fcntl.flock
+    lock_record = lockf
+
+
+def lock_by_default(file, operation, lock=fcntl.lockf):
+    lock(file, operation)
+
+
+WAYS = {
+    "by another name": LOCKER,
+    "in a class": Locker.lock,
+    "lockf in a class": Locker().lock_record,
+    "a partial": partial(fcntl.flock),
+    "in a dictionary": {"lock": flock}["lock"],
+    "a default": lock_by_default,
+}
 
 
 def take(path, how, nb, shared, timeout):
@@ -31,8 +51,14 @@ def take(path, how, nb, shared, timeout):
         lockf(file, operation)
     elif how == "os.lockf":
         os.lockf(file.fileno(), os.F_TLOCK if nb else os.F_LOCK, 0)
-    elif how == "by another name":
-        LOCKER(file, operation)
+    elif how in WAYS:
+        WAYS[how](file, operation)
+    elif how == "of an open file":
+        record = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        fcntl.fcntl(file, fcntl.F_OFD_SETLKW, record)
+    elif how == "as in Python's manual":
+        record = struct.pack("hhllhh", fcntl.F_WRLCK, 0, 0, 0, 0, 0)
+        assert fcntl.fcntl(file, fcntl.F_SETLKW, record) == record
     else:
         record = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         fcntl.fcntl(file, fcntl.F_SETLK if nb else fcntl.F_SETLKW, record)
@@ -107,3 +133,27 @@ def in_turn(path):
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         time.sleep(20)
+
+
+@flow(log_prints=True)
+def asks_for_locks(path: str, holds: bool = False):
+    """What `F_GETLK` and `F_TEST` say of the bytes 10 to 19, which one of two holds."""
+    with open(path, "r+b") as file:
+        if holds:
+            fcntl.lockf(file, fcntl.LOCK_EX, 10, 10)
+        time.sleep(5)
+        for start in (0, 10):
+            asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, 5, 0)
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, asked)
+            kind, whence, first, length, process = struct.unpack("hhqqi4x", answer)
+            if kind == fcntl.F_UNLCK:
+                print(start, "free")
+            else:
+                print(start, kind == fcntl.F_WRLCK, whence, first, length, process == os.getpid())
+            file.seek(start)
+            try:
+                os.lockf(file.fileno(), os.F_TEST, 5)
+                print("may lock")
+            except PermissionError:
+                print("may not lock")
+        time.sleep(5)

@@ -12,7 +12,10 @@ from simulator.errors import Deadlock
 from tests.process import flows_file_locks as flows
 from tests.process.test_apart import printed, run_each, run_one
 
-WAYS = ["flock", "lockf", "fcntl", "filelock", "os.lockf", "by another name"]
+WAYS = [
+    "flock", "lockf", "fcntl", "filelock", "os.lockf", "of an open file", "as in Python's manual",
+    *flows.WAYS,
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -95,6 +98,14 @@ def test_parts_of_a_file_belong_to_the_process(sim, path):
     runs = run_each(sim, flows.locks_in_parts, each)
     both = ["True locked", "False locked"]
     assert [printed(run) for run in runs] == [both, ["True refused", "False refused"], both, both]
+
+
+def test_who_asks_is_told_of_the_locks_of_others_alone(sim, path):
+    others, own = run_each(
+        sim, flows.asks_for_locks, [{"path": path}, {"path": path, "holds": True}]
+    )
+    assert printed(others) == ["0 free", "may lock", "10 True 0 10 10 True", "may not lock"]
+    assert printed(own) == ["0 free", "may lock", "10 free", "may lock"]
 
 
 def test_threads_of_one_run_that_open_a_file_each_take_turns(sim, path):
