@@ -6,10 +6,11 @@ which is read from two histories alone.
 """
 
 from simulator.audit.audit import Begun, audit, chosen
-from simulator.audit.cells import IN_WORDS
+from simulator.audit.cells import IN_WORDS, Cell
 from simulator.audit.judging import KINDS, Outcome, judged
 from simulator.audit.kept import Kept, Of
 from simulator.audit.running import Processes
+from simulator.audit.showing import shown
 from simulator.audit.subject import Project
 from simulator.audit.table import (
     HEADINGS,
@@ -21,6 +22,7 @@ from simulator.audit.table import (
     new_in,
     rows_of,
 )
+from simulator.audit.writing import as_test
 
 __all__ = [
     "HEADINGS",
@@ -28,6 +30,7 @@ __all__ = [
     "KINDS",
     "SERIOUS",
     "Begun",
+    "Cell",
     "Found",
     "Kept",
     "Of",
@@ -36,10 +39,12 @@ __all__ = [
     "Project",
     "as_json",
     "as_markdown",
+    "as_test",
     "audit",
     "cells_of_row",
     "chosen",
     "judged",
     "new_in",
     "rows_of",
+    "shown",
 ]

@@ -38,6 +38,7 @@ def audit(
     limit: float,
     logs: Path,
     only: Collection[str] = (),
+    cell: str | None = None,
 ) -> Generator[Begun | Found, None, None]:
     """Do what is left to be done, and yield what becomes of each cell when it is known.
 
@@ -48,6 +49,7 @@ def audit(
         limit: Real seconds after which a simulation is given up.
         logs: An existing folder, for a log of each simulation.
         only: Steps, columns or cells: only these; all if empty.
+        cell: The name of a cell: only this.
 
     Raises SimulationError if the simulation without a fault breaks, and for an unknown name.
     """
@@ -63,7 +65,7 @@ def audit(
         kept.begin(lived.history, lived.broken, cells_of(lived.history, lived.empty), seconds)
     base = kept.base()
     assert base is not None, "it has just been written"
-    cells = {cell.name: cell for cell in chosen(kept.cells(), only)}
+    cells = {cell.name: cell for cell in chosen(kept.cells(), only, cell)}
     done = {one.cell.name for one in kept.found()}
     left = {name: cell for name, cell in cells.items() if name not in done}
     yield Begun(len(cells), len(left), seconds)
@@ -76,15 +78,20 @@ def audit(
             yield found
 
 
-def chosen(cells: list[Cell], only: Collection[str]) -> list[Cell]:
-    """The cells of these steps or columns, or of these names; all if there are none.
+def chosen(cells: list[Cell], only: Collection[str], name: str | None = None) -> list[Cell]:
+    """The cells of these steps or columns, or of these names, all if there are none; or that of a name.
 
     Raises SimulationError for an unknown one, with the nearest that is known.
     """
-    known = {name for cell in cells for name in (cell.name, cell.step, cell.column)}
-    for name in only:
-        if name not in known:
-            raise arguments.unknown("step, column or cell", name, known)
+    names = {cell.name for cell in cells}
+    if name is not None:
+        if name not in names:
+            raise arguments.unknown("cell", name, names)
+        return [cell for cell in cells if cell.name == name]
+    known = names | {part for cell in cells for part in (cell.step, cell.column)}
+    for one in only:
+        if one not in known:
+            raise arguments.unknown("step, column or cell", one, known)
     return [cell for cell in cells if not only or {cell.name, cell.step, cell.column} & set(only)]
 
 

@@ -60,22 +60,26 @@ class Project:
             return Lived(history, _empty_values(history) if fault is None else {}, broken)
 
     def fingerprint(self) -> str:
-        """The same as long as nothing in its folder has changed that it may be made of."""
+        """The same as long as no code, configuration or table of text in its folder has changed, tests
+        aside.
+        """
         seen = hashlib.sha256()
         for file in sorted(self.folder.rglob("*")):
-            if file.suffix in _SOURCES and file.is_file() and not _is_made(file, self.folder):
+            if file.suffix in _SOURCES and file.is_file() and _is_own(file, self.folder):
                 seen.update(f"{file.relative_to(self.folder)}\n".encode())
                 seen.update(file.read_bytes())
         return seen.hexdigest()[:16]
 
 
-_SOURCES = {".py", ".yaml", ".yml", ".toml", ".sql", ".csv", ".json", ".env"}
+_SOURCES = {".py", ".yaml", ".yml", ".toml", ".sql", ".csv", ".env"}
 
 
-def _is_made(file: Path, folder: Path) -> bool:
-    """Whether it stands in a folder of an environment, or a hidden one."""
-    parts = file.relative_to(folder).parts[:-1]
-    return any(part.startswith(".") or part in ("site-packages", "__pycache__") for part in parts)
+def _is_own(file: Path, folder: Path) -> bool:
+    """Whether it is neither a test nor in the folder of an environment, or in a hidden one."""
+    above = file.relative_to(folder).parts[:-1]
+    if file.name.startswith("test_") or file.name == "conftest.py":
+        return False
+    return not any(part.startswith(".") or part == "site-packages" for part in above)
 
 
 def _empty_values(history: History) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from simulator.errors import SimulationError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simulator.audit import Begun, Found, Of, Project
+    from simulator.audit import Begun, Found, Kept, Of, Project
 
 RESULTS = "audit.duckdb"
 LOGS = "audit-logs"
@@ -46,6 +46,14 @@ def audit(
     out: Annotated[
         Path, typer.Option(help=f"Folder for {RESULTS} and the logs.", metavar="DIR")
     ] = Path("results"),
+    show: Annotated[
+        str | None,
+        typer.Option(help="Open this cell: its timeline, why, and a test of it.", metavar="CELL"),
+    ] = None,
+    write_test: Annotated[
+        Path | None,
+        typer.Option(help="With --show: write the test into the project's folder.", metavar="FILE"),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     baseline: Annotated[
@@ -66,8 +74,10 @@ def audit(
     from simulator.report import console
     from simulator.scenarios import default_jobs
 
-    if json and markdown:
-        raise SimulationError("--json and --markdown exclude each other")
+    if sum([json, markdown, show is not None]) > 1:
+        raise SimulationError("--json, --markdown and --show exclude each other")
+    if write_test is not None:
+        _check_test(write_test, folder, show)
     if jobs is not None and jobs < 1:
         raise SimulationError(f"jobs ({jobs}) must be at least 1")
     if not time_limit > 0:
@@ -87,19 +97,64 @@ def audit(
                 limit=time_limit,
                 logs=out / LOGS,
                 only=only or (),
+                cell=show,
             )
             with closing(news):
                 _follow(screen, news, jobs or default_jobs())
     except KeyboardInterrupt as stopped:
         screen.print(f"Stopped. What is done is in {out / RESULTS}: the same command goes on.")
         return 143 if isinstance(stopped, Terminated) else 130
-    names = {cell.name for cell in of_faults.chosen(kept.cells(), only or ())}
+    names = {cell.name for cell in of_faults.chosen(kept.cells(), only or (), show)}
     found = [one for one in kept.found() if one.cell.name in names]
+    if show is not None:
+        return _show(found[0], kept, subject, _command(folder, of, out, show), write_test)
     new = [] if baseline is None else of_faults.new_in(found, baseline)
     _print(of, found, json=json, markdown=markdown)
     if baseline is not None:
         screen.print(f"{len(new)} new: {', '.join(one.cell.name for one in new) or 'nothing'}")
     return int(bool(new))
+
+
+def _check_test(file: Path, folder: Path, show: str | None) -> None:
+    """Refuse what could not be written at the end, or would not be found by pytest."""
+    if show is None:
+        raise SimulationError("--write-test needs --show CELL: which cell is the test of?")
+    if not file.absolute().resolve().is_relative_to(folder.absolute().resolve()):
+        raise SimulationError(
+            f"{str(file)!r} is not in the folder of the project, {str(folder)!r}:"
+            " there the fixture `project` finds it"
+        )
+    if file.exists():
+        raise SimulationError(f"{str(file)!r} is there already: nothing is put in its place")
+    if not file.parent.is_dir():
+        raise SimulationError(f"there is no folder {str(file.parent)!r} for the test")
+
+
+def _show(one: Found, kept: Kept, subject: Project, command: str, file: Path | None) -> int:
+    from simulator.audit import SERIOUS, as_test, shown
+
+    base, after = kept.base(), kept.history(one.cell.name)
+    assert base is not None, "it is what the cell was compared with"
+    test = None
+    if file is not None or (one.worst.kind in SERIOUS and after is not None):
+        test = as_test(one, base[0], after, subject)
+    print(shown(one, base[0], after, command))
+    if file is not None and test is not None:
+        file.write_text(test, encoding="utf-8")
+        print(f"\nA test that fails until this is mended: {file}")
+    elif test is not None:
+        print("\nA test that fails until this is mended (--write-test FILE writes it)\n")
+        print(test, end="")
+    return 0
+
+
+def _command(folder: Path, of: Of, out: Path, cell: str) -> str:
+    """The command that opens a cell again, or anew where nothing has been done."""
+    import shlex
+
+    words = ["simulate", "audit", str(folder), "--days", f"{of.days:g}", "--start", of.start]
+    words += ["--seed", str(of.seed), "--out", str(out), "--show", cell]
+    return shlex.join(words)
 
 
 def _check_days(days: float | None) -> None:
@@ -174,7 +229,8 @@ def _said(begun: Begun, jobs: int) -> str:
     from simulator.report import duration
 
     done = begun.cells - begun.left
-    said = f"{begun.cells} cells, {jobs} at a time" + (f", {done} done before" if done else "")
+    cells = f"{begun.cells} cell{'s' if begun.cells != 1 else ''}"
+    said = f"{cells}, {jobs} at a time" + (f", {done} done before" if done else "")
     if begun.seconds is None or not begun.left:
         return said
     return f"{said}, about {duration(begun.seconds * begun.left / jobs)}"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +17,10 @@ from simulator.cli import call
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 
-CELLS = (
-    "read:raises-once", "orders/prod:killed", "read:hangs", "read:gives-nothing",
-    "alert/after-orders:event-lost", "nightly/prod:worker-away",
-)  # fmt: skip
+SERIOUS = [
+    "orders/prod:killed", "read:hangs", "read:gives-nothing", "alert/after-orders:event-lost"
+]  # fmt: skip
+CELLS = [*SERIOUS, "read:raises-once", "nightly/prod:worker-away"]
 
 Audit = Callable[..., int]
 
@@ -28,13 +31,20 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def audit(out: Path) -> Audit:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(SHOP, tmp_path_factory.mktemp("of") / "shop")
+
+
+@pytest.fixture(scope="module")
+def audit(shop: Path, out: Path) -> Audit:
     """Audit a night of the shop, in which nothing goes wrong by itself."""
 
     def carry_out(*more: str) -> int:
         only = [part for cell in CELLS for part in ("--only", cell)]
+        if "--show" in more:
+            only = []
         night = ["--days", "0.3", "--start", "2026-01-06T00:00:00Z", "--out", str(out)]
-        return call(["audit", str(SHOP), *night, *([] if "--only" in more else only), *more])
+        return call(["audit", str(shop), *night, *only, *more])
 
     assert carry_out("--json") == 0
     return carry_out
@@ -103,12 +113,73 @@ def test_only_what_a_baseline_does_not_have_is_an_exit_code(
     assert "1 new: orders/prod:killed" in capfd.readouterr().err  # what is late is not serious
 
 
+def test_a_cell_is_opened(audit: Audit, capfd: pytest.CaptureFixture[str]) -> None:
+    capfd.readouterr()
+    assert audit("--show", "orders/prod:killed") == 0
+    said = capfd.readouterr().out
+    lines = [re.sub(r" +", " ", line.strip()) for line in said.splitlines()]
+    begun = lines.index("2026-01-06T01:00:10Z orders/prod Running")
+    assert lines[begun + 1] == (
+        "2026-01-06T01:00:10Z FAULT kills the process of orders (exit code -9)"
+    )
+    assert lines[begun + 2].startswith("2026-01-06T01:00:10Z orders/prod Crashed: Process exited")
+    assert lines[begun + 2].endswith("(it would be Completed at 2026-01-06T01:01:40Z)")
+    assert "2026-01-06T01:01:40Z alert/after-orders is not there: it would begin" in lines
+    assert "Completed although orders Crashed: its state was neither raised nor returned" in said
+    [again] = [line for line in lines if line.startswith("simulate audit")]
+    assert call(shlex.split(again)[1:]) == 0
+    assert capfd.readouterr().out == said
+
+
+def test_what_is_written_as_a_test_fails_until_it_is_mended(
+    audit: Audit, shop: Path, pytester: pytest.Pytester
+) -> None:
+    file = shop / "test_masked.py"
+    assert audit("--show", "orders/prod:killed", "--write-test", str(file)) == 0
+    for name in ("now", "mended"):
+        shutil.copytree(shop, pytester.path / name)
+    file.unlink()
+    (pytester.path / "now" / "test_masked.py").rename(pytester.path / "now" / "test_now.py")
+    nightly = pytester.path / "mended" / "flows" / "nightly.py"
+    mended = nightly.read_text().replace(
+        'run_deployment("orders/prod", parameters={"day": day})',
+        'assert run_deployment("orders/prod", parameters={"day": day}).state.is_completed()',
+    )
+    assert "is_completed" in mended
+    nightly.write_text(mended)
+    said = pytester.runpytest_subprocess("-p", "no:randomly")
+    said.assert_outcomes(failed=1, passed=1)
+    said.stdout.fnmatch_lines(
+        ["*AssertionError*nightly/prod of 2026-01-06 01:00*", "FAILED now/test_now.py*"]
+    )
+
+
+def test_no_test_is_written_of_what_is_well(
+    audit: Audit, shop: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    assert audit("--show", "read:raises-once", "--write-test", str(shop / "test_it.py")) == 2
+    assert capfd.readouterr().err.splitlines()[-1] == (
+        "simulate: read:raises-once: no test can be written of what is not seen to be wrong:"
+        " healed (1m 00s): by another attempt at read"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--only", "reed"], "no step, column or cell 'reed': did you mean 'read'?"),
         (["--baseline", "missing.json"], "cannot read 'missing.json': No such file or directory"),
-        (["--json", "--markdown"], "--json and --markdown exclude each other"),
+        (["--json", "--markdown"], "--json, --markdown and --show exclude each other"),
+        (["--show", "read"], "no cell 'read': did you mean 'read:hangs'?"),
+        (
+            ["--write-test", "test_it.py"],
+            "--write-test needs --show CELL: which cell is the test of?",
+        ),
+        (
+            ["--show", "read:hangs", "--write-test", "test_it.py"],
+            "'test_it.py' is not in the folder of the project, '{shop}': there the fixture `project` finds it",
+        ),
         (["--jobs", "0"], "jobs (0) must be at least 1"),
         (["--time-limit", "0"], "--time-limit 0 must be above 0"),
         (["--days", "0"], "days=0 must be above 0, and at most 3660"),
@@ -116,11 +187,11 @@ def test_only_what_a_baseline_does_not_have_is_an_exit_code(
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_one_line(
-    audit: Audit, arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+    audit: Audit, shop: Path, arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     capfd.readouterr()
     assert audit(*arguments) == 2
-    assert capfd.readouterr().err.splitlines()[-1] == f"simulate: {said}"
+    assert capfd.readouterr().err.splitlines()[-1] == f"simulate: {said}".format(shop=shop)
 
 
 def test_what_is_no_project_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

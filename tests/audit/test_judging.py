@@ -3,43 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
 
 from simulator.audit import judged
-from simulator.history import History, Note, RunRecord, StateRecord, TaskRecord
-
-T0 = datetime(2026, 1, 5, 3, tzinfo=UTC)
-TYPES = {"Running": "RUNNING", "Completed": "COMPLETED", "Failed": "FAILED", "Crashed": "CRASHED"}
-
-
-def at(minutes: float) -> datetime:
-    return T0 + timedelta(minutes=minutes)
-
-
-def task(
-    name: str, state: str = "Completed", end: float | None = 5, attempts: int = 1
-) -> TaskRecord:
-    ended = None if end is None else at(end)
-    given = (uuid4(), name, name, name, state, TYPES[state], None, (), T0, T0, ended)
-    return TaskRecord(*given, run_count=attempts)
-
-
-def run(
-    flow: str,
-    state: str = "Completed",
-    start: float = 0,
-    end: float | None = 10,
-    parent: RunRecord | None = None,
-    **given: Any,
-) -> RunRecord:
-    ended = None if end is None else at(end)
-    states = (StateRecord(state, TYPES[state], ended or at(start)),)
-    return RunRecord(
-        uuid4(), flow, flow, f"{flow}/prod", state, TYPES[state], None, states, at(start), at(start),
-        ended, parent_id=parent and parent.id, auto_scheduled=parent is None, **given,
-    )  # fmt: skip
+from simulator.history import History, Note, RunRecord
+from tests.audit.histories import at, changed, family, run, task
 
 
 def what_became(
@@ -59,13 +27,7 @@ def what_became(
     sides = [
         History(runs, now=end, notes=own) for runs, own in zip((before, after), notes, strict=True)
     ]
-    struck: UUID = before[-1].id
-    return [(one.kind, one.said, one.seconds) for one in judged(*sides, struck, **given)]
-
-
-def family(child: str = "Completed", parent: str = "Completed", **given: Any) -> list[RunRecord]:
-    mother = run("nightly", parent)
-    return [mother, run("load", child, 1, 9, mother, **given)]
+    return [(one.kind, one.said, one.seconds) for one in judged(*sides, before[-1].id, **given)]
 
 
 def test_nothing_differs() -> None:
@@ -100,8 +62,7 @@ def test_the_outermost_run_that_fails_is_who_notices() -> None:
 
 
 def test_an_automation_that_runs_only_then_notices_as_well() -> None:
-    told = run("alert", start=12, end=13)
-    told = RunRecord(**{**_fields(told), "auto_scheduled": False})
+    told = changed(run("alert", start=12, end=13), auto_scheduled=False)
     assert what_became(family(), [*family("Failed", "Failed"), told]) == [
         ("noticed", "by alert/prod, which runs only then", 660.0),
         ("noticed", "by nightly/prod, which ends Failed", 540.0),
@@ -168,8 +129,7 @@ def test_others_fail_and_pile_up_and_are_late() -> None:
         runs = [run("load", state, start, end) for state, start, end in others]
         runs.append(run("load", end=first))
         return [
-            RunRecord(**{**_fields(one), "scheduled": when})
-            for one, when in zip(runs, [*due[1:], due[0]], strict=True)
+            changed(one, scheduled=when) for one, when in zip(runs, [*due[1:], due[0]], strict=True)
         ]
 
     before = day(10, ("Completed", 60, 70), ("Completed", 120, 130))
@@ -196,9 +156,3 @@ def test_an_empty_batch_that_nobody_minds_is_unnoticed() -> None:
 def test_a_broken_promise_comes_first() -> None:
     found = what_became(family(), family("Failed"), broken=["no two runs at once"])
     assert [kind for kind, *_ in found] == ["broken promise", "masked"]
-
-
-def _fields(one: RunRecord) -> dict[str, Any]:
-    from dataclasses import fields
-
-    return {field.name: getattr(one, field.name) for field in fields(one)}
