@@ -13,6 +13,7 @@ from simulator.cli import (  # noqa: F401
     audit,
     explain,
     list,  # noqa: A004
+    new,
     project,
     report,
     run,
