@@ -6,6 +6,8 @@ time-machine does so with code in C of its own. Here it is done with what Python
 function in C keeps a pointer to its code beside what it is bound to, and `PyObject_CallObject`
 called with a Python function in that place calls that function.
 
+An extension calls the C library by an address that stands in its own data, where another can be written.
+
 A type in C, such as that of `threading.Lock()`, finds its methods in a dictionary, which has others put
 in: it does not matter when or by whom a lock was made.
 
@@ -16,12 +18,18 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import mmap
+import os
+import re
+import struct
 import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib.machinery import BuiltinImporter
 from importlib.util import module_from_spec
+from pathlib import Path
 from typing import Any
 
 
@@ -181,15 +189,8 @@ class _Plain:
     pass
 
 
-class _WithNew:
-    """Its slot for making one calls `__new__`, as that of every class in Python does."""
-
-    def __new__(cls) -> _WithNew:
-        return object.__new__(cls)
-
-
 class _WithInit:
-    """Its slot for preparing one calls `__init__`."""
+    """Its slot for preparing one calls `__init__`, as that of every class in Python does."""
 
     def __init__(self) -> None:
         pass
@@ -202,44 +203,29 @@ def _slots(kind: type) -> Any:
     return (ctypes.c_size_t * _WORDS).from_address(id(kind))
 
 
-def _place_of_slot(example: type) -> int:
-    """Where among the words of a class the slot stands in which the example differs from `object`."""
-    (place,) = (
+def _place_of_init() -> int:
+    """Where among the words of a class what prepares a new one stands: where `object`'s is inherited."""
+    (inherited,) = (
         place
         for place in range(_WORDS)
         if _slots(object)[place]
-        and _slots(_Plain)[place] == _slots(object)[place] != _slots(example)[place]
+        and _slots(_Plain)[place] == _slots(object)[place] != _slots(_WithInit)[place]
     )
-    return place
+    return inherited
 
 
-_MAKE = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.py_object, ctypes.py_object)
 _PREPARE = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.py_object, ctypes.py_object)
 
 
 @contextmanager
-def making(kind: type, new: Callable[..., Any]) -> Iterator[None]:
-    """Let a class in C call `new(make, kind, *args, **kwargs)`; `make` is what it called before."""
-    made_by = _MAKE(_slots(kind)[_place_of_slot(_WithNew)])
-
-    def make(kind: type, *args: Any, **kwargs: Any) -> Any:
-        return made_by(kind, args, kwargs)
-
-    def instead(kind: type, *args: Any, **kwargs: Any) -> Any:
-        return new(make, kind, *args, **kwargs)
-
-    with _slot_led([kind], _WithNew, "__new__", staticmethod(instead)):
-        yield
-
-
-@contextmanager
 def preparing(kind: type, init: Callable[..., None]) -> Iterator[None]:
-    """Let a class in C call `init(prepare, it, *args, **kwargs)` for each new one of it, and those made
-    of it that do not say otherwise; `prepare` is what it called before.
+    """Let a class in C call `init(prepare, it, *args, **kwargs)` for each new one of it, and of those
+    that are made of it; `prepare` is what it called before.
     """
-    place = _place_of_slot(_WithInit)
+    place = _place_of_init()
     own = _slots(kind)[place]
     prepared_by = _PREPARE(own)
+    inheriting = [one for one in _made_of(kind) if _slots(one)[place] == own]
 
     def prepare(it: object, *args: Any, **kwargs: Any) -> None:
         prepared_by(it, args, kwargs)
@@ -247,9 +233,16 @@ def preparing(kind: type, init: Callable[..., None]) -> Iterator[None]:
     def instead(it: object, *args: Any, **kwargs: Any) -> None:
         init(prepare, it, *args, **kwargs)
 
-    inheriting = [one for one in _made_of(kind) if _slots(one)[place] == own]
-    with _slot_led([kind, *inheriting], _WithInit, "__init__", instead):
-        yield
+    def lead(slot: int) -> None:
+        for one in (kind, *inheriting):
+            _slots(one)[place] = slot
+
+    with overriding([(kind, {"__init__": instead})]):
+        lead(_slots(_WithInit)[place])
+        try:
+            yield
+        finally:
+            lead(own)
 
 
 def _made_of(kind: type) -> Iterator[type]:
@@ -258,27 +251,53 @@ def _made_of(kind: type) -> Iterator[type]:
         yield from _made_of(one)
 
 
+# -- the C library ---------------------------------------------------------------------------------
+
+
 @contextmanager
-def _slot_led(kinds: list[type], example: type, name: str, method: Any) -> Iterator[None]:
-    """Let a slot of classes in C do what that of a class in Python does: call a method of this name,
-    which is given to the first of them.
+def instead_of_c(extension: types.ModuleType, name: str, call: Any) -> Iterator[bool]:
+    """Let an extension call `call`, of a type that `ctypes.CFUNCTYPE` has made, where it calls the
+    function of the C library of that name. Yields whether it does now: that is known on Linux alone.
     """
-    place = _place_of_slot(example)
-    names: dict[str, Any] = gc.get_referents(kinds[0].__dict__)[0]
-    own, named = _slots(kinds[0])[place], names.get(name)
-    names[name] = method
-    _lead(kinds, place, _slots(example)[place])
+    function, address = _address(ctypes.CDLL(None)[name]), _address(call)
+    places = _places_of(str(extension.__file__), function)
+    _called.append(call)  # for good: a thread may be about to call it at any time
+    reached = all(_write(place, address) for place in places)
     try:
-        yield
+        yield bool(places) and reached
     finally:
-        if named is None:
-            del names[name]
-        else:
-            names[name] = named
-        _lead(kinds, place, own)
+        for place in places:
+            _write(place, function)
 
 
-def _lead(kinds: list[type], place: int, slot: int) -> None:
-    for kind in kinds:
-        _slots(kind)[place] = slot
-    _api.PyType_Modified(ctypes.py_object(kinds[0]))
+_called: list[Any] = []
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+@cache
+def _places_of(file: str, address: int) -> list[int]:
+    """Where in the data of a library that has been loaded an address stands."""
+    try:
+        maps = Path("/proc/self/maps").read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return []
+    places, sought = [], struct.pack("N", address)
+    for span, rights, *_, path in (line.split(maxsplit=5) for line in maps):
+        if path == os.path.realpath(file) and rights.startswith("r") and "x" not in rights:
+            start, end = (int(bound, 16) for bound in span.split("-"))
+            data = ctypes.string_at(start, end - start)
+            places += [start + found.start() for found in re.finditer(re.escape(sought), data)]
+    return [place for place in places if place % len(sought) == 0]
+
+
+def _write(place: int, address: int) -> bool:
+    """Write where the linker may have forbidden it since. Whether that went well."""
+    start = place // mmap.PAGESIZE * mmap.PAGESIZE
+    rights = mmap.PROT_READ | mmap.PROT_WRITE
+    if ctypes.CDLL(None).mprotect(ctypes.c_void_p(start), mmap.PAGESIZE, rights) != 0:
+        return False
+    ctypes.c_size_t.from_address(place).value = address
+    return True

@@ -49,7 +49,7 @@ import sqlalchemy as sa
 from dateutil.utils import today as dateutil_today
 from prefect import flow
 from prefect._internal.uuid7 import uuid7
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PastDatetime, TypeAdapter, ValidationError
 
 from simulator import Simulation
 
@@ -115,6 +115,34 @@ def in_duckdb(sql: str) -> Callable[[], float]:
             return float(con.execute(f"select epoch({sql})").fetchone()[0])  # type: ignore[index]
 
     return read
+
+
+def in_a_connection() -> float:
+    with contextlib.closing(sqlite3.Connection(":memory:")) as con:
+        return float(con.execute("select unixepoch('now')").fetchone()[0])
+
+
+def of_an_element() -> float:
+    made = np.zeros(1, "M8[s]")
+    made[0] = "now"
+    return float(made.astype(int)[0])
+
+
+PAST: TypeAdapter[datetime] = TypeAdapter(PastDatetime)
+
+
+def between_past_and_future() -> float:
+    """The last second that is in the past: what lies before it is, and what lies behind is not."""
+    first, last = 0, 2**33
+    while last - first > 1:
+        middle = (first + last) // 2
+        try:
+            PAST.validate_python(datetime.fromtimestamp(middle, UTC))
+        except ValidationError:
+            last = middle
+        else:
+            first = middle
+    return float(first)
 
 
 def through_sqlalchemy() -> float:
@@ -288,6 +316,12 @@ VIRTUAL: dict[str, Callable[[], float]] = {
     'np.asarray(["today"], "M8[D]")': lambda: float(
         np.asarray(["today"], "M8[D]").astype("M8[s]").astype(int)[0]
     ),
+    'np.array(["now"]).astype("M8[s]")': lambda: float(
+        np.array(["now"]).astype("M8[s]").astype(int)[0]
+    ),
+    'np.full(1, "now", "M8[s]")': lambda: float(np.full(1, "now", "M8[s]").astype(int)[0]),
+    'a word that is put into an array of "M8[s]"': of_an_element,
+    "pydantic.PastDatetime and FutureDatetime": between_past_and_future,
     "a polars column of datetime.now()": optional(
         "polars", lambda pl: pl.Series([datetime.now(UTC)]).dt.timestamp("ms")[0] / 1e3
     ),
@@ -303,6 +337,7 @@ VIRTUAL: dict[str, Callable[[], float]] = {
     "SQLite: julianday('now')": in_sqlite("datetime(julianday('now'))"),
     "SQLite: unixepoch()": in_sqlite("datetime(unixepoch(), 'unixepoch')"),
     "SQLite: current_timestamp": in_sqlite("current_timestamp"),
+    "SQLite: of a Connection that connect() has not made": in_a_connection,
     "SQLAlchemy on SQLite: func.now()": through_sqlalchemy,
     "aiosqlite: current_timestamp": through_aiosqlite,
     "DuckDB: now()": in_duckdb("now()"),

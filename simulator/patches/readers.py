@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from simulator.clock import VirtualClock
 from simulator.instants import from_micros
-from simulator.patches import numpy, sqlite, sqlite_busy, told
+from simulator.patches import numpy, pydantic, sqlite, sqlite_busy, told
 from simulator.patches.imports import once_imported
 
 
@@ -18,5 +18,6 @@ def installed(clock: VirtualClock) -> Iterator[None]:
         opened = stack.enter_context(sqlite_busy.installed(clock))
         stack.enter_context(sqlite.virtual_now(lambda: from_micros(clock.read()), opened))
         stack.enter_context(once_imported("numpy", numpy.virtual_now))
+        stack.enter_context(pydantic.virtual_now())
         stack.enter_context(told.readers())
         yield

@@ -13,8 +13,8 @@ import pytest
 from numpy.random import rand
 from prefect import flow
 
-from simulator import Simulation
-from simulator.cfunctions import making
+from simulator import Simulation, cfunctions
+from simulator.caveats import Caveats
 from simulator.clock.virtual import VirtualClock
 from simulator.patches.numpy import virtual_now
 from simulator.patches.time_machine import virtual_time
@@ -50,16 +50,57 @@ def test_now_is_virtual_and_all_else_is_what_it_was(
     assert str(BOUND(*given)) == shown
 
 
-@pytest.mark.parametrize("make", [np.array, np.asarray, np.asanyarray])
-def test_words_in_lists_are_virtual(clock: VirtualClock, make: Any) -> None:
-    now, today = "2024-05-01T06:30:15", "2024-05-01"
-    assert make(["now", "2020-02-03"], "M8[s]").astype(str).tolist() == [now, "2020-02-03T00:00:00"]
-    assert make([["now"], [b"TODAY"]], dtype="datetime64[D]").astype(str).tolist() == [[today]] * 2
-    assert str(make("now", dtype=np.dtype("M8[s]"))) == now
-    assert make(("today",), np.datetime64).astype(str).tolist() == [today]
-    assert make(["now"]).tolist() == ["now"]
-    assert make(["now"], "U3").tolist() == ["now"]
-    assert make([1, 2], dtype="M8[s]").astype(int).tolist() == [1, 2]
+def filled(word: str) -> Any:
+    made = np.zeros(1, "M8[s]")
+    made.fill(word)
+    return made
+
+
+def put(word: str) -> Any:
+    made = np.zeros(2, "M8[s]")
+    made[0] = word
+    made[1:] = [word]
+    return made
+
+
+def put_by_a_list(word: str) -> Any:
+    made = np.zeros(1, [("at", "M8[s]")])
+    made[0] = (word,)
+    return made["at"]
+
+
+MAKERS = {
+    "array": lambda word: np.array([word, [word][0]], "M8[s]"),
+    "asarray": lambda word: np.asarray([[word]], dtype="datetime64[s]"),
+    "asanyarray": lambda word: np.asanyarray((word,), np.dtype("M8[s]")),
+    "array of bytes": lambda word: np.array([word.encode()], "M8[s]"),
+    "array of an array": lambda word: np.array(np.array([word]), "M8[s]"),
+    "astype": lambda word: np.array([word]).astype("M8[s]"),
+    "astype of objects": lambda word: np.array([word], object).astype("M8[s]"),
+    "astype by its class": lambda word: np.ndarray.astype(np.array([word]), "M8[s]"),
+    "full": lambda word: np.full(2, word, "M8[s]"),
+    "fromiter": lambda word: np.fromiter([word], "M8[s]"),
+    "arange": lambda word: np.arange(word, 2, dtype="M8[s]")[:1],
+    "fill": filled,
+    "put": put,
+    "put into a record": put_by_a_list,
+    "where": lambda word: np.where([True], np.datetime64(word, "s"), np.datetime64("nat")),
+    "a type": lambda word: np.dtype("M8[s]").type(word, "s"),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_words_that_become_instants_are_virtual(clock: VirtualClock, make: Any) -> None:
+    for word, shown in (("now", "2024-05-01T06:30:15"), ("TODAY", "2024-05-01T00:00:00")):
+        made = make(word)
+        assert set(np.ravel(made).astype(str).tolist()) == {shown}
+
+
+def test_other_words_are_what_they_were(clock: VirtualClock) -> None:
+    assert np.array(["now"]).tolist() == ["now"]
+    assert np.array(["2020-02-03"], "M8[s]").astype(str).tolist() == ["2020-02-03T00:00:00"]
+    assert not np.is_busday("2024-05-04")
+    assert np.is_busday("today") == np.is_busday("2024-05-01")
 
 
 def test_it_is_numpys_own_class(clock: VirtualClock) -> None:
@@ -80,15 +121,12 @@ def test_numpy_still_needs_its_patch() -> None:
     assert abs(np.datetime64("now").astype(int) - time.time()) < 60
 
 
-def test_a_class_in_c_makes_its_own_again() -> None:
-    def new(make: Any, kind: type, *args: Any) -> Any:
-        return make(kind, "2001-01-01")
-
-    before = vars(np.datetime64)["__new__"]
-    with making(np.datetime64, new):
-        assert str(np.datetime64("2020-01-01")) == "2001-01-01"
-    assert str(np.datetime64("2020-01-01")) == "2020-01-01"
-    assert vars(np.datetime64)["__new__"] is before
+def test_where_it_cannot_be_reached_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cfunctions, "_places_of", lambda *_: [])
+    told = Caveats()
+    with told.collecting(), virtual_now():
+        pass
+    assert "'now' and 'today'" in str(*told)
 
 
 # -- random numbers --------------------------------------------------------------------------------
@@ -130,7 +168,7 @@ def test_each_run_has_numpys_random_numbers_to_itself() -> None:
 IMPORTS_FIRST = """
 import sys
 from prefect import flow
-from simulator import Simulation
+from simulator import Simulation, cfunctions
 
 module = sys.argv[1]
 
