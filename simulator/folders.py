@@ -52,6 +52,12 @@ def _lock(folder: Path) -> int:
 
 
 def _remove_left(prefix: str, where: Path) -> None:
+    for folder in left_behind(prefix, where):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def left_behind(prefix: str, where: Path) -> Iterator[Path]:
+    """The folders under this prefix that a death has left. Each is locked while it is looked at."""
     for folder in where.glob(f"{prefix}*"):
         try:
             if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != os.getuid():
@@ -59,15 +65,17 @@ def _remove_left(prefix: str, where: Path) -> None:
             lock = os.open(folder / LOCK, os.O_RDWR)
         except FileNotFoundError:
             if _is_old(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+                yield folder
             continue
         except OSError:
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
         except OSError:
-            pass  # somebody lives in it
+            os.close(lock)  # somebody lives in it
+            continue
+        try:
+            yield folder
         finally:
             os.close(lock)
 

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from simulator.errors import SimulationError
@@ -35,10 +36,10 @@ class Conflict:
 
     def is_here(self, prefect: str) -> bool:
         return (
-            _within(self.prefect, prefect)
-            and _within(self.python, _PYTHON)
+            within(self.prefect, prefect)
+            and within(self.python, _PYTHON)
             and (version := _installed(self.library)) is not None
-            and _within(self.broken, version)
+            and within(self.broken, version)
         )
 
     def __str__(self) -> str:
@@ -80,17 +81,39 @@ def check() -> None:
 
     Raises SimulationError, in one line: what is there, and what would be right.
     """
+    for problem in problems():
+        raise SimulationError(problem)
+
+
+def problems() -> list[str]:
+    """All that is known not to work here, each in one line: what is there, and what would be right."""
     prefect = _installed("prefect")
     if prefect is None:
-        raise SimulationError(f"Prefect is not installed: install 'prefect{PREFECT}'")
-    if not _within(PREFECT, prefect):
-        raise SimulationError(
-            f"Prefect {prefect} is installed, which this version of prefect-simulator does not know:"
-            f" install 'prefect{PREFECT}'"
-        )
-    for conflict in CONFLICTS:
-        if conflict.is_here(prefect):
-            raise SimulationError(str(conflict))
+        return [f"Prefect is not installed: install 'prefect{PREFECT}'"]
+    if not within(PREFECT, prefect):
+        unknown = "which this version of prefect-simulator does not know"
+        return [f"Prefect {prefect} is installed, {unknown}: install 'prefect{PREFECT}'"]
+    return [str(conflict) for conflict in CONFLICTS if conflict.is_here(prefect)]
+
+
+def unmet(extra: str = "") -> list[str]:
+    """The requirements that are not met, such as "duckdb>=2,<3 (1.4.2 is installed)".
+
+    `extra`: those of this extra alone; of none, what is always needed.
+    """
+    said = []
+    for text in metadata.requires("prefect-simulator") or ():
+        needed = Requirement(text)
+        marker = needed.marker
+        if marker is not None and not marker.evaluate({"extra": extra}):
+            continue
+        if extra and (marker is None or marker.evaluate({"extra": ""})):
+            continue
+        version = _installed(needed.name)
+        if version is None or not within(str(needed.specifier), version):
+            found = "is not installed" if version is None else f"{version} is installed"
+            said.append(f"{needed.name}{needed.specifier} ({found})")
+    return said
 
 
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -103,5 +126,6 @@ def _installed(library: str) -> str | None:
         return None
 
 
-def _within(specifier: str, version: str) -> bool:
+def within(specifier: str, version: str) -> bool:
+    """Whether a version is one of those that a specifier allows, also before its release."""
     return SpecifierSet(specifier).contains(version, prereleases=True)

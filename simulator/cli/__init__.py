@@ -11,6 +11,7 @@ help must come at once.
 # They add the commands.
 from simulator.cli import (  # noqa: F401
     audit,
+    doctor,
     explain,
     list,  # noqa: A004
     new,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 import sqlite3
 import threading
@@ -14,7 +13,7 @@ import prefect
 from prefect.server.database import provide_database_interface
 from prefect.settings import temporary_settings
 
-from simulator.cache import cache_folder
+from simulator.cache import cache_folder, digest, is_whole
 from simulator.errors import SimulationError
 from simulator.folders import throw_away
 from simulator.patches.prefect.database import database as served_from
@@ -28,7 +27,7 @@ def database_template() -> Path:
     """
     cache = cache_folder()
     for template in sorted(cache.glob(f"prefect-{prefect.__version__}-*.db")):
-        if _is_whole(template):
+        if is_whole(template):
             return template
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -58,24 +57,13 @@ def _made(database: Path, cache: Path) -> Path:
         raise error
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("pragma wal_checkpoint(truncate)")
-    template = cache / f"prefect-{prefect.__version__}-{_digest(database)}.db"
+    template = cache / f"prefect-{prefect.__version__}-{digest(database)}.db"
     for damaged in cache.glob(f"prefect-{prefect.__version__}*.db"):
         if damaged.is_dir():
             shutil.rmtree(damaged, ignore_errors=True)
-        elif not _is_whole(damaged):
+        elif not is_whole(damaged):
             damaged.unlink(missing_ok=True)
     return database.replace(template)
-
-
-def _is_whole(template: Path) -> bool:
-    try:
-        return template.stem.endswith(f"-{_digest(template)}")
-    except OSError:  # it cannot be read, it is a folder, it is gone
-        return False
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _migrate(url: str) -> None:
