@@ -7,6 +7,7 @@ which is read from two histories alone.
 
 from simulator.audit.audit import Begun, audit, chosen
 from simulator.audit.cells import IN_WORDS, Cell
+from simulator.audit.clocks import clock_changes
 from simulator.audit.judging import KINDS, Outcome, judged
 from simulator.audit.kept import Kept, Of
 from simulator.audit.running import Processes
@@ -43,6 +44,7 @@ __all__ = [
     "audit",
     "cells_of_row",
     "chosen",
+    "clock_changes",
     "judged",
     "new_in",
     "rows_of",

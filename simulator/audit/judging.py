@@ -104,6 +104,10 @@ class _Judge:
             if run.failed and not ((twin := self.twins.without_fault(run)) and twin.failed)
         ]
 
+        self.lost = [
+            after for before, after in self.twins.pairs() if before.final and self._is_zombie(after)
+        ]
+
     def outcomes(self, wrong_value: bool) -> Iterator[Outcome]:
         if self.strike is None:
             yield Outcome("never struck", "")
@@ -147,30 +151,36 @@ class _Judge:
                 yield Outcome("masked", said, None, run.id)
         for run in self.after.runs():
             if run.completed:
-                for task in self.twins.tasks_that_end_badly(run):
-                    if not _again(task, run):
-                        said = f"task {task.task} ends {task.state}, and {named(run)} is Completed"
+                for task in self.twins.tasks_gone_wrong(run):
+                    if not _again(task, run) and (task.end is not None or self._is_old(run.end)):
+                        verb = "stays" if task.end is None else "ends"
+                        said = (
+                            f"task {task.task} {verb} {task.state}, and {named(run)} is Completed"
+                        )
                         yield Outcome("masked", said, None, run.id)
 
     def _zombies(self) -> Iterator[Outcome]:
-        lost = [
-            after
-            for before, after in self.twins.pairs()
-            if before.final and self._is_silent(after) and after.start is not None
-        ]
-        if lost:
-            said = f"{_names(map(named, lost))} {_ends(lost, 'never end')}"
-            yield Outcome("zombie", said, None, lost[-1].id)
+        if self.lost:
+            said = f"{_names(map(named, self.lost))} {_ends(self.lost, 'never end')}"
+            yield Outcome("zombie", said, None, self.lost[-1].id)
 
-    def _is_silent(self, run: RunRecord) -> bool:
+    def _is_zombie(self, run: RunRecord) -> bool:
         newest = run.states[-1].timestamp if run.states else self.after.now
-        return not run.final and newest <= self.after.now - SILENCE
+        return run.state_type in ("PENDING", "RUNNING", "CANCELLING") and self._is_old(newest)
+
+    def _is_old(self, instant: datetime | None) -> bool:
+        return instant is not None and instant <= self.after.now - SILENCE
 
     # -- what is not there, or too often --------------------------------------------------------------
 
     def _not_there(self, silent: bool) -> Iterator[Outcome]:
         inside = {run.id for run in (self.root, *self.root.descendants())}
-        missing = self.twins.missing()
+        zombies = {run.id for run in self.lost}
+        missing = [
+            run
+            for run in self.twins.missing()
+            if (twin := self.twins.with_fault(run)) is None or twin.id not in zombies
+        ]
         lost = [run for run in missing if run.id not in inside or run is self.root]
         lost = [run for run in lost if run.parent is None]
         if lost:

@@ -52,14 +52,15 @@ class Twins:
         """The twin of a run of `after`."""
         return self._before.get(run.id)
 
-    def tasks_that_end_badly(self, run: RunRecord) -> list[TaskRecord]:
-        """The tasks of a run of `after` that have ended badly, and did not without the fault."""
+    def tasks_gone_wrong(self, run: RunRecord) -> list[TaskRecord]:
+        """The tasks of a run of `after` that are not Completed, and were without the fault."""
         twin = self._before.get(run.id)
         known = {} if twin is None else dict(_numbered(twin.tasks, lambda task: task.task))
         return [
             task
             for key, task in _numbered(run.tasks, lambda task: task.task)
-            if task.state_type in _BAD and not (key in known and known[key].state_type in _BAD)
+            if task.state_type != "COMPLETED"
+            and (key not in known or known[key].state_type == "COMPLETED")
         ]
 
     def _pair(self, before: Iterable[RunRecord], after: Iterable[RunRecord]) -> None:
@@ -69,9 +70,6 @@ class Twins:
             if twin is not None:
                 self._after[run.id], self._before[twin.id] = twin, run
                 self._pair(run.children, twin.children)
-
-
-_BAD = ("FAILED", "CRASHED", "CANCELLED")
 
 
 def named(run: RunRecord) -> str:

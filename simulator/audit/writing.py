@@ -104,7 +104,7 @@ def _masked(one: Opened) -> str:
     if one.outcome.said.startswith("task "):
         return f"""
 for run in project.runs({_literal(one.run.flow)}):
-    bad = [task for task in run.tasks if task.end and task.state_type != "COMPLETED"]
+    bad = [task for task in run.tasks if task.state_type != "COMPLETED"]
     masked = run.completed and run.run_count == 1 and bad
     assert not masked, project.explain(run)
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,7 +69,8 @@ def audit(
 
     Once without a fault; then, for each deployment, flow and task that has run: it raises, hangs, is
     slow, is killed, its worker is away, the API is down, its event is late or lost, it returns nothing.
-    Each under the same seed, in a process of its own. What has been done already is not done again.
+    Each under the same seed, in a process of its own. What has been done already is not done again. What
+    a change of clocks within a year does to each schedule is told as well.
     """
     from simulator import audit as of_faults
     from simulator.report import console
@@ -108,6 +110,8 @@ def audit(
     found = [one for one in kept.found() if one.cell.name in names]
     if show is not None:
         return _show(found[0], kept, subject, _command(folder, of, out, show), write_test)
+    if not only:
+        found += of_faults.clock_changes(folder, datetime.fromisoformat(of.start))
     new = [] if baseline is None else of_faults.new_in(found, baseline)
     _print(of, found, json=json, markdown=markdown)
     if baseline is not None:
@@ -213,7 +217,7 @@ def _follow(screen: Console, news: Iterable[Begun | Found], jobs: int) -> None:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("without a fault", total=None)

@@ -10,7 +10,13 @@ from uuid import uuid4
 from simulator.history import RunRecord, StateRecord, TaskRecord
 
 T0 = datetime(2026, 1, 5, 3, tzinfo=UTC)
-TYPES = {"Running": "RUNNING", "Completed": "COMPLETED", "Failed": "FAILED", "Crashed": "CRASHED"}
+TYPES = {
+    "Running": "RUNNING",
+    "Pending": "PENDING",
+    "Completed": "COMPLETED",
+    "Failed": "FAILED",
+    "Crashed": "CRASHED",
+}
 
 
 def at(minutes: float) -> datetime:

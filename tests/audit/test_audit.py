@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
+import multiprocessing
 import re
 import shlex
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from rich.console import Console
 
-from simulator.audit import Processes, Project
+from simulator.audit import Begun, Cell, Found, Outcome, Processes, Project, clock_changes
 from simulator.cli import call
+from simulator.cli.audit import _follow
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 
@@ -253,3 +259,32 @@ def test_a_simulation_that_takes_too_long_is_given_up(fragile: Path, tmp_path: P
     subject = Project(fragile, 0.2, 0, "2026-01-01T00:00:00+00:00")
     [answer] = Processes(subject, 1, 0.01, tmp_path, str).run({"base": None})
     assert (answer.lived, answer.error) == (None, "it took longer than 0.01 real seconds")
+
+
+def test_who_stops_listening_leaves_no_process_behind(fragile: Path, tmp_path: Path) -> None:
+    subject = Project(fragile, 0.2, 0, "2026-01-01T00:00:00+00:00")
+    answers = Processes(subject, 2, 600, tmp_path, str).run(dict.fromkeys("abc"))
+    assert next(answers).lived is not None
+    running = multiprocessing.active_children()
+    assert running
+    answers.close()
+    assert not any(one.is_alive() for one in running)
+
+
+def test_what_a_change_of_clocks_does_is_told_without_a_run() -> None:
+    [found] = clock_changes(SHOP, datetime(2026, 1, 1, tzinfo=UTC))
+    assert found.cell.name == "nightly/prod:clocks"
+    assert [(one.kind, one.said) for one in found.outcomes] == [
+        ("late", "nightly/prod on 2026-03-29, moved: 02:00 becomes 03:00")
+    ]
+
+
+def test_a_terminal_shows_how_far_it_is() -> None:
+    cell = Cell("read", "raises", {"kind": "raise"}, UUID(int=1))
+    news = [Begun(3, 2, 30.0), Found(cell, (Outcome("nothing", ""),))]
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100, highlight=False)
+    _follow(screen, news, 2)
+    said = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "3 cells, 2 at a time, 1 done before, about 30 s" in said
+    assert "1/2" in said
+    assert "read:raises: nothing" in said

@@ -55,6 +55,14 @@ def test_a_task_fails_in_a_green_flow() -> None:
     ]
 
 
+def test_a_task_that_never_ends_in_a_green_flow() -> None:
+    before = family(tasks=(task("read"),))
+    after = family(tasks=(task("read", "Running", end=None),))
+    assert what_became(before, after) == [
+        ("masked", "task read stays Running, and load/prod is Completed", None)
+    ]
+
+
 def test_the_outermost_run_that_fails_is_who_notices() -> None:
     assert what_became(family(), family("Failed", "Failed")) == [
         ("noticed", "by nightly/prod, which ends Failed", 540.0)
@@ -75,6 +83,8 @@ def test_a_run_that_is_never_over_is_a_zombie_and_one_at_work_is_not() -> None:
     assert what_became(family(), [mother, child]) == [
         ("zombie", "nightly/prod, load/prod never end", None)
     ]
+    pending = changed(run("nightly", "Pending", end=None), start=None)
+    assert what_became([run("nightly")], [pending]) == [("zombie", "nightly/prod never ends", None)]
     at_work = run("nightly", "Running", start=23 * 60, end=None)
     assert what_became([run("nightly", start=23 * 60, end=23 * 60 + 1)], [at_work]) == [
         ("nothing", "", None)
