@@ -28,6 +28,8 @@ AWAY = timedelta(hours=3)
 DOWN = timedelta(minutes=5)
 AN_HOUR = timedelta(hours=1)
 
+OF_FLOW_RUNS = "prefect.flow-run.*"
+
 PREFETCH = timedelta(minutes=1)
 """So long before a run is due its worker goes away, so that it has not taken it ahead of time."""
 
@@ -42,7 +44,8 @@ class Step:
     `name` is what it is called in the table: "flow/deployment", or the name of the flow or task;
     `step` the name of the flow or task; `number` that of the run among all of this step, from 0 in the
     order of their start; `began` and `ended` when it did (None if it has not ended), and `until` when
-    the next run of this step begins that is not of the same tree.
+    the next run of this step begins that is not of the same tree. `follows_a_run` tells that another
+    flow run had entered a state just before it was made.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Step:
     began: datetime
     ended: datetime | None
     until: datetime
+    follows_a_run: bool
 
     @property
     def is_deployment(self) -> bool:
@@ -130,19 +134,25 @@ def _api_down(step: Step) -> Fault | None:
 
 
 def _event_late(step: Step) -> Fault | None:
-    made = _made(step)
-    return None if made is None else EventLate(between=(made - MOMENT, made + MOMENT), by=AN_HOUR)
+    event = _event(step)
+    return None if event is None else EventLate(**event, by=AN_HOUR)
 
 
 def _event_lost(step: Step) -> Fault | None:
-    made = _made(step)
-    return None if made is None else EventLost(between=(made - MOMENT, made + MOMENT))
+    event = _event(step)
+    return None if event is None else EventLost(**event)
 
 
-def _made(step: Step) -> datetime | None:
-    """When an event has brought the run about, if one has."""
-    states = step.run.states
-    return states[0].timestamp if step.is_triggered and states else None
+def _event(step: Step) -> dict[str, Any] | None:
+    """Which event has brought the run about, and when, if one has: that of a flow run, or one of the
+    user's own where none has changed its state just then. (Those of task runs are what Prefect writes
+    their states down by.)
+    """
+    if not step.is_triggered or not step.run.states:
+        return None
+    made = step.run.states[0].timestamp
+    name = OF_FLOW_RUNS if step.follows_a_run else "*"
+    return {"event": name, "between": (made - MOMENT, made + MOMENT)}
 
 
 COLUMNS: dict[str, tuple[str, Make]] = {
@@ -197,12 +207,13 @@ def steps_of(history: History) -> list[Step]:
             if task.start is not None:
                 tasks.setdefault(task.task, []).append((run, task, task.start, task.end))
     found = []
+    moves = [(one.timestamp, run.id) for run in history.runs() for one in run.states]
     for flow, runs in flows.items():
         names = dict.fromkeys(named(run) for run, *_ in runs)
-        found += [_step(name, flow, runs, history.now, {name}) for name in names]
+        found += [_step(name, flow, runs, history.now, moves, {name}) for name in names]
     for name, own in tasks.items():
         own.sort(key=lambda one: one[2])
-        found.append(_step(name, name, own, history.now))
+        found.append(_step(name, name, own, history.now, moves))
     return found
 
 
@@ -211,9 +222,16 @@ _Attempted = tuple[RunRecord, TaskRecord | None, datetime, datetime | None]
 
 
 def _step(
-    name: str, step: str, all_of_it: list[_Attempted], now: datetime, of: Collection[str] = ()
+    name: str,
+    step: str,
+    all_of_it: list[_Attempted],
+    now: datetime,
+    moves: list[tuple[datetime, UUID]],
+    of: Collection[str] = (),
 ) -> Step:
-    """The step, of all its runs in the order of their start; struck is one `of` these names, if any."""
+    """The step, of all its runs in the order of their start; struck is one `of` these names, if any.
+    `moves` are the instants at which runs have entered a state, and which did.
+    """
     own = [(number, one) for number, one in enumerate(all_of_it) if not of or named(one[0]) in of]
     number, (run, task, began, ended) = next((one for one in own if _is_good(one[1])), own[0])
     later = (
@@ -221,7 +239,11 @@ def _step(
         for other, _, other_began, _ in all_of_it[number:]
         if outermost(other) != outermost(run) and other_began > began
     )
-    return Step(name, step, run, task, number, began, ended, next(later, now))
+    made = run.states[0].timestamp if run.states else began
+    follows = any(
+        made - MOMENT <= instant <= made and run_id != run.id for instant, run_id in moves
+    )
+    return Step(name, step, run, task, number, began, ended, next(later, now), follows)
 
 
 def _is_good(one: _Attempted) -> bool:
