@@ -142,8 +142,8 @@ def _set(pointers: Any, values: list[int]) -> None:
 
 
 @contextmanager
-def overriding(overridden: list[tuple[type, dict[str, Callable[..., Any]]]]) -> Iterator[None]:
-    """Give types in C other methods by these names, and put back their own at the end."""
+def overriding(overridden: list[tuple[type, dict[str, Any]]]) -> Iterator[None]:
+    """Give types in C other methods and properties by these names, and put back their own at the end."""
     before = [(kind, {name: vars(kind)[name] for name in new}) for kind, new in overridden]
     try:
         for kind, methods in overridden:

@@ -360,7 +360,24 @@ def in_a_process() -> None:
     subprocess.run([sys.executable, "-c", "import time; time.time()"], check=True)
 
 
-TOLD: dict[str, Callable[[], object]] = {"the clock of a process that a flow starts": in_a_process}
+def in_polars() -> None:
+    pytest.importorskip("polars").sql("select 1 as now, now() as at, 'now()' as said").collect()
+
+
+def in_an_expression_of_polars() -> None:
+    pytest.importorskip("polars").select(sys.modules["polars"].sql_expr("current_timestamp as at"))
+
+
+def in_pyarrow() -> None:
+    assert pytest.importorskip("pyarrow.fs").LocalFileSystem().get_file_info("/").mtime
+
+
+TOLD: dict[str, Callable[[], object]] = {
+    "the clock of a process that a flow starts": in_a_process,
+    "polars: now() in SQL": in_polars,
+    "polars: current_timestamp in sql_expr()": in_an_expression_of_polars,
+    "pyarrow.fs: mtime of a FileInfo": in_pyarrow,
+}
 
 
 def of_the_page(how: str) -> set[str]:
@@ -428,3 +445,16 @@ def test_what_cannot_be_reached_is_told(name: str) -> None:
     (caveat,) = sim.caveats
     line = inspect.getsourcelines(TOLD[name])[1] + 1
     assert caveat.where == f"{__file__}:{line}"
+
+
+def test_sql_that_does_not_ask_polars_for_the_time_is_not_told() -> None:
+    polars = pytest.importorskip("polars")
+
+    @flow
+    def asks_for_nothing() -> list[Any]:
+        said = polars.sql("select 'now()' as said, 1 as \"current_date\" -- of today()").collect()
+        return [said.rows(), polars.select(polars.sql_expr(["1 as now", "2 as b"])).rows()]
+
+    with Simulation(start=START) as sim:
+        assert sim.run(asks_for_nothing).result == [[("now()", 1)], [(1, 2)]]
+        assert sim.caveats == ()

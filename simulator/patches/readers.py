@@ -20,4 +20,6 @@ def installed(clock: VirtualClock) -> Iterator[None]:
         stack.enter_context(once_imported("numpy", numpy.virtual_now))
         stack.enter_context(pydantic.virtual_now())
         stack.enter_context(told.readers())
+        stack.enter_context(once_imported("polars", told.polars_sql))
+        stack.enter_context(once_imported("pyarrow.fs", told.pyarrow_files))
         yield

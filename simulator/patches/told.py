@@ -2,21 +2,29 @@
 
 A process of its own reads the machine's clock. `subprocess.Popen` is where all of them are started
 that a flow waits for; nobody knows whether the program looks at the time, so the message says "if".
+
+polars asks the operating system for `now()` in its SQL, on threads of its own; `SQLContext.execute`, by
+which all SQL goes, and `sql_expr` are looked at. The files of `pyarrow.fs` show when the machine wrote
+them.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
 from simulator import caveats
+from simulator.cfunctions import overriding
 from simulator.clock import counted
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import replacing, wherever_imported
 
 
 @contextmanager
@@ -35,6 +43,65 @@ def readers() -> Iterator[None]:
         init(self, *args, **kwargs)
 
     with replacing([(subprocess.Popen, "__init__", init_)]):
+        yield
+
+
+@contextmanager
+def polars_sql() -> Iterator[None]:
+    """Tell of SQL that asks polars for the time, until this ends."""
+    import polars
+
+    execute, expression = polars.SQLContext.execute, polars.sql_expr
+
+    @wraps(execute)
+    def execute_(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        _look_at(query)
+        return execute(self, query, *args, **kwargs)
+
+    @wraps(expression)
+    def sql_expr(sql: Any) -> Any:
+        for one in [sql] if isinstance(sql, str) else sql:
+            _look_at(one)
+        return expression(sql)
+
+    named = wherever_imported(polars, {"sql_expr": sql_expr})
+    with replacing([(polars.SQLContext, "execute", execute_), *named]):
+        yield
+
+
+def _look_at(sql: Any) -> None:
+    found = _SAYS_NOW.search(_QUOTED.sub("", sql)) if isinstance(sql, str) else None
+    if found:
+        caveats.tell(
+            "real time",
+            f"polars shows the machine's time for {found[0]} in SQL: use a column of datetime.now()",
+        )
+
+
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|--.*""")
+_SAYS_NOW = re.compile(
+    r"\b(now|today)\s*\(\s*\)|\bcurrent_(date|time|timestamp)\b|\blocaltime(stamp)?\b",
+    re.IGNORECASE,
+)
+
+
+@contextmanager
+def pyarrow_files() -> Iterator[None]:
+    """Tell of times of files that pyarrow shows, until this ends."""
+    kind = import_module("pyarrow.fs").FileInfo
+
+    def shown(name: str) -> property:
+        real: Any = vars(kind)[name]
+
+        def read(info: Any) -> Any:
+            caveats.tell(
+                "real time", f"{name} of pyarrow's FileInfo shows the machine's time: use os.stat"
+            )
+            return real.__get__(info)
+
+        return property(read, real.__set__)
+
+    with overriding([(kind, {name: shown(name) for name in ("mtime", "mtime_ns")})]):
         yield
 
 
