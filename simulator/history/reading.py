@@ -93,7 +93,7 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
         yield connection
     except sqlite3.DatabaseError as error:
         raise SimulationError(
-            f"{str(database)!r} is not a database of a Prefect 3.8 server: {error}"
+            f"{str(database)!r} is not a database of a Prefect server: {error}"
         ) from error
     finally:
         connection.close()

@@ -209,6 +209,50 @@ def test_a_draft_is_written_once_and_may_be_uncommented(folder: Path, capfd) -> 
     assert json.loads(capfd.readouterr().out)["promises"][0]["kept"]
 
 
+SOUND = """
+from prefect import flow
+
+@flow
+def orders(): ...
+"""
+
+
+def test_a_broken_promise_is_an_exit_code_if_asked_for(folder: Path, capfd) -> None:
+    (folder / "flows.py").write_text(SOUND)
+    took = "start = 2026-02-01T00:00:00Z\n[durations]\norders = {}\n"
+    promised = f"{took}[[promises]]\nkind = 'never_two'\nof = 'orders/dev'\n"
+    week = ["project", str(folder), "--days", "3"]
+    for toml, options, code in [
+        (promised.format(30 * 3600), [], 0),
+        (promised.format(30 * 3600), ["--strict"], 1),
+        (promised.format(3600), ["--strict"], 0),
+    ]:
+        (folder / "simulation.toml").write_text(toml)
+        assert call([*week, *options]) == code, capfd.readouterr().out
+        assert ("BROKEN" in capfd.readouterr().out) == ("108000" in toml)
+
+
+def test_the_marker_names_the_folder_of_a_project(pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("platform")
+    (folder / "flows.py").write_text(SOUND)
+    (folder / "prefect.yaml").write_text(YAML)
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.project("platform")
+        def test_it(project):
+            project.advance(days=2)
+            assert [run.state for run in project.runs("orders")] == ["Completed"] * 2
+
+        def test_there_is_none_here(project): ...
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:randomly")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*prefect.yaml*"])
+
+
 def test_schedules_are_said_in_its_time_zone(folder: Path, capfd) -> None:
     (folder / "simulation.toml").write_text(
         'start = 2026-02-01T00:00:00Z\ntimezone = "Europe/Paris"'
