@@ -219,17 +219,15 @@ def orders(): ...
 
 def test_a_broken_promise_is_an_exit_code_if_asked_for(folder: Path, capfd) -> None:
     (folder / "flows.py").write_text(SOUND)
-    took = "start = 2026-02-01T00:00:00Z\n[durations]\norders = {}\n"
-    promised = f"{took}[[promises]]\nkind = 'never_two'\nof = 'orders/dev'\n"
+    promised = (
+        "start = 2026-02-01T00:00:00Z\n[[faults]]\nkind = 'slow start'\nby = 600\n"
+        "[[promises]]\nkind = 'never_pending'\nwithin = {}\n"
+    )
     week = ["project", str(folder), "--days", "3"]
-    for toml, options, code in [
-        (promised.format(30 * 3600), [], 0),
-        (promised.format(30 * 3600), ["--strict"], 1),
-        (promised.format(3600), ["--strict"], 0),
-    ]:
-        (folder / "simulation.toml").write_text(toml)
+    for within, options, code in [(60, [], 0), (60, ["--strict"], 1), (3600, ["--strict"], 0)]:
+        (folder / "simulation.toml").write_text(promised.format(within))
         assert call([*week, *options]) == code, capfd.readouterr().out
-        assert ("BROKEN" in capfd.readouterr().out) == ("108000" in toml)
+        assert ("BROKEN" in capfd.readouterr().out) == (within == 60)
 
 
 def test_the_marker_names_the_folder_of_a_project(pytester: pytest.Pytester) -> None:
