@@ -123,7 +123,10 @@ class Simulation(Promising, Stubbing):
         return simulation
 
     def _virtually(self, stack: ExitStack) -> Engine:
-        from simulator.world import World
+        from simulator.patches.freezegun import put_away
+
+        with put_away():
+            from simulator.world import World
 
         return World(
             stack,

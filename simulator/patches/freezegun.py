@@ -82,13 +82,30 @@ def _without_fakes(clock: VirtualClock) -> Iterator[None]:
         return
     if isinstance(api.freeze_factories[-1], api.StepTickTimeFactory):
         raise UnsupportedOperation(_NO_STEPS)
+    with put_away():
+        try:
+            with _offset(api.tz_offsets[-1]):
+                yield
+        finally:
+            for factory in api.freeze_factories:
+                factory.move_to(_naive(clock.instant))
+
+
+@contextmanager
+def put_away() -> Iterator[None]:
+    """Put freezegun's fakes away, if there are any, while extensions may be imported.
+
+    At the end they are back, also in the modules that are new, unless it has stopped meanwhile.
+    """
+    if not api.freeze_factories:
+        yield
+        return
     loaded = list(sys.modules.values())
     away = _exchange(loaded, _FAKES)
     for real in _PICKLED:
         copyreg.dispatch_table.pop(real)
     try:
-        with _offset(api.tz_offsets[-1]):
-            yield
+        yield
     finally:
         if api.freeze_factories:
             copyreg.dispatch_table.update(_PICKLED)
@@ -97,8 +114,6 @@ def _without_fakes(clock: VirtualClock) -> Iterator[None]:
             known = set(map(id, loaded))
             new = [module for module in list(sys.modules.values()) if id(module) not in known]
             _exchange(new, {real: fake for fake, real in _FAKES.items()})
-            for factory in api.freeze_factories:
-                factory.move_to(_naive(clock.instant))
 
 
 def _exchange(modules: list[Any], others: dict[Any, Any]) -> list[tuple[Any, str, Any]]:
@@ -196,3 +211,7 @@ _NO_STEPS = (
     "freeze_time(auto_tick_seconds=...) moves the time with each read, and a simulation moves it"
     " itself: leave auto_tick_seconds out"
 )
+
+with put_away():
+    # It takes hold of Python's functions as it is imported, and writes into what it holds.
+    import time_machine  # noqa: F401

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import time_machine
 from freezegun import api
 
-from simulator.instants import from_micros
 from simulator.patches.freezegun import aware, frozen_at
-from simulator.patches.travel import travelled_to
+from simulator.patches.travel import destination_of, travelled_to
 
 
 def frozen_start(test: Any = None) -> datetime | None:
@@ -33,6 +31,6 @@ def _decorated_with(test: Any) -> Iterator[datetime]:
             held = cell.cell_contents
             if isinstance(held, api._freeze_time):
                 yield aware(held.time_to_freeze)
-            elif isinstance(held, time_machine.travel):
-                yield from_micros(held.destination_timestamp_ns // 1000)
+            elif (travelled := destination_of(held)) is not None:
+                yield travelled
         test = getattr(test, "__wrapped__", None)

@@ -26,6 +26,13 @@ def travelled_to() -> datetime.datetime | None:
     return from_micros(stack[-1]._destination_timestamp_ns // 1000) if stack else None
 
 
+def destination_of(thing: Any) -> datetime.datetime | None:
+    """The instant to which `time_machine.travel(...)` will travel, aware UTC; None if it is no such."""
+    if not isinstance(thing, time_machine.travel):
+        return None
+    return from_micros(thing.destination_timestamp_ns // 1000)
+
+
 @contextmanager
 def journeys_end(clock: VirtualClock) -> Iterator[None]:
     """Let travellers who set out before be, at the end, where `clock` is."""

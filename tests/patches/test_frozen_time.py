@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import subprocess
 import sys
 import time
 import types
@@ -236,3 +237,33 @@ def test_a_marker_goes_before(simulation: Simulation) -> None:
 
 def test_a_test_that_freezes_nothing_says_nothing() -> None:
     assert frozen_start(test_a_test_that_freezes_nothing_says_nothing) is None
+
+
+FIRST_OF_ALL = """
+from datetime import UTC, datetime
+
+from freezegun import freeze_time
+from prefect import flow
+
+
+@flow
+def tells():
+    return datetime.now(UTC)
+
+
+with freeze_time("2025-05-05"):
+    from simulator import Simulation
+
+    with Simulation() as sim:
+        print(f"{sim.run(tells).result:%Y-%m-%d}")
+        sim.advance(days=1)
+    print(f"{datetime.now():%Y-%m-%d}")
+print(datetime.now().year > 2025)
+"""
+
+
+def test_the_first_simulation_of_a_process_may_be_opened_in_frozen_time():
+    # Extensions that are imported meanwhile take hold of what stands in the place of Python's functions.
+    done = subprocess.run([sys.executable, "-c", FIRST_OF_ALL], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["2025-05-05", "2025-05-06", "True"]
