@@ -127,15 +127,9 @@ class Simulation(Promising, Stubbing):
 
         with put_away():
             from simulator.world import World
-
+        fresh = self._modules == "fresh"
         return World(
-            stack,
-            self.start,
-            self.seed,
-            self.stall_limit,
-            self._settings,
-            self._allowed,
-            self._modules == "fresh",
+            stack, self.start, self.seed, self.stall_limit, self._settings, self._allowed, fresh
         )
 
     # -- life ------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ statement to statement; and a statement costs some 0.2 ms more, a connection 3 m
 from __future__ import annotations
 
 import functools
+import types
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -61,6 +62,19 @@ _ENTRANCES = ("execute", "executemany", "begin", "_prepare_script", "_submit")
 _MODULE_ENTRANCES = ("execute", "executemany", "begin")  # the same, on the default connection
 
 
+def of_duckdb(function: Any) -> Callable[..., Any]:
+    """The same function, in a module of DuckDB's by name, for what stands around a statement.
+
+    A query may name a DataFrame by its variable, which DuckDB looks for in the frame that has called it:
+    the nearest one that is not of its own package.
+    """
+    code, closure = function.__code__, function.__closure__
+    space = function.__globals__ | {"__name__": f"duckdb.{function.__module__}"}
+    made = types.FunctionType(code, space, function.__name__, function.__defaults__, closure)
+    made.__kwdefaults__ = function.__kwdefaults__
+    return functools.update_wrapper(made, function)
+
+
 @contextmanager
 def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
     """Make `now()` and its kin in DuckDB follow `now`, an aware clock, until this ends."""
@@ -78,6 +92,7 @@ def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
                 shadowed.add(con)
 
     def refreshing(entrance: Callable[..., Any]) -> Callable[..., Any]:
+        @of_duckdb
         @functools.wraps(entrance)
         def refreshed(con: duckdb.DuckDBPyConnection, *args: Any, **kwargs: Any) -> Any:
             refresh(con)
@@ -86,6 +101,7 @@ def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
         return refreshed
 
     def refreshing_default(entrance: Callable[..., Any]) -> Callable[..., Any]:
+        @of_duckdb
         @functools.wraps(entrance)
         def refreshed(*args: Any, **kwargs: Any) -> Any:
             refresh(kwargs.get("connection") or default_connection())

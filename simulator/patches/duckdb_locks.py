@@ -24,6 +24,7 @@ from typing import Any
 
 import duckdb
 
+from simulator.patches.duckdb import of_duckdb
 from simulator.patches.replacing import replacing, wherever_imported
 from simulator.process import DuckDBFiles, Holding, Process, current_process
 
@@ -86,6 +87,7 @@ def installed() -> Iterator[None]:
         return con
 
     def watching(method: Callable[..., Any]) -> Callable[..., Any]:
+        @of_duckdb
         @functools.wraps(method)
         def watched(con: Any, query: Any = None, *args: Any, **kwargs: Any) -> Any:
             given = kwargs.get("query", query)

@@ -12,8 +12,10 @@ from typing import Any
 
 import _duckdb
 import duckdb
+import pandas
 import pytest
 
+from simulator import Simulation
 from simulator.patches import duckdb as patches_duckdb
 from simulator.patches.duckdb import virtual_now
 
@@ -42,6 +44,12 @@ def clock() -> Clock:
 def virtual(clock: Clock) -> Iterator[Clock]:
     with virtual_now(clock):
         yield clock
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulation]:
+    with Simulation() as opened:
+        yield opened
 
 
 def utc() -> duckdb.DuckDBPyConnection:
@@ -241,3 +249,44 @@ def test_keeping_hold_of_the_default_connection_is_still_needed() -> None:
     connection = weakref.ref(_duckdb.default_connection())
     gc.collect()
     assert connection() is None
+
+
+# -- variables that a query names ------------------------------------------------------------------
+
+HELD_BY_THE_MODULE = pandas.DataFrame({"x": [7]})
+
+BY_NAME: list[Callable[[duckdb.DuckDBPyConnection], Callable[[str], Any]]] = [
+    lambda con: con.execute,
+    lambda con: con.sql,
+    lambda con: con.query,
+    lambda con: duckdb.execute,
+    lambda con: duckdb.sql,
+    lambda con: duckdb.query,
+]
+
+
+def rows_of_variables(entrance: Callable[[str], Any]) -> list[Any]:
+    of_this_function = pandas.DataFrame({"x": [1, 2]})
+    mine = entrance("select * from of_this_function").fetchall()
+    return [*mine, *entrance("select * from HELD_BY_THE_MODULE").fetchall(), len(of_this_function)]
+
+
+@pytest.mark.parametrize("entrance", BY_NAME)
+def test_a_query_may_name_a_variable_of_its_caller(sim, entrance):
+    with duckdb.connect() as con:
+        assert rows_of_variables(entrance(con)) == [(1,), (2,), (7,), 2]
+
+
+def test_a_query_finds_no_variable_of_what_stands_around_it(sim):
+    with duckdb.connect() as con:
+        for name in ("entrance", "method", "found", "given"):  # as the patches call some of theirs
+            with pytest.raises(duckdb.CatalogException, match=f"{name} does not exist"):
+                con.execute(f"select * from {name}")
+
+
+def test_variables_of_callers_are_looked_for_in_one_frame_only_is_still_needed():
+    def stands_around(entrance: Callable[[str], Any]) -> Callable[[str], Any]:
+        return lambda sql: entrance(sql)
+
+    with duckdb.connect() as con, pytest.raises(duckdb.CatalogException, match="does not exist"):
+        rows_of_variables(stands_around(con.execute))
