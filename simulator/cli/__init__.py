@@ -11,6 +11,7 @@ help must come at once.
 # They add the commands.
 from simulator.cli import (  # noqa: F401
     audit,
+    compare,
     doctor,
     explain,
     list,  # noqa: A004

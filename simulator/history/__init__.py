@@ -5,17 +5,20 @@ is, `history.py` for what is asked of all of them, `reading.py` for how they are
 figures, `results.py` for the file.
 """
 
+from simulator.history.differing import Difference, differences
 from simulator.history.explaining import Explanation, Reason, explain, explanations
 from simulator.history.gates import Gate
 from simulator.history.history import History
 from simulator.history.kept import Key, Outcome, kept_histories, kept_outcomes, one_of
 from simulator.history.normal import normalised_rows
 from simulator.history.notes import Journal, Note
+from simulator.history.parted import Parting, parting
 from simulator.history.reading import Reader
 from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord, moment
 from simulator.history.results import Results
 
 __all__ = [
+    "Difference",
     "Explanation",
     "Gate",
     "History",
@@ -24,12 +27,14 @@ __all__ = [
     "LogRecord",
     "Note",
     "Outcome",
+    "Parting",
     "Reader",
     "Reason",
     "Results",
     "RunRecord",
     "StateRecord",
     "TaskRecord",
+    "differences",
     "explain",
     "explanations",
     "kept_histories",
@@ -37,4 +42,5 @@ __all__ = [
     "moment",
     "normalised_rows",
     "one_of",
+    "parting",
 ]

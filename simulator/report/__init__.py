@@ -4,13 +4,17 @@ It reads verdicts and histories, and imports nothing that runs. Open `terminal.p
 `page.py` for the page.
 """
 
+from simulator.report.differing import counted, difference_lines, few_of_each_variant
 from simulator.report.page import write_page
 from simulator.report.terminal import Display, console, duration, scenario_table, summary, table
 
 __all__ = [
     "Display",
     "console",
+    "counted",
+    "difference_lines",
     "duration",
+    "few_of_each_variant",
     "scenario_table",
     "summary",
     "table",

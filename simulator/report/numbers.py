@@ -7,13 +7,12 @@ them by their place in `texts`. What each field is stands where it is made.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from simulator.history import History, Note, Outcome, RunRecord, explanations
+from simulator.history import History, Note, Outcome, RunRecord, explanations, parting
 
 VERSION = 1
 """Of the format. It goes up when a field changes its meaning or is gone."""
@@ -57,7 +56,7 @@ def _scenario(name: str, outcomes: Sequence[Outcome], texts: Texts) -> dict[str,
         "question": next((one.question for one in outcomes if one.question), ""),
         "lesson": next((one.lesson for one in outcomes if one.lesson), ""),
         "origin": origin.isoformat().replace("+00:00", "Z"),
-        "parted": None if parted is None else _seconds(parted, origin),
+        "parted": None if parted is None else _seconds(parted.at, origin),
         "variants": [_variant(outcome, len(seeds) > 1, origin, texts) for outcome in outcomes],
     }
 
@@ -75,37 +74,6 @@ def _instants(history: History | None) -> Iterator[datetime]:
     yield history.now
     for run in history.runs():
         yield from filter(None, [run.scheduled, run.states[0].timestamp if run.states else None])
-
-
-def parting(histories: Sequence[History]) -> datetime | None:
-    """The first instant at which not all of these histories have the same runs entering the same
-    states, to the second; None if there is none, or but one history.
-
-    Only flows that ran in all of them are compared (variants often name their parents differently),
-    and only what happened by the end of the shortest. A run counts from its first state after
-    Scheduled: one that was only written down has not happened.
-    """
-    if len(histories) < 2:
-        return None
-    until = min(history.now for history in histories)
-    common = set.intersection(*({run.flow for run in one.runs()} for one in histories))
-    entered = [_entered(history, common, until) for history in histories]
-    first, *others = entered
-    instants = [
-        instant for other in others for (instant, _, _) in ((first - other) + (other - first))
-    ]
-    return min(instants, default=None)
-
-
-def _entered(
-    history: History, flows: set[str], until: datetime
-) -> Counter[tuple[datetime, str, str]]:
-    return Counter(
-        (state.timestamp.replace(microsecond=0), run.flow, state.name)
-        for run in history.runs()
-        for state in run.states
-        if run.flow in flows and state.name != "Scheduled" and state.timestamp <= until
-    )
 
 
 def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """What changes between two versions of Prefect: the same scenarios, the same seed, two environments.
 
-`environments.py` makes the other environment, `recording.py` runs in both, `differences.py` finds what
-differs, `telling.py` says it. It may import `scenarios` and `history`. Open `comparing.py` first.
+`environments.py` makes the other environment, `recording.py` runs in both, `telling.py` says what
+differs, as `history` finds it. It may import `scenarios` and `history`. Open `comparing.py` first.
 """
 
 from simulator.upgrade.comparing import Comparison, compare_versions
-from simulator.upgrade.differences import Difference
 from simulator.upgrade.telling import as_page, as_text
 
-__all__ = ["Comparison", "Difference", "as_page", "as_text", "compare_versions"]
+__all__ = ["Comparison", "as_page", "as_text", "compare_versions"]

@@ -14,7 +14,7 @@ from typing import Any
 import simulator
 from simulator.errors import SimulationError
 from simulator.folders import throw_away
-from simulator.upgrade.differences import Difference, differences
+from simulator.history import Difference, differences
 from simulator.upgrade.environments import Environment, environment
 from simulator.upgrade.recording import Order
 

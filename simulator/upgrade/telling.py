@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 
+from simulator.report import counted, difference_lines, few_of_each_variant
 from simulator.scenarios import Scenario
 from simulator.upgrade.comparing import Comparison
-from simulator.upgrade.differences import Difference
-
-SHOWN = 3
-"""How many differences of one kind are shown of one variant; the others are counted."""
 
 
 def as_text(comparison: Comparison) -> str:
     """The differences in words, grouped by kind, each with the run that shows it."""
-    lines = []
-    for kind, alike in groupby(comparison.differences, key=lambda one: one.kind):
-        of_kind = list(alike)
-        lines += ["", f"{kind} ({len(of_kind)})"]
-        for shown, left_out in _few_of_each_variant(of_kind):
-            for one in shown:
-                lines.append(f"  {_place(one)}")
-                lines.append(f"      {comparison.before}: {one.before}")
-                lines.append(f"      {comparison.after}: {one.after}")
-            if left_out:
-                lines.append(f"  and {left_out} more of {shown[0].scenario} [{shown[0].variant}]")
-    count = len(comparison.differences)
-    differ = "no difference" if not count else f"{count} difference{'s' * (count != 1)}"
+    lines = difference_lines(comparison.differences, comparison.before, comparison.after)
     summary = (
         f"Prefect {comparison.before} and {comparison.after}, {comparison.variants} variants, "
-        f"seed {comparison.seed}: {differ}"
+        f"seed {comparison.seed}: {counted(comparison.differences)}"
     )
     return "\n".join([*lines, "", summary]).lstrip("\n")
 
@@ -55,25 +39,13 @@ def as_page(comparison: Comparison, scenarios: Sequence[Scenario], command: str)
             f"| what | variant | where | {comparison.before} | {comparison.after} |",
             "|---|---|---|---|---|",
         ]
-        for shown, left_out in _few_of_each_variant(own):
+        for shown, left_out in few_of_each_variant(own):
             for one in shown:
                 cells = (one.kind, one.variant, one.where, one.before, one.after)
                 lines.append("| " + " | ".join(map(_cell, cells)) + " |")
             if left_out:
                 lines.append(f"| {shown[0].kind} | {shown[0].variant} | {left_out} more | | |")
     return "\n".join(lines) + "\n"
-
-
-def _few_of_each_variant(
-    alike: Sequence[Difference],
-) -> Iterator[tuple[list[Difference], int]]:
-    for _, group in groupby(alike, key=lambda one: (one.kind, one.scenario, one.variant)):
-        all_of_it = list(group)
-        yield all_of_it[:SHOWN], len(all_of_it) - SHOWN if len(all_of_it) > SHOWN else 0
-
-
-def _place(one: Difference) -> str:
-    return f"{one.scenario} [{one.variant}]" + (f": {one.where}" if one.where else "")
 
 
 def _cell(text: str) -> str:

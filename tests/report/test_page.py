@@ -10,9 +10,9 @@ from nights import START, made, night
 
 from simulator.cli import call
 from simulator.errors import SimulationError
-from simulator.history import History, kept_outcomes
+from simulator.history import History, kept_outcomes, parting
 from simulator.report import write_page
-from simulator.report.numbers import numbers, parting
+from simulator.report.numbers import numbers
 
 
 @pytest.fixture
@@ -87,12 +87,18 @@ class TestParting:
             History([made(name, START, ("Running", 0)), made("b", START, ("Running", 9 + late))])
             for late, name in enumerate(("a", "a2"))
         )
-        assert parting([one, other]) == START.replace(second=9)
+        found = parting([one, other])
+        assert found is not None
+        assert found.at == START.replace(second=9)
+        assert found.sides == ((("b", "Running"),), ())
 
     def test_it_is_the_first_of_any_two(self) -> None:
         ends = [made("a", START, ("Running", 0), ("Completed", after)) for after in (9, 9, 3)]
         now = START.replace(minute=1)
-        assert parting([History([run], now=now) for run in ends]) == START.replace(second=3)
+        found = parting([History([run], now=now) for run in ends])
+        assert found is not None
+        assert found.at == START.replace(second=3)
+        assert found.sides == ((), (), (("a", "Completed"),))
 
 
 class TestFile:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from simulator.history.differing import KINDS, Difference, differences
 from simulator.upgrade import Comparison, as_text
-from simulator.upgrade.differences import KINDS, Difference, differences
 
 RUN = {
     "flow": "load",

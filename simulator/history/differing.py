@@ -1,7 +1,7 @@
 """What differs between two records of the same scenarios, in words, grouped by kind.
 
-A record is what `recording` writes: for each variant its error, verdicts, runs (as `normalised` has
-them, children inside their parents) and tables.
+A record is about one variant: its scenario and name, error, verdicts, runs (as `normalised` has them,
+children inside their parents) and tables.
 """
 
 from __future__ import annotations

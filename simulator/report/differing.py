@@ -1,0 +1,46 @@
+"""What differs between two histories, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from simulator.history import Difference
+
+SHOWN = 3
+"""How many differences of one kind are shown of one variant; the others are counted."""
+
+
+def difference_lines(found: Sequence[Difference], before: str, after: str) -> list[str]:
+    """Lines about differences, grouped by kind, each with the run that shows it.
+
+    `before` and `after` name the two sides.
+    """
+    lines = []
+    for kind, alike in groupby(found, key=lambda one: one.kind):
+        of_kind = list(alike)
+        lines += ["", f"{kind} ({len(of_kind)})"]
+        for shown, left_out in few_of_each_variant(of_kind):
+            for one in shown:
+                lines.append(f"  {_place(one)}")
+                lines.append(f"      {before}: {one.before}")
+                lines.append(f"      {after}: {one.after}")
+            if left_out:
+                lines.append(f"  and {left_out} more of {shown[0].scenario} [{shown[0].variant}]")
+    return lines
+
+
+def few_of_each_variant(alike: Sequence[Difference]) -> Iterator[tuple[list[Difference], int]]:
+    """The first few of each kind of each variant, and how many are left out."""
+    for _, group in groupby(alike, key=lambda one: (one.kind, one.scenario, one.variant)):
+        all_of_it = list(group)
+        yield all_of_it[:SHOWN], len(all_of_it) - SHOWN if len(all_of_it) > SHOWN else 0
+
+
+def counted(found: Sequence[Difference]) -> str:
+    """How many there are."""
+    return f"{len(found)} difference{'s' * (len(found) != 1)}" if found else "no difference"
+
+
+def _place(one: Difference) -> str:
+    return f"{one.scenario} [{one.variant}]" + (f": {one.where}" if one.where else "")
