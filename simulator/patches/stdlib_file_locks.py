@@ -39,6 +39,8 @@ _OFD_GETLK, _OFD_SETLK, _OFD_SETLKW = (
 _RECORD = "hhqqi4x"
 """`struct flock` of Linux: type, whence, start, length, and a process, which must be 0 here."""
 
+NB = fcntl.LOCK_NB
+_AT_ONCE = {fcntl.F_SETLKW: fcntl.F_SETLK, _OFD_SETLKW: _OFD_SETLK}
 _TYPES = {fcntl.LOCK_SH: fcntl.F_RDLCK, fcntl.LOCK_EX: fcntl.F_WRLCK, fcntl.LOCK_UN: fcntl.F_UNLCK}
 
 
@@ -115,16 +117,32 @@ def installed(clock: VirtualClock) -> Iterator[None]:
     def lockf(fd: Any, cmd: int, length: int = 0, start: int = 0, whence: int = 0, /) -> None:
         kind = _TYPES.get(cmd & ~fcntl.LOCK_NB)
         descriptor = _descriptor(fd)
-        if kind is None or descriptor is None or not _are_apart():
+        if kind is None or descriptor is None:
             real_lockf(fd, cmd, length, start, whence)
             return
-        lock_of_process(descriptor, kind, whence, start, length, not cmd & fcntl.LOCK_NB)
+        if not _are_apart():
+            attempt, block = (
+                partial(real_lockf, fd, one, length, start, whence) for one in (cmd | NB, cmd)
+            )
+            if kind != fcntl.F_UNLCK:
+                locks.lock(descriptor, attempt, None if cmd & NB else block)
+                return
+            block()
+            locks.unlocked(descriptor)
+            return
+        lock_of_process(descriptor, kind, whence, start, length, not cmd & NB)
 
     def fcntl_(fd: Any, cmd: int, arg: Any = 0, /) -> Any:
         descriptor = _descriptor(fd)
         ours = cmd in (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_GETLK, _OFD_SETLKW)
-        if not ours or descriptor is None or not isinstance(arg, bytes) or not _are_apart():
+        if not ours or descriptor is None or not isinstance(arg, bytes):
             return real_fcntl(fd, cmd, arg)
+        if not _are_apart():
+            if cmd not in _AT_ONCE or _fields(arg)[0] == fcntl.F_UNLCK:
+                return real_fcntl(fd, cmd, arg)
+            attempt, block = (partial(real_fcntl, fd, one, arg) for one in (_AT_ONCE[cmd], cmd))
+            locks.lock(descriptor, attempt, block)
+            return arg
         if cmd == fcntl.F_GETLK:
             return lock_in_the_way(descriptor, arg)
         kind, whence, start, length, _ = _fields(arg)
@@ -137,7 +155,13 @@ def installed(clock: VirtualClock) -> Iterator[None]:
 
     def os_lockf(fd: int, command: int, length: int, /) -> None:
         if not _are_apart():
-            real_os_lockf(fd, command, length)
+            attempt, block = (
+                partial(real_os_lockf, fd, one, length) for one in (os.F_TLOCK, command)
+            )
+            if command == os.F_LOCK:
+                locks.lock(fd, attempt, block)
+            else:
+                block()
             return
         if command == os.F_TEST:
             asked = struct.pack(_RECORD, fcntl.F_RDLCK, os.SEEK_CUR, 0, length, 0)

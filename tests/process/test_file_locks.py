@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import sys
 
@@ -151,11 +150,12 @@ def test_a_real_process_is_waited_for_in_real_time(sim, path, how):
         assert said(sim, path, {"how": how}) == [["locked after 0"]]
 
 
-def test_a_test_that_waits_lets_time_pass(sim, path):
-    sim.deploy(flows.locks, name="dev", parameters={"path": path, "how": "flock", "seconds": 60})
+@pytest.mark.parametrize("how", ["flock", "lockf", "fcntl", "os.lockf", "of an open file"])
+def test_a_test_that_waits_lets_time_pass(sim, path, how):
+    sim.deploy(flows.locks, name="dev", parameters={"path": path, "how": how, "seconds": 60})
     sim.trigger("locks/dev")
     sim.advance(seconds=20)
     began = sim.now
-    with open(path, "r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    unlock = flows.take(path, how, nb=False, shared=False, timeout=-1)
     assert 30 < (sim.now - began).total_seconds() < 60
+    unlock()
