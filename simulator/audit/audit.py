@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Generator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,8 @@ def audit(
     left = {name: cell for name, cell in cells.items() if name not in done}
     yield Begun(len(cells), len(left), seconds)
     answers = processes.run({name: cell.fault for name, cell in left.items()})
-    with closing(answers):
+    with closing(answers), ExitStack() as at_end:
+        at_end.callback(kept.write)
         for answer in answers:
             found = _found(left[answer.name], answer, *base)
             history = None if answer.lived is None else answer.lived.history

@@ -7,7 +7,8 @@ variant, with one table more: `audit`. So `simulate explain` and `simulate repor
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,20 @@ class Of:
 class Kept:
     """The results file of one audit, which goes on where it was broken off.
 
-    Raises SimulationError if the file is none, cannot be written, or is locked.
+    `shielded` makes a context in which no signal disturbs DuckDB. Raises SimulationError if the file is
+    none, cannot be written, or is locked; but what becomes of a cell waits until nobody looks into it.
     """
 
-    def __init__(self, path: Path, of: Of) -> None:
+    def __init__(
+        self,
+        path: Path,
+        of: Of,
+        shielded: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._of = of
         self._path = path
+        self._shielded = shielded
+        self._unwritten: list[tuple[Found, History | None, str, float]] = []
         self._results = Results.open(path)
         self._sql(_TABLE)
         same = (of.name, of.seed, of.start, of.days, of.fingerprint)
@@ -104,7 +113,19 @@ class Kept:
             )
 
     def add(self, found: Found, history: History | None, error: str, seconds: float) -> None:
-        """Put down what became of a cell."""
+        """Put down what became of a cell, at once or as soon as it can be."""
+        self._unwritten.append((found, history, error, seconds))
+        with suppress(SimulationError):
+            self.write()
+
+    def write(self) -> None:
+        """Put down what waits. Raises SimulationError if that is not possible now."""
+        with self._shielded():
+            while self._unwritten:
+                self._write(*self._unwritten[0])
+                self._unwritten.pop(0)
+
+    def _write(self, found: Found, history: History | None, error: str, seconds: float) -> None:
         self._add(found.cell.name, history, found.outcomes, error, seconds)
         outcomes = [{**asdict(one), "run_id": _text(one.run_id)} for one in found.outcomes]
         self._sql(

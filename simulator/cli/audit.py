@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli.app import ProjectFolder, app, versions
-from simulator.cli.signals import Terminated, termination_as_interrupt
+from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
 from simulator.errors import SimulationError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def audit(
     screen = console(stderr=True)
     try:
         with termination_as_interrupt():
-            kept = of_faults.Kept(_made(out) / RESULTS, of)
+            kept = of_faults.Kept(_made(out) / RESULTS, of, signals_later)
             news = of_faults.audit(
                 subject,
                 kept,
@@ -237,7 +238,7 @@ def _said(begun: Begun, jobs: int) -> str:
     said = f"{cells}, {jobs} at a time" + (f", {done} done before" if done else "")
     if begun.seconds is None or not begun.left:
         return said
-    return f"{said}, about {duration(begun.seconds * begun.left / jobs)}"
+    return f"{said}, about {duration(begun.seconds * ceil(begun.left / jobs))}"
 
 
 def _print(of: Of, found: list[Found], *, json: bool, markdown: bool) -> None:
