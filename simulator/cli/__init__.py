@@ -14,6 +14,7 @@ from simulator.cli import (  # noqa: F401
     compare,
     doctor,
     explain,
+    export,
     list,  # noqa: A004
     new,
     project,

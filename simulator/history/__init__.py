@@ -16,8 +16,12 @@ from simulator.history.parted import Parting, parting
 from simulator.history.reading import Reader
 from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord, moment
 from simulator.history.results import Results
+from simulator.history.tables import SCHEMA
+from simulator.history.tables import TABLES as RESULT_TABLES
 
 __all__ = [
+    "RESULT_TABLES",
+    "SCHEMA",
     "Difference",
     "Explanation",
     "Gate",

@@ -24,7 +24,7 @@ from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.history.history import History
 from simulator.history.measures.figures import Measure
-from simulator.history.tables import KEY, TABLES, rows_of, utc
+from simulator.history.tables import KEY, SCHEMA, TABLES, rows_of, utc
 
 if TYPE_CHECKING:
     import duckdb  # 60 ms, which a test suite without simulations need not pay
@@ -197,6 +197,7 @@ def _make_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create table {table} ({described})")
         for name, _, meaning in columns:
             connection.execute(f"comment on column {table}.{name} is {_quoted(meaning)}")
+        connection.execute(f"comment on table {table} is 'schema {SCHEMA}'")
 
 
 def _check_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

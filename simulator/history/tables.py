@@ -16,6 +16,9 @@ from simulator.history.history import History
 from simulator.history.notes import Note
 from simulator.history.records import RunRecord
 
+SCHEMA = 1
+"""Version of the tables. It goes up when one of them, or a column, is added, changed or gone."""
+
 KEY = ("scenario", "variant", "seed")
 """The first columns of every table: what tells one simulation from another."""
 

@@ -5,6 +5,7 @@ It reads verdicts and histories, and imports nothing that runs. Open `terminal.p
 """
 
 from simulator.report.differing import counted, difference_lines, few_of_each_variant
+from simulator.report.exports import export
 from simulator.report.page import write_page
 from simulator.report.terminal import Display, console, duration, scenario_table, summary, table
 
@@ -14,6 +15,7 @@ __all__ = [
     "counted",
     "difference_lines",
     "duration",
+    "export",
     "few_of_each_variant",
     "scenario_table",
     "summary",

@@ -1,0 +1,34 @@
+"""`simulate export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli.app import app
+
+
+@app.command()
+def export(
+    results: Annotated[
+        Path,
+        typer.Argument(metavar="[RESULTS]", help="The results file, as `simulate run` writes it."),
+    ] = Path("results/results.duckdb"),
+    to: Annotated[
+        str, typer.Option(help="parquet, jsonl, junit, markdown or trace.", metavar="FORMAT")
+    ] = "parquet",
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Where to (default: beside the results).", metavar="PATH"),
+    ] = None,
+) -> None:
+    """Write a results file in the format of another tool.
+
+    parquet and jsonl: a folder with a file for each table. junit: the verdicts, for a CI server.
+    markdown: a summary. trace: a timeline for ui.perfetto.dev, with the waits of each run apart.
+    """
+    from simulator.report import export as written
+
+    print(written(results, to, output))
