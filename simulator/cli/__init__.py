@@ -21,6 +21,7 @@ from simulator.cli import (  # noqa: F401
     report,
     run,
     schedule,
+    show,
     upgrade,
 )
 from simulator.cli.app import call, main

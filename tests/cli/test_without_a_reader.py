@@ -14,6 +14,7 @@ COMMANDS = {
     "explain": ["explain", "none", "--results", "FILE"],
     "export": ["export", "FILE", "--to", "jsonl"],
     "report": ["report", "FILE"],
+    "show": ["show", "--results", "FILE"],
 }
 CODES = {"explain": 2}
 

@@ -1,0 +1,85 @@
+"""`simulate show` tells what a results file holds, in a terminal."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulator.cli import call
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+from nights import write_results
+
+sys.path.pop(0)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("show") / "results.duckdb"
+    write_results(path)
+    return path
+
+
+def test_the_verdicts_of_every_variant(results: Path, capsys) -> None:
+    assert call(["show", "--results", str(results)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "BROKEN: child-fails [state ignored], seed 7, 7 runs",
+        "  BROKEN: the parent tells",
+        "    it is Completed",
+        "holds: child-fails [state raised], seed 7, 7 runs",
+        "  holds: the parent tells",
+        "CRASHED: broken [default], seed 7, 0 runs",
+        "  ValueError: no <such> thing",
+    ]
+
+
+def test_the_runs_of_a_variant_are_below_those_that_called_them(results: Path, capsys) -> None:
+    assert call(["show", "--results", str(results), "--variant", "state raised"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  2026-03-28T23:00:04Z parent/dev parent-23: Failed" in lines
+    assert "    2026-03-28T23:00:10Z child/dev child-23: Failed" in lines
+    assert len(lines) == 2 + 7
+
+
+def test_one_run_with_its_states(results: Path, capsys) -> None:
+    arguments = ["show", "child-23", "--results", str(results), "--variant", "state raised"]
+    assert call(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        "child-fails [state raised], seed 7: 2026-03-28T23:00:10Z child/dev child-23: Failed",
+        "  called by parent/dev parent-23",
+    ]
+    assert "  2026-03-28T23:05:00Z AwaitingRetry" in lines
+
+
+def test_the_same_as_json(results: Path, capsys) -> None:
+    assert call(["show", "parent-23", "--results", str(results), "--json"]) == 0
+    both = json.loads(capsys.readouterr().out)
+    assert [(one["variant"], one["state"]) for one in both] == [
+        ("state ignored", "Completed"),
+        ("state raised", "Failed"),
+    ]
+    assert both[0]["parameters"] == {"hour": 1}
+    assert call(["show", "--results", str(results), "--json", "--variant", "state raised"]) == 0
+    [variant] = json.loads(capsys.readouterr().out)
+    assert variant["verdicts"] == [
+        {"expectation": "the parent tells", "passed": True, "message": ""}
+    ]
+    assert len(variant["runs"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nobody"], "no run has the id or name 'nobody'"),
+        (["--variant", "none"], "no such variant in"),
+        (["--results", "none.duckdb"], "no results file at 'none.duckdb'"),
+    ],
+)
+def test_a_mistake_is_one_line(results: Path, arguments, said, capsys) -> None:
+    given = arguments if "--results" in arguments else [*arguments, "--results", str(results)]
+    assert call(["show", *given]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
