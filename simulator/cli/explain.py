@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -28,8 +29,12 @@ def explain(
     scenario: Annotated[str | None, typer.Option(help="Only of this scenario.")] = None,
     variant: Annotated[str | None, typer.Option(help="Only of this variant.")] = None,
     seed: Annotated[int | None, typer.Option(help="Only with this seed.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say why a run ended as it did, started late or never, from the results file alone."""
+    import json as texts
+    from dataclasses import asdict
+
     from simulator import history
 
     kept = history.kept_histories(results)
@@ -38,13 +43,25 @@ def explain(
         known = ", ".join(sorted(f"{name} [{one}], seed {number}" for name, one, number in kept))
         raise SimulationError(f"no such variant in {str(results)!r}; there are: {known or 'none'}")
     refused: list[SimulationError] = []
+    said = []
     for (name, one, number), of_one in chosen.items():
         try:
             explanation = history.explain(of_one, run, which)
         except SimulationError as wrong:
             refused.append(wrong)
             continue
+        key = {"scenario": name, "variant": one, "seed": number}
+        said.append({**key, **asdict(explanation)})
+        if json:
+            continue
         print(f"{name} [{one}], seed {number}")
         print("\n".join(f"  {line}" for line in str(explanation).splitlines()))
     if len(refused) == len(chosen):
         raise refused[0]
+    if json:
+        print(texts.dumps(said, indent=2, default=_plain))
+
+
+def _plain(value: object) -> str:
+    """An instant as everywhere in JSON here, an id as text."""
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)

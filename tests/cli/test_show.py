@@ -69,6 +69,19 @@ def test_the_same_as_json(results: Path, capsys) -> None:
     assert len(variant["runs"]) == 7
 
 
+def test_why_as_json(results: Path, capsys) -> None:
+    arguments = ["explain", "child-23", "--results", str(results), "--json"]
+    assert call([*arguments, "--variant", "state raised"]) == 0
+    [said] = json.loads(capsys.readouterr().out)
+    assert (said["scenario"], said["variant"], said["seed"]) == ("child-fails", "state raised", 7)
+    first, root = said["reasons"]
+    assert (first["sentence"], first["at"]) == (
+        "Failed: </script><b>boom</b>",
+        "2026-03-28T23:15:00Z",
+    )
+    assert (root["where"], root["at"]) == ("flows.py:7", "2026-03-28T23:00:10Z")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
