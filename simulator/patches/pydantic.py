@@ -1,8 +1,9 @@
 """Makes pydantic's `PastDate`, `FutureDatetime` and their like compare with the virtual clock.
 
 pydantic-core is written in Rust, which asks the C library (`clock_gettime`). There it is led to the
-clock, on Linux; elsewhere it is told. `tests/patches/test_patches_pydantic.py` holds a test that fails
-when this is not needed any longer.
+clock, on Linux; elsewhere it is told, if the user's code names one of them.
+
+`tests/patches/test_patches_pydantic.py` holds a test that fails when this is not needed any longer.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from simulator import caveats
 from simulator.cfunctions import instead_of_c
+from simulator.places import place_of_word
 
 
 class _Timespec(ctypes.Structure):
@@ -40,10 +42,12 @@ def virtual_now() -> Iterator[None]:
         return 0
 
     with instead_of_c(_pydantic_core, "clock_gettime", _GETTIME(gettime)) as reached:
-        if not reached:
-            caveats.tell("real time", _NOT_REACHED, where="")
         yield
+        if not reached and (where := place_of_word(_WORDS)):
+            caveats.tell("real time", _NOT_REACHED, where=where)
 
+
+_WORDS = r"\b(Past|Future)Date(time)?\b"
 
 _NOT_REACHED = (
     "pydantic's PastDate, FutureDatetime and their like compare with the machine's time on this"

@@ -1,11 +1,13 @@
 """numpy's word for the time on virtual time, and its random numbers for each run."""
 
+import importlib
 import pickle
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from numpy.random import rand
 from prefect import flow
 
-from simulator import Simulation, cfunctions
+from simulator import Simulation, cfunctions, places
 from simulator.caveats import Caveats
 from simulator.clock.virtual import VirtualClock
 from simulator.patches.numpy import virtual_now
@@ -121,12 +123,23 @@ def test_numpy_still_needs_its_patch() -> None:
     assert abs(np.datetime64("now").astype(int) - time.time()) < 60
 
 
-def test_where_it_cannot_be_reached_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_it_cannot_be_reached_it_is_told_to_who_uses_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(cfunctions, "_places_of", lambda *_: [])
+    (tmp_path / "asks_numpy.py").write_text("import numpy\n\nWORD = 'now'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(places, "is_users_file", lambda file: file.startswith(str(tmp_path)))
     told = Caveats()
-    with told.collecting(), virtual_now():
-        pass
-    assert "'now' and 'today'" in str(*told)
+    with told.collecting():
+        with virtual_now():
+            pass
+        assert not list(told)
+        with virtual_now():
+            importlib.import_module("asks_numpy")
+    [one] = told
+    assert "'now' and 'today'" in one.message
+    assert one.where.endswith("asks_numpy.py:3")
 
 
 # -- random numbers --------------------------------------------------------------------------------
@@ -168,7 +181,7 @@ def test_each_run_has_numpys_random_numbers_to_itself() -> None:
 IMPORTS_FIRST = """
 import sys
 from prefect import flow
-from simulator import Simulation, cfunctions
+from simulator import Simulation, cfunctions, places
 
 module = sys.argv[1]
 

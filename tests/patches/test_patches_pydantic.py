@@ -79,4 +79,6 @@ def test_where_it_cannot_be_reached_it_is_told(monkeypatch: pytest.MonkeyPatch) 
     told = Caveats()
     with told.collecting(), virtual_now():
         pass
-    assert "PastDate" in str(*told)
+    [one] = told
+    assert "PastDate" in one.message
+    assert one.where, "a line that names one of them"
