@@ -18,6 +18,7 @@ Record = dict[str, Any]
 CRASHED = "crashed on one side"
 VERDICT = "an expectation that holds on one side"
 MISSING = "a run that the other side has not"
+NAMED = "another flow or task in its place"
 STATE = "another final state"
 CACHED = "served from the cache"
 ATTEMPTS = "an attempt more or fewer"
@@ -27,7 +28,20 @@ MESSAGE = "another message"
 CALLED = "called with something else"
 TABLE = "other rows in a table"
 
-KINDS = (CRASHED, VERDICT, MISSING, STATE, CACHED, ATTEMPTS, TIME, WAY, MESSAGE, CALLED, TABLE)
+KINDS = (
+    CRASHED,
+    VERDICT,
+    MISSING,
+    NAMED,
+    STATE,
+    CACHED,
+    ATTEMPTS,
+    TIME,
+    WAY,
+    MESSAGE,
+    CALLED,
+    TABLE,
+)
 """In the order in which they are shown."""
 
 
@@ -93,6 +107,8 @@ def _of_run(one: Record, other: Record, within: str, shift: timedelta) -> Iterat
     where = f"{within}{_name(one)}, {_times(one)}"
     states = [[name for name, _, _ in side["states"]] for side in (one, other)]
     ended = [side["state"] for side in (one, other)]
+    if _name(one) != _name(other):
+        yield NAMED, where, _name(one), _name(other)
     same = ended[0] == ended[1] and one["run_count"] == other["run_count"]
     for what in ("scheduled", "start", "end") if same else ("scheduled", "start"):
         by = _later(one[what], other[what])
@@ -123,7 +139,9 @@ def _of_run(one: Record, other: Record, within: str, shift: timedelta) -> Iterat
 def _paired(
     before: list[Record], after: list[Record]
 ) -> Iterator[tuple[Record | None, Record | None]]:
-    """Which belong together: what is the same on both sides, then by name, in order."""
+    """Which belong together: what is the same on both sides, then by name, in order. The one name that
+    only one side has stands for the one that only the other has: variants differ in their parents.
+    """
     left = {json.dumps(one): one for one in before}
     counts: dict[str, int] = {}
     for one in before:
@@ -137,7 +155,11 @@ def _paired(
             others.setdefault(_name(other), []).append(other)
     ours: dict[str, list[Record]] = {}
     for text, count in counts.items():
-        ours.setdefault(_name(left[text]), []).extend([left[text]] * count)
+        if count:
+            ours.setdefault(_name(left[text]), []).extend([left[text]] * count)
+    alone, others_alone = ours.keys() - others.keys(), others.keys() - ours.keys()
+    if len(alone) == len(others_alone) == 1:
+        others[alone.pop()] = others.pop(others_alone.pop())
     for name in dict.fromkeys([*ours, *others]):
         yield from zip_longest(ours.get(name, []), others.get(name, []))
 

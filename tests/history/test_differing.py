@@ -160,6 +160,24 @@ def test_each_kind_is_said_once_and_with_the_run_that_shows_it(
     assert found(record(NIGHTS), record(changed)) == [expected]
 
 
+def test_the_one_name_on_each_side_that_the_other_has_not_stands_for_the_other() -> None:
+    child = {**deepcopy(RUN), "flow": "extract", "deployment": None, "tasks": []}
+    plain = {**deepcopy(RUN), "flow": "plain", "deployment": "plain/dev", "children": [child]}
+    failed = {**deepcopy(plain), "flow": "kind", "deployment": "kind/dev"}
+    failed["children"][0]["state"] = "Failed"
+    night = "plain/dev, scheduled 2026-01-05T03:00:00Z"
+    inside = "plain/dev > extract, scheduled 2026-01-05T03:00:00Z"
+    assert found(record([plain, RUN]), record([RUN, failed])) == [
+        ("another flow or task in its place", night, "plain/dev", "kind/dev"),
+        ("another final state", inside, "Completed", "Failed"),
+    ]
+    two = [{**deepcopy(plain), "deployment": f"{name}/dev"} for name in "ab"]
+    kinds = {one.kind for one in differences([record(two)], [record([failed])])}
+    assert kinds == {"a run that the other side has not"}, (
+        "which of the two it stands for is not known"
+    )
+
+
 def test_what_is_not_a_run_is_compared_as_well() -> None:
     assert found(record(NIGHTS), record(NIGHTS, error="ValueError: boom")) == [
         ("crashed on one side", "", "ran to its end", "ValueError: boom")
