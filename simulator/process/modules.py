@@ -71,6 +71,13 @@ class ProjectModules:
         own = imported.current()
         return (self.everybody if own is None else own).get(name)
 
+    def known_before(self, name: str, attribute: str) -> str:
+        """The name or the file of a module that has not been imported."""
+        known = {"__name__": name, "__file__": self.sources[name].origin}[attribute]
+        if known is None:
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        return known
+
     def home_of(self, flow: Any) -> tuple[str, str] | None:
         """The module in which a flow is, and its place there; None if it is in none of the project."""
         name = flow.fn.__module__
@@ -140,6 +147,9 @@ class ModuleOfProcess(types.ModuleType):
         if name in _MADE_BY_IMPORT and own_name not in sys.modules:
             # It is being made: its code must not run before `sys.modules` has it.
             raise AttributeError(name)
+        if name in _KNOWN_BEFORE and modules.loaded(own_name) is None:
+            # Who looks through `sys.modules` for a file, as `inspect.stack()` does, imports nothing.
+            return modules.known_before(own_name, name)
         try:
             return getattr(modules.module(own_name), name)
         except AttributeError:
@@ -157,6 +167,8 @@ class ModuleOfProcess(types.ModuleType):
         own_name, modules = types.ModuleType.__getattribute__(self, "_stands_for")
         delattr(modules.module(own_name), name)
 
+
+_KNOWN_BEFORE = {"__name__", "__file__"}
 
 _MADE_BY_IMPORT = {
     "__name__",

@@ -107,6 +107,15 @@ def test_a_module_that_cannot_be_imported_crashes_the_run(sim):
     assert "RuntimeError: no such thing" in told[0]
 
 
+def test_who_looks_through_all_modules_imports_none_of_them(sim):
+    # Each would run its code in that process: here one that raises.
+    assert broken.__name__ in sys.modules
+    broken_environment = {"env": {"BREAK": "1"}}
+    run = run_one(sim, pipeline.looks_through_all_modules, job_variables=broken_environment)
+    assert run.state == "Completed", run.message
+    assert values(run)["found"] == "True True"
+
+
 def test_the_test_keeps_its_own_modules(sim):
     import tests.process.project.models as again
 

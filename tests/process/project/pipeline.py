@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import pickle
 import sys
 import time
@@ -60,6 +61,16 @@ def tells_what_is_fresh() -> None:
     print("runs", RUNS, len(lazily.CALLS), models.drawn.cache_info().currsize)
     print("client", Client().fetch(), models.Client().fetch(), models.CONFIG["url"])
     models.drawn()
+
+
+@flow(log_prints=True)
+def looks_through_all_modules() -> None:
+    found = inspect.getmodule(inspect.stack()[0].frame)
+    print("found", found is sys.modules[__name__], broken_is_there())
+
+
+def broken_is_there() -> bool:
+    return sys.modules[f"{__package__}.broken"].__file__.endswith("broken.py")
 
 
 @flow
