@@ -32,6 +32,11 @@ ProjectFolder = Annotated[
 ]
 
 
+def instant_of(start: str) -> str:
+    """What a user says with `--start`: an instant, or a date, which begins at midnight in UTC."""
+    return f"{start}T00:00:00Z" if len(start) == len("2026-01-01") else start
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script."""
     # Prefect reports a new user's first import to its makers, from a terminal. Simulated use is no use.

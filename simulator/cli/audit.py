@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.app import ProjectFolder, app, versions
+from simulator.cli.app import ProjectFolder, app, instant_of, versions
 from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
 from simulator.errors import SimulationError
 
@@ -180,10 +180,7 @@ def _subject(
     if not folder.is_dir():
         raise SimulationError(f"there is no folder {str(folder)!r}")
     told = configuration_of(folder)
-    day = start is not None and len(start) == len("2026-01-01")
-    begin = arguments.instant(
-        "start", f"{start}T00:00:00Z" if day else start or told.start or FIRST
-    )
+    begin = arguments.instant("start", instant_of(start or "") or told.start or FIRST)
     subject = Project(
         folder.absolute(),
         told.days if days is None else days,

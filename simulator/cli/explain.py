@@ -38,10 +38,7 @@ def explain(
     from simulator import history
 
     kept = history.kept_histories(results)
-    chosen = history.one_of(kept, scenario=scenario, variant=variant, seed=seed)
-    if not chosen:
-        known = ", ".join(sorted(f"{name} [{one}], seed {number}" for name, one, number in kept))
-        raise SimulationError(f"no such variant in {str(results)!r}; there are: {known or 'none'}")
+    chosen = history.some_of(kept, results, scenario=scenario, variant=variant, seed=seed)
     refused: list[SimulationError] = []
     said = []
     for (name, one, number), of_one in chosen.items():

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.app import ProjectFolder, app
+from simulator.cli.app import ProjectFolder, app, instant_of
 from simulator.errors import SimulationError
 
 
@@ -41,10 +41,9 @@ def schedule(
     if not folder.is_dir():
         raise SimulationError(f"there is no folder {str(folder)!r}")
     now = datetime.now(UTC)
-    given = f"{start}T00:00:00Z" if len(start) == len("2026-01-01") else start
     told = project.configuration_of(folder)
     today = told.start or f"{now:%Y-%m-%d}T00:00:00Z"
-    first = arguments.instant("start", given or today)
+    first = arguments.instant("start", instant_of(start) or today)
     found = project.schedules_of(folder, first, days)
     if json:
         print(project.schedules_as_json(found))

@@ -39,20 +39,10 @@ def show(
     """
     import json as texts
 
-    from simulator.history import kept_outcomes
+    from simulator.history import kept_outcomes, some_of
 
-    every = kept_outcomes(results)
-    chosen = [
-        one
-        for one in every
-        if all(
-            wanted in (None, part)
-            for wanted, part in zip((scenario, variant, seed), one.key, strict=True)
-        )
-    ]
-    if not chosen:
-        known = ", ".join(map(_title, every))
-        raise SimulationError(f"no such variant in {str(results)!r}; there are: {known or 'none'}")
+    every = {one.key: one for one in kept_outcomes(results)}
+    chosen = some_of(every, results, scenario=scenario, variant=variant, seed=seed).values()
     if run is not None:
         found = [(one, it) for one in chosen for it in _runs(one) if run in (str(it.id), it.name)]
         if not found:

@@ -9,7 +9,7 @@ from simulator.history.differing import Difference, differences
 from simulator.history.explaining import Explanation, Reason, explain, explanations
 from simulator.history.gates import Gate
 from simulator.history.history import History
-from simulator.history.kept import Key, Outcome, kept_histories, kept_outcomes, one_of
+from simulator.history.kept import Key, Outcome, kept_histories, kept_outcomes, some_of
 from simulator.history.normal import normalised_rows
 from simulator.history.notes import Journal, Note
 from simulator.history.parted import Parting, parting
@@ -45,6 +45,6 @@ __all__ = [
     "kept_outcomes",
     "moment",
     "normalised_rows",
-    "one_of",
     "parting",
+    "some_of",
 ]

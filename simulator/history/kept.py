@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from simulator.caveats import Caveat
 from simulator.errors import SimulationError
@@ -22,6 +22,7 @@ from simulator.history.tables import KEY, TABLES
 if TYPE_CHECKING:
     import duckdb  # 60 ms, which a test suite without simulations need not pay
 
+Kept = TypeVar("Kept")
 Key = tuple[str, str, int]
 """Scenario, variant and seed: what tells one simulation in a results file from another."""
 
@@ -231,10 +232,17 @@ def _perhaps(instant: datetime | None) -> datetime | None:
     return None if instant is None else _utc(instant)
 
 
-def one_of(histories: dict[Key, History], **wanted: str | int | None) -> dict[Key, History]:
-    """Those of a scenario, a variant and a seed, as far as each is given."""
-    return {
-        key: history
-        for key, history in histories.items()
+def some_of(kept: Mapping[Key, Kept], results: Path, **wanted: str | int | None) -> dict[Key, Kept]:
+    """Those of a scenario, a variant and a seed, as far as each is given, of a results file.
+
+    Raises SimulationError, with all that there are, if none is.
+    """
+    found = {
+        key: one
+        for key, one in kept.items()
         if all(wanted.get(part) in (None, value) for part, value in zip(KEY, key, strict=True))
     }
+    if not found:
+        known = ", ".join(sorted(f"{name} [{one}], seed {number}" for name, one, number in kept))
+        raise SimulationError(f"no such variant in {str(results)!r}; there are: {known or 'none'}")
+    return found

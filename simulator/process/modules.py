@@ -71,12 +71,15 @@ class ProjectModules:
         own = imported.current()
         return (self.everybody if own is None else own).get(name)
 
-    def known_before(self, name: str, attribute: str) -> str:
-        """The name or the file of a module that has not been imported."""
-        known = {"__name__": name, "__file__": self.sources[name].origin}[attribute]
-        if known is None:
+    def known_before(self, name: str, attribute: str) -> Any:
+        """What a module that the calling code's process has not imported shows of `_KNOWN_BEFORE`."""
+        if attribute == "__name__":
+            return name
+        if attribute == "__dict__":
+            return vars(self.everybody[name]) if name in self.everybody else {}
+        if self.sources[name].origin is None:
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
-        return known
+        return self.sources[name].origin
 
     def home_of(self, flow: Any) -> tuple[str, str] | None:
         """The module in which a flow is, and its place there; None if it is in none of the project."""
@@ -148,7 +151,6 @@ class ModuleOfProcess(types.ModuleType):
             # It is being made: its code must not run before `sys.modules` has it.
             raise AttributeError(name)
         if name in _KNOWN_BEFORE and modules.loaded(own_name) is None:
-            # Who looks through `sys.modules` for a file, as `inspect.stack()` does, imports nothing.
             return modules.known_before(own_name, name)
         try:
             return getattr(modules.module(own_name), name)
@@ -168,7 +170,10 @@ class ModuleOfProcess(types.ModuleType):
         delattr(modules.module(own_name), name)
 
 
-_KNOWN_BEFORE = {"__name__", "__file__"}
+_KNOWN_BEFORE = {"__name__", "__file__", "__dict__"}
+"""What those ask who look through all of `sys.modules`, as `inspect.stack()` and our own patches do:
+they import nothing by it. An import statement asks for `__spec__` first.
+"""
 
 _MADE_BY_IMPORT = {
     "__name__",

@@ -24,10 +24,7 @@ from prefect.runner import Runner
 from simulator.clock import Candidate, GridLoop, VirtualClock, start_counted
 from simulator.instants import to_micros
 from simulator.patches.prefect.deployments import poll, prefetch_of, served_by, taken_by
-from simulator.patches.prefect.runner import (
-    LimitManager,
-    ScheduledRunPoller,
-)
+from simulator.patches.prefect.runner import LimitManager, ScheduledRunPoller
 from simulator.process import Process
 from simulator.server import Cancellations
 from simulator.worker.starting import Starter

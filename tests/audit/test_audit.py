@@ -282,9 +282,10 @@ def test_what_a_change_of_clocks_does_is_told_without_a_run() -> None:
 def test_a_terminal_shows_how_far_it_is() -> None:
     cell = Cell("read", "raises", {"kind": "raise"}, UUID(int=1))
     news = [Begun(3, 2, 30.0), Found(cell, (Outcome("nothing", ""),))]
-    screen = Console(file=io.StringIO(), force_terminal=True, width=100, highlight=False)
+    written = io.StringIO()
+    screen = Console(file=written, force_terminal=True, width=100, highlight=False)
     _follow(screen, news, 2)
-    said = screen.file.getvalue()  # type: ignore[attr-defined]
+    said = written.getvalue()
     assert "3 cells, 2 at a time, 1 done before, about 30 s" in said
     assert "1/2" in said
     assert "read:raises: nothing" in said

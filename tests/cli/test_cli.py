@@ -405,7 +405,7 @@ class TestStop:
     def test_keeps_what_is_done_and_leaves_nothing(
         self, project: Path, start: Start, number: signal.Signals, code: int
     ) -> None:
-        define(project, a=HANGING.replace("CODE", "time.sleep(600)"))
+        define(project, a=HANGING.replace("CODE", "time.sleep(600)"))  # longer than anybody waits
         process = start("run", "--jobs", "1")
         pids = project / "pids"
         wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2, process)
@@ -430,6 +430,7 @@ class TestStop:
     ) -> None:
         loading = project / "loading"
         define(project, a=DAILY, b=f"open({str(loading)!r}, 'w').close(); time.sleep(600)")
+        # It would sleep longer than anybody waits.
         process = start("run", "--jobs", "1")  # fewer than files: what is needed is imported beside
         wait_for(loading.exists, process)
         assert list((project / "tmp").iterdir())
@@ -441,7 +442,7 @@ class TestStop:
     def test_what_does_not_stop_is_ended(self, project: Path, start: Start) -> None:
         stubborn = (
             "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-            "open('stubborn', 'w').close(); time.sleep(600)"
+            "open('stubborn', 'w').close(); time.sleep(600)"  # longer than anybody waits
         )
         define(project, a=HANGING.replace("CODE", stubborn))
         process = start("run")
@@ -457,7 +458,7 @@ class TestStop:
         assert all(is_gone(int(pid)) for pid in pids.read_text().split())
 
     def test_the_processes_end_with_their_parent(self, project: Path, start: Start) -> None:
-        define(project, a=HANGING.replace("CODE", "time.sleep(600)"))
+        define(project, a=HANGING.replace("CODE", "time.sleep(600)"))  # longer than anybody waits
         process = start("run")
         pids = project / "pids"
         wait_for(lambda: pids.exists() and pids.read_text().count("\n") == 2, process)
@@ -765,7 +766,7 @@ def test_what_is_preloaded_has_been_rehearsed_and_leaves_nothing_that_a_fork_wou
 
 
 def test_what_imports_for_others_ends_with_its_parent() -> None:
-    importing = (
+    importing = (  # for longer than anybody waits
         "import importlib, time\n"
         "importlib.import_module = lambda name: print('imports', flush=True) or time.sleep(600)\n"
         "import simulator.scenarios.preloaded\n"

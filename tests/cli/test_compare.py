@@ -1,25 +1,13 @@
 """`simulate compare` says where two histories part, from results files alone."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from simulator.cli import call
 from simulator.history import History, Results
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-from nights import night, write_results
-
-sys.path.pop(0)
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("compare") / "results.duckdb"
-    write_results(path)
-    return path
+from tests.report.nights import night
 
 
 def written(path: Path, history: History | None, **told: str) -> Path:

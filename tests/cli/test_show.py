@@ -1,24 +1,11 @@
 """`simulate show` tells what a results file holds, in a terminal."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from simulator.cli import call
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-from nights import write_results
-
-sys.path.pop(0)
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("show") / "results.duckdb"
-    write_results(path)
-    return path
 
 
 def test_the_verdicts_of_every_variant(results: Path, capsys) -> None:

@@ -113,7 +113,7 @@ def test_who_looks_through_all_modules_imports_none_of_them(sim):
     broken_environment = {"env": {"BREAK": "1"}}
     run = run_one(sim, pipeline.looks_through_all_modules, job_variables=broken_environment)
     assert run.state == "Completed", run.message
-    assert values(run)["found"] == "True True"
+    assert values(run)["found"] == "True True True"
 
 
 def test_the_test_keeps_its_own_modules(sim):

@@ -22,11 +22,10 @@ from prefect.client.schemas.objects import VersionInfo
 from prefect.deployments.runner import RunnerDeployment
 from prefect.docker.docker_image import DockerImage
 from prefect.runner import Runner
-from prefect.runner._deployment_registry import DeploymentRegistry
-from prefect.runner._scheduled_run_poller import ScheduledRunPoller
 from prefect.runner.storage import GitRepository
 
 from simulator.patches.prefect.loading import explained, missing_of
+from simulator.patches.prefect.runner import DeploymentRegistry, ScheduledRunPoller
 from simulator.patches.replacing import replacing
 
 

@@ -7,6 +7,7 @@ move them: they stand here, where all that Prefect does not promise does. `tests
 
 from prefect.runner._cancellation_manager import CancellationManager
 from prefect.runner._control_channel import ControlSignalStatus
+from prefect.runner._deployment_registry import DeploymentRegistry
 from prefect.runner._event_emitter import EventEmitter
 from prefect.runner._flow_run_executor import FlowRunExecutor
 from prefect.runner._hook_runner import HookRunner
@@ -18,6 +19,7 @@ from prefect.runner._state_proposer import StateProposer
 __all__ = [
     "CancellationManager",
     "ControlSignalStatus",
+    "DeploymentRegistry",
     "EventEmitter",
     "FlowRunExecutor",
     "HookRunner",

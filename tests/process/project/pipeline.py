@@ -66,7 +66,8 @@ def tells_what_is_fresh() -> None:
 @flow(log_prints=True)
 def looks_through_all_modules() -> None:
     found = inspect.getmodule(inspect.stack()[0].frame)
-    print("found", found is sys.modules[__name__], broken_is_there())
+    held = sum(len(getattr(module, "__dict__", {})) for module in list(sys.modules.values()))
+    print("found", found is sys.modules[__name__], broken_is_there(), held > 0)
 
 
 def broken_is_there() -> bool:
