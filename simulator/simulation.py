@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
-from simulator import arguments, versions
+from simulator import arguments, collecting, versions
 from simulator.arguments import calls, kinds
 from simulator.engine import NOT_KEPT
 from simulator.errors import SimulationError
@@ -143,6 +143,7 @@ class Simulation(Promising, Stubbing):
     def __enter__(self) -> Self:
         versions.check()
         with ExitStack() as stack:
+            stack.enter_context(collecting.seldom())
             self._world = self._start(stack)
             self._stack = stack.pop_all()
         return self

@@ -1,11 +1,14 @@
 """A simulation works from its opening to its end, and says so before and after."""
 
+import gc
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from prefect import flow, task
 
 from simulator import Simulation, SimulationError
+from simulator.collecting import ALLOCATIONS
 
 CALLS = [name for name in vars(Simulation) if not name.startswith("_")]
 
@@ -88,3 +91,32 @@ def test_one_that_is_open_is_not_opened_again():
         with pytest.raises(SimulationError, match="open in this process already"):
             simulation.__enter__()
         assert simulation.run(job).completed
+
+
+@pytest.fixture
+def _thresholds_as_they_were() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("_thresholds_as_they_were")
+@pytest.mark.parametrize(
+    ("given", "within"), [(700, ALLOCATIONS), (ALLOCATIONS + 1, ALLOCATIONS + 1), (0, 0)]
+)
+def test_cycles_are_looked_for_less_often_until_it_is_closed(given, within):
+    gc.set_threshold(given, 11, 12)
+    with Simulation():
+        assert gc.get_threshold() == (within, 11, 12)
+    assert gc.get_threshold() == (given, 11, 12)
+
+
+@pytest.mark.usefixtures("_thresholds_as_they_were")
+def test_a_threshold_that_a_flow_sets_stays():
+    @flow
+    def sets() -> None:
+        gc.set_threshold(900)
+
+    with Simulation() as simulation:
+        simulation.run(sets)
+    assert gc.get_threshold()[0] == 900
