@@ -1,7 +1,7 @@
 """The other engine: one simulation on a real Prefect server with real process workers, in real time.
 
-It may import `server.settings` and the template, `faults`, `history` and `warehouse`. Open `world.py`
-first; `process.py` is what runs in each of its processes.
+It may import `server.settings` and the template, `faults`, `history`, `warehouse` and `ordered`, which
+is what runs in each of its processes. Open `world.py` first.
 """
 
 from simulator.live.server import LiveServer, LiveWorker

@@ -2,7 +2,7 @@
 
 What a `Simulation` does through the virtual engine it does here through processes: scripts and the
 runs of deployments are processes of their own, which learn from a file what steps take and what goes
-wrong in them (`simulator.live.process`).
+wrong in them (`simulator.ordered`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from prefect.workers.process import ProcessWorker
 
 from simulator.errors import SimulationError, UnsupportedOperation
 from simulator.history import History, RunRecord
-from simulator.live.orders import VARIABLE, Orders
 from simulator.live.server import LiveServer, LiveWorker
+from simulator.ordered import VARIABLE, Orders
 from simulator.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class LiveWorld:
         return {
             "entrypoint_type": EntrypointType.MODULE_PATH,
             "job_variables": {
-                "command": f"{sys.executable} -m simulator.live.process",
+                "command": f"{sys.executable} -m simulator.ordered",
                 **given,
                 "env": {**given.get("env", {}), VARIABLE: str(self.steps.file)},
             },
@@ -141,7 +141,7 @@ class LiveWorld:
         began = self.now
         process = self._server.start(
             number,
-            [sys.executable, "-m", "simulator.live.process", str(order), str(answer)],
+            [sys.executable, "-m", "simulator.ordered", str(order), str(answer)],
             {VARIABLE: str(self.steps.file)},
         )
         try:

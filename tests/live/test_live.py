@@ -48,6 +48,16 @@ def test_a_script_with_faults_and_durations(server):
     assert (run.children[0].end - run.children[0].start).total_seconds() >= 1
 
 
+def test_what_runs_in_its_processes_imports_no_server():
+    """As in a process of a stock worker, where it would take longer than all else."""
+    asked = "import sys, simulator.ordered.__main__; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    imported = done.stdout.split()
+    assert "prefect.context" in imported
+    assert not [name for name in imported if name.split(".")[0] in ("fastapi", "duckdb", "dbt")]
+    assert not [name for name in imported if name.startswith("simulator.server")]
+
+
 def test_a_run_of_a_deployment_is_killed(server):
     with Simulation.live(server) as sim:
         sim.takes("live-child", timedelta(seconds=120))

@@ -1,4 +1,4 @@
-"""What runs in the processes of a live simulation: `python -m simulator.live.process`.
+"""What runs in the processes of a live simulation: `python -m simulator.ordered`.
 
 Without arguments, as the command of a process worker's job: does what the worker's own command,
 `python -m prefect.engine`, does. With two, the files of an order and of its answer: calls a flow, as
@@ -27,7 +27,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from simulator.faults import Steps
 from simulator.history import Journal
-from simulator.live.orders import VARIABLE, Orders
+from simulator.ordered import VARIABLE, Orders
 from simulator.patches.prefect.steps import Call, installed
 
 _COUNTS = "create table if not exists steps (name, run_id, cycle, unique (name, run_id))"
