@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from types import FrameType, TracebackType
 
+_PACKAGE = str(Path(__file__).parent)
+
 
 def users_frame(innermost: FrameType) -> FrameType:
     """The innermost frame of the user's own code; failing that, the innermost of all.
@@ -31,6 +33,14 @@ def users_frame(innermost: FrameType) -> FrameType:
 def is_users(frame: FrameType) -> bool:
     """Whether a frame is one of the user's own code."""
     return not _is_foreign(frame.f_code.co_filename)
+
+
+def is_ours(innermost: FrameType) -> bool:
+    """Whether what Python's own library does in a frame, it does for this package."""
+    frame: FrameType | None = innermost
+    while frame is not None and _is_standard(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename.startswith(_PACKAGE)
 
 
 def place_of_call(innermost: FrameType) -> str:
@@ -87,7 +97,16 @@ def _is_foreign(filename: str) -> bool:
 
 
 @cache
+def _is_standard(filename: str) -> bool:
+    return filename.startswith(_standard()) and "/site-packages/" not in filename
+
+
+@cache
 def _foreign() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
-    package = str(Path(__file__).parent)
-    return (paths["stdlib"], paths["purelib"], paths["platlib"], "<frozen", package)
+    return (*_standard(), paths["purelib"], paths["platlib"], _PACKAGE)
+
+
+@cache
+def _standard() -> tuple[str, ...]:
+    return (sysconfig.get_paths()["stdlib"], "<frozen")

@@ -24,6 +24,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from stat import S_ISREG
+from types import FrameType
 from typing import Any
 from weakref import WeakSet
 
@@ -31,6 +32,7 @@ from simulator import caveats
 from simulator.cfunctions import calling, copied, overriding, own
 from simulator.clock import VirtualClock
 from simulator.instants import Real
+from simulator.places import is_ours
 
 _COARSE = getattr(time, "CLOCK_REALTIME_COARSE", 5 if sys.platform == "linux" else None)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -77,7 +79,7 @@ class _Ages:
             Real.sleep(self._tick / 8e9)
         return now
 
-    def shown(self, stamp: int, file: tuple[int, int], regular: bool) -> int:
+    def shown(self, stamp: int, file: tuple[int, int], regular: bool, asker: FrameType) -> int:
         """What the clock showed at a stamp of a file; both in nanoseconds since the epoch."""
         if stamp < self.began or self.set_by_hand.get(file) == stamp:
             return stamp
@@ -88,6 +90,7 @@ class _Ages:
             and stamp - self._jumps[place - 1] <= self._tick
             and file not in self._written
             and regular
+            and not is_ours(asker)
         ):
             caveats.tell("real time", _UNCERTAIN)
         return self._clock.shown_after(place) * 1000
@@ -107,13 +110,14 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
     def translated(found: os.stat_result, caller: int = 3) -> os.stat_result:
         if found.st_ctime_ns < ages.began and found.st_mtime_ns < ages.began:
             return found
-        if sys._getframe(caller).f_code.co_filename.startswith("<frozen importlib"):
+        asker = sys._getframe(caller)
+        if asker.f_code.co_filename.startswith("<frozen importlib"):
             return found
         file, regular = (found.st_dev, found.st_ino), S_ISREG(found.st_mode)
         values = list(found)
         more = {name: getattr(found, name) for name in _OTHERS if hasattr(found, name)}
         for place, name in enumerate(_FIELDS, start=7):
-            stamp = ages.shown(getattr(found, f"st_{name}_ns"), file, regular)
+            stamp = ages.shown(getattr(found, f"st_{name}_ns"), file, regular, asker)
             values[place] = stamp // 10**9
             more |= {f"st_{name}": stamp / 1e9, f"st_{name}_ns": stamp}
         return os.stat_result(values, more)

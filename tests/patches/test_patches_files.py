@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from prefect import flow
 from simulator import Simulation
 from simulator.caveats import Caveats
 from simulator.clock.virtual import VirtualClock
+from simulator.history.reading import reading
 from simulator.patches.time_machine import virtual_time
 
 START = datetime(2024, 5, 1, 6, 30, tzinfo=UTC)
@@ -117,6 +120,17 @@ def test_what_native_code_writes_is_told_if_it_is_uncertain(tmp_path: Path) -> N
             os.mknod(tmp_path / str(number))  # as good as a write that nobody notices
             (tmp_path / str(number)).stat()
     assert {caveat.kind for caveat in told} == {"real time"}
+
+
+def test_that_a_history_is_read_says_nothing_of_the_age_of_its_file(tmp_path: Path) -> None:
+    clock, told, file = VirtualClock(START), Caveats(), tmp_path / "prefect.db"
+    with told.collecting(), virtual_time(clock), closing(sqlite3.connect(file)) as database:
+        for number in range(20):
+            clock.drive(clock.now + timedelta(hours=1))
+            database.execute(f"create table t{number} (a)")  # native code writes it
+            with reading(file) as connection:
+                assert connection.execute("select * from t0").fetchall() == []
+    assert list(told) == []
 
 
 @flow
