@@ -163,7 +163,7 @@ def history(seed: int, faults: bool) -> list:
         sim.deploy(parent, name="dev", cron="0 * * * *")
         sim.deploy(pooled, name="dev", cron="20 * * * *")
         sim.deploy(gathered, name="dev", cron="40 * * * *")
-        sim.advance(hours=3)
+        sim.advance(hours=1)
         return sim.history().normalised()
 
 

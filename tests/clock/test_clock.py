@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.clock import virtual
 from simulator.clock.holds import Hold
 from simulator.clock.virtual import VirtualClock
 from simulator.clock.waits import Wait
@@ -607,6 +608,7 @@ def test_progress_is_no_stall(clock, monkeypatch):
         return next(elapsed) * 0.4
 
     monkeypatch.setattr(Real, "monotonic", staticmethod(monotonic))
+    monkeypatch.setattr(virtual, "LOOK_SECONDS", 0.01)
     clock.stall_limit = 1
     clock.hold(Hold("the one that stays"))
     with pytest.raises(ClockStalled, match="without progress by the one that stays\n"):
@@ -627,6 +629,7 @@ def test_those_who_wake_one_another_and_get_nowhere_are_a_stall_after_three_limi
         return next(elapsed) * 0.4
 
     monkeypatch.setattr(Real, "monotonic", staticmethod(monotonic))
+    monkeypatch.setattr(virtual, "LOOK_SECONDS", 0.01)
     clock.stall_limit = 4
     clock.hold(Hold("the one that asks"))
     with pytest.raises(ClockStalled, match="the one that asks"):

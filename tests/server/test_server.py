@@ -560,10 +560,10 @@ def test_a_late_run_of_a_full_deployment_that_cancels_is_cancelled(sim):
 
 def test_a_long_run_keeps_its_deployments_slot(sim):
     sim.deploy(sleeps, name="dev", concurrency_limit=1)
-    sim.trigger("sleeps/dev", parameters={"seconds": 3 * 3600})
-    sim.advance(hours=1)
+    sim.trigger("sleeps/dev", parameters={"seconds": 20 * 60})  # a lease is for five minutes
+    sim.advance(minutes=12)
     sim.trigger("sleeps/dev", parameters={"seconds": 60})
-    sim.advance(hours=4)
+    sim.advance(minutes=12)
     first, second = sim.runs("sleeps")
     assert [first.state, second.state] == ["Completed", "Completed"]
     assert timedelta(0) <= second.start - first.end <= 31 * SECOND
@@ -711,8 +711,8 @@ def test_a_limit_above_one_lets_so_many_in(sim):
     limit("shared-file", 3)
     sim.deploy(guarded, name="dev")
     for index in range(6):
-        sim.trigger("guarded/dev", parameters={"name": str(index), "seconds": 600})
-    sim.advance(hours=2)
+        sim.trigger("guarded/dev", parameters={"name": str(index)})
+    sim.advance(minutes=10)
     spans = sorted([(began, 1) for _, began, _ in inside] + [(ended, -1) for *_, ended in inside])
     most = running = 0
     for _, change in spans:
