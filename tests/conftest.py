@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 import simulator.simulation
+from simulator.cache import cache_folder
 
 # Real time says nothing here: the machine may be busy, and so may the virtual clock.
 settings.register_profile("simulator", deadline=None, print_blob=True)
@@ -18,6 +20,10 @@ settings.load_profile("simulator")
 # that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# A test that gives its processes a home of their own need not have them make a new database there.
+os.environ.setdefault("PREFECT_SIMULATOR_CACHE", str(cache_folder()))
 
 
 def pytest_report_header() -> str:

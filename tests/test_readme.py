@@ -49,10 +49,10 @@ def test_the_test_of_a_project_passes_beside_its_simulation_toml(
     (pytester.path / "simulation.toml").write_text(told)
     tests = pytester.mkdir("tests")
     (tests / "test_orders.py").write_text(snippet)
-    pytester.runpytest_subprocess("tests").assert_outcomes(passed=1)
-    (tests / "test_orders.py").write_text(snippet.replace("* 2", "* 3"))
-    failed = pytester.runpytest_subprocess("tests")
-    failed.assert_outcomes(failed=1)
+    (tests / "test_wrong.py").write_text(snippet.replace("days=2", "days=1"))
+    said = pytester.runpytest_subprocess("tests")
+    said.assert_outcomes(passed=1, failed=1)
+    said.stdout.fnmatch_lines(["FAILED tests/test_wrong.py*"])
 
 
 def printed(snippet: str, folder: Path) -> list[str]:
