@@ -16,7 +16,7 @@ COLUMN = "clocks"
 A_YEAR = 366
 """So many days from the start on are looked at: in each zone the clocks change, if they do."""
 
-KINDS = {"skipped": "lost run", "doubled": "doubled work", "moved": "late"}
+KINDS = {"skipped": "lost run", "doubled": "doubled work", "moved": "moved"}
 
 
 def clock_changes(folder: Path, start: datetime) -> list[Found]:

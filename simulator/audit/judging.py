@@ -30,6 +30,7 @@ KINDS = {
     "at once": "more runs of one deployment at once",
     "noticed": "a run that nobody called ends badly, or one that tells of it begins",
     "late": "runs end or begin later",
+    "moved": "a run begins at another hour than its schedule says",
     "skipped": "steps that come after it do not run",
     "healed": "a retry makes it good",
     "never struck": "the fault found nothing to strike",
