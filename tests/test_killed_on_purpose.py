@@ -1,4 +1,4 @@
-"""What was killed on purpose says nothing at the close."""
+"""What was killed on purpose says nothing at the close, nor does Python's development mode of all the rest."""
 
 import subprocess
 import sys
@@ -30,7 +30,6 @@ with Simulation() as sim:
 
 def test_what_was_killed_on_purpose_says_nothing_at_the_close(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
-    done = subprocess.run(
-        [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False
-    )
+    strictly = [sys.executable, "-X", "dev", "-W", "error", tmp_path / "script.py"]
+    done = subprocess.run(strictly, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("['Crashed', 'Crashed']\n", "")

@@ -112,7 +112,7 @@ class Server:
 
     def _serve(self) -> None:
         try:
-            self._context.run(asyncio.run, self._main())
+            self._context.run(asyncio.run, self._main(), debug=False)
         except BaseException as error:
             if not self._ready.done():
                 self._ready.set_exception(error)

@@ -76,4 +76,4 @@ def _migrate(url: str) -> None:
         temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}),
         served_from(url),
     ):
-        asyncio.run(migrate())
+        asyncio.run(migrate(), debug=False)

@@ -86,7 +86,7 @@ class Serving:
 
     def _serve(self) -> None:
         try:
-            asyncio.run(self._main())
+            asyncio.run(self._main(), debug=False)
         except BaseException as error:
             if self._ready.done():
                 raise

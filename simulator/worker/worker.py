@@ -174,7 +174,8 @@ class Pool:
         if self._thread is None:
             ready: Future[None] = Future()
             self._thread = threading.Thread(
-                target=lambda: asyncio.run(self._main(ready)), name=f"worker of {self.name!r}"
+                target=lambda: asyncio.run(self._main(ready), debug=False),
+                name=f"worker of {self.name!r}",
             )
             start_counted(self._thread, self._clock, self._context, background=True)
             ready.result()
