@@ -46,6 +46,6 @@ def test_who_is_busy_and_gets_nowhere_is_told_of(busy):
     with Simulation() as sim:
         sim.deploy(child, name="dev")
         sim.advance(minutes=1)
-        sim._world.clock.stall_limit = 2  # three of them make six seconds
+        sim._world.clock.stall_limit = 1  # three of them make three seconds
         with pytest.raises(ClockStalled, match=r"2026-01-01T00:01:00Z .*without progress"):
             sim.run(busy)
