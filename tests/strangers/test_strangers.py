@@ -24,13 +24,14 @@ import pytest
 
 HERE = Path(__file__).parent
 SCRIPTS = sorted((HERE / "scripts").glob("*.py"))
-COLD = {"serve_one_flow"}
-"""These are started anew, and meet what only an interpreter that knows nothing yet can show."""
+COLD = {"freezegun_around", "left_running", "serve_one_flow"}
+"""These meet what only an interpreter shows that has imported nothing yet."""
 
 
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    return {**kept, "DO_NOT_TRACK": "1"}
+    quiet = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    return kept | quiet
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +85,7 @@ def test_a_stranger_writes(name, tmp_path, request):
     assert (code, ends[how][1].splitlines()[-1:]) == (ends[how][0], [said]), out + error
     if how == "prints":
         assert "Traceback" not in error, error
+
+
+def test_there_are_thirty_of_them():
+    assert len(SCRIPTS) >= 30

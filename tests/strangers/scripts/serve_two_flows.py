@@ -14,8 +14,8 @@ def fast():
 
 if __name__ == "__main__":
     with Simulation() as sim:
-        slow_deploy = slow.to_deployment(name="sleeper", interval=timedelta(minutes=10))
-        fast_deploy = fast.to_deployment(name="fast", interval=300)
+        slow_deploy = slow.to_deployment(name="sleeper", interval=timedelta(minutes=20))
+        fast_deploy = fast.to_deployment(name="fast", interval=600)
         serve(slow_deploy, fast_deploy)
 
         sim.advance(hours=1, minutes=2)
@@ -23,4 +23,4 @@ if __name__ == "__main__":
             assert run.state == "Completed", run
         assert all(r.end - r.start == timedelta(minutes=1) for r in sim.runs("slow"))
         print(len(sim.runs("slow")), "slow,", len(sim.runs("fast")), "fast")
-# prints: 6 slow, 12 fast
+# prints: 3 slow, 6 fast

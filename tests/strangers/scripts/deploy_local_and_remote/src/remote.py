@@ -1,0 +1,6 @@
+from prefect import flow
+
+
+@flow
+def remote_flow(n: int = 1):
+    return n
