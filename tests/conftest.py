@@ -9,8 +9,8 @@ from importlib.metadata import version
 import pytest
 from hypothesis import settings
 
-import simulator.simulation
 from simulator.cache import cache_folder
+from tests.cloud import NobodyReachesTheCloud
 
 # Real time says nothing here: the machine may be busy, and so may the virtual clock.
 settings.register_profile("simulator", deadline=None, print_blob=True)
@@ -21,9 +21,14 @@ settings.load_profile("simulator")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-
 # A test that gives its processes a home of their own need not have them make a new database there.
 os.environ.setdefault("PREFECT_SIMULATOR_CACHE", str(cache_folder()))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the whole session be that of a user of Prefect Cloud; xdist's workers inherit it."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NobodyReachesTheCloud(config))
 
 
 def pytest_report_header() -> str:
@@ -43,6 +48,8 @@ def _where_modules_are() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _the_real_simulation() -> Iterator[None]:
     """Put the class back, if a test has put a fake in its place (`fake_simulation.install`)."""
+    import simulator.simulation  # Prefect reads the profile when it is imported
+
     real = simulator.simulation.Simulation
     yield
     simulator.simulation.Simulation = real  # type: ignore[misc]

@@ -30,8 +30,13 @@ COLD = {"freezegun_around", "left_running", "serve_one_flow"}
 
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    quiet = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    return kept | quiet
+    # For the one real server, that of Prefect's own test harness: it reports to nobody, and starts sooner.
+    server = {
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    }
+    return kept | server
 
 
 @pytest.fixture(scope="session")
