@@ -32,7 +32,8 @@ REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\
 class Cloud:
     """Listens on the loopback, on a thread in real time, and lets nobody in.
 
-    `running`: the tests that run, as whoever runs them keeps it. `visits`: each connection, in words.
+    `running`: the tests that run, as whoever runs them keeps it; xdist's workers say so a moment late.
+    `visits`: each connection, in words.
     """
 
     def __init__(self, running: Sequence[str]) -> None:

@@ -59,8 +59,9 @@ def test_one_request_fails_the_session_and_is_named(project, workers):
     assert line.startswith(
         "ERROR: the user's Prefect Cloud was reached 1 time(s), first by 'GET /api/accounts/"
     )
-    assert "/hello HTTP/1.1', during test_one_request" in line
-    assert line.count("::") <= 2
+    assert "/hello HTTP/1.1', during " in line
+    if not workers:  # a worker says what it runs when it gets to it
+        assert line.endswith("test_one_request_fails_the_session_and_is_named.py::test_escapes")
 
 
 def test_a_session_that_reaches_nobody_passes(project):
