@@ -196,6 +196,12 @@ class TestMake:
         assert all(line.startswith("make") for line in rest)
         assert not (checkout / "venv").exists()
 
+    @pytest.fixture(autouse=True)
+    def _no_other_make(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Forget the `make` that runs these tests: it would say which Prefect is meant."""
+        for name in ("DO_NOT_TRACK", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PREFECT"):
+            monkeypatch.delenv(name, raising=False)
+
     @pytest.fixture
     def complete(self, checkout: Path) -> Path:
         """A checkout whose set-up is complete."""
@@ -204,11 +210,7 @@ class TestMake:
             (checkout / "venv" / stamp).touch()
         return checkout
 
-    def test_prefect_and_dbt_are_told_to_report_nothing(
-        self, complete: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        for name in ("DO_NOT_TRACK", "MAKEFLAGS", "MAKELEVEL"):  # of the `make` that runs this
-            monkeypatch.delenv(name, raising=False)
+    def test_prefect_and_dbt_are_told_to_report_nothing(self, complete: Path) -> None:
         (complete / "venv" / "bin").mkdir()
         asked = complete / "venv" / "bin" / "simulate"
         asked.write_text("#!/bin/sh\necho $DO_NOT_TRACK\n")
