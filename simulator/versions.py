@@ -34,10 +34,13 @@ class Conflict:
     why: str
     python: str = ""
 
+    def concerns(self, prefect: str) -> bool:
+        """Whether it is one of a version of Prefect, on this Python."""
+        return within(self.prefect, prefect) and within(self.python, _PYTHON)
+
     def is_here(self, prefect: str) -> bool:
         return (
-            within(self.prefect, prefect)
-            and within(self.python, _PYTHON)
+            self.concerns(prefect)
             and (version := _installed(self.library)) is not None
             and within(self.broken, version)
         )

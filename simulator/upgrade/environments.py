@@ -51,8 +51,7 @@ def environment(asked: str, making: Callable[[str], object] = lambda _: None) ->
     """
     if not re.fullmatch(r"\d+\.\d+(\.\d+)?", asked):
         raise SimulationError(f"{asked!r} is no version of Prefect: '3.9' and '3.9.1' are")
-    newest = asked if asked.count(".") == 2 else f"{asked}.9999"
-    if not SpecifierSet(versions.PREFECT).contains(newest):
+    if not SpecifierSet(versions.PREFECT).contains(_newest(asked)):
         raise SimulationError(
             f"Prefect {asked} is not known to this version of {OURS}: {versions.PREFECT} is"
         )
@@ -71,6 +70,11 @@ def environment(asked: str, making: Callable[[str], object] = lambda _: None) ->
         return Environment(done.read_text(), folder / "bin" / "python")
 
 
+def _newest(asked: str) -> str:
+    """A version of Prefect that a specifier takes if it takes the newest of those asked for."""
+    return asked if asked.count(".") == 2 else f"{asked}.9999"
+
+
 def _uv() -> str:
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
@@ -85,6 +89,11 @@ def _as_here(asked: str) -> tuple[list[str], list[str], list[Path]]:
     """What the other environment needs: requirements, versions to keep where they fit, folders."""
     exact = asked.count(".") == 2
     wanted = [f"prefect=={asked}" if exact else f"prefect=={asked}.*"]
+    wanted += [
+        f"{conflict.library}{conflict.right}"
+        for conflict in versions.CONFLICTS
+        if conflict.concerns(_newest(asked))
+    ]
     for text in metadata.requires(OURS) or []:
         requirement = Requirement(text)
         marker = requirement.marker

@@ -192,6 +192,9 @@ def test_an_environment_is_made_once_and_then_needs_no_network(
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
     assert environment(other, told.append) == made
     assert len(told) == 1
-    code = "import prefect, duckdb; print(prefect.__version__)"
+    code = (
+        "import prefect, duckdb; from simulator import versions\n"
+        "print(prefect.__version__, versions.problems())"
+    )
     said = subprocess.run([made.python, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == made.prefect
+    assert said.stdout.strip() == f"{made.prefect} []"
