@@ -642,6 +642,25 @@ def test_those_who_wake_one_another_and_get_nowhere_are_a_stall_after_three_limi
     assert 88 <= len(looks) <= 94
 
 
+def test_threads_that_drive_at_once_do_so_one_after_the_other(clock):
+    """The first one stands in the action of a timer until another one would have fired the next."""
+    driving, next_fired, fired_meanwhile = [], threading.Event(), []
+    second = threading.Thread(target=lambda: (driving.append(2), clock.drive(START + DAY)))
+
+    def stand():
+        driving.append(1)
+        second.start()
+        fired_meanwhile.append(next_fired.wait(0.5))  # in vain: as long as it takes to be sure
+
+    clock.call_later(60, stand)
+    clock.call_later(120, next_fired.set)
+    clock.drive(START + DAY)
+    second.join()
+    assert driving == [1, 2]
+    assert fired_meanwhile == [False]
+    assert next_fired.is_set()
+
+
 # -- the end ---------------------------------------------------------------------------------------
 
 
