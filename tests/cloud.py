@@ -107,3 +107,9 @@ class NobodyReachesTheCloud:
         if self._profiles.read_text() != self._cloud.profiles():
             return "the user's own profiles were written to"
         return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the whole session be that of a user of Prefect Cloud; xdist's workers inherit it."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NobodyReachesTheCloud(config))

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import settings
 
 from simulator.cache import cache_folder
-from tests.cloud import NobodyReachesTheCloud
+from tests.cloud import pytest_configure
+
+__all__ = ["pytest_configure"]  # the whole session is that of a user of Prefect Cloud
 
 # Real time says nothing here: the machine may be busy, and so may the virtual clock.
 settings.register_profile("simulator", deadline=None, print_blob=True)
@@ -23,12 +25,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # A test that gives its processes a home of their own need not have them make a new database there.
 os.environ.setdefault("PREFECT_SIMULATOR_CACHE", str(cache_folder()))
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Let the whole session be that of a user of Prefect Cloud; xdist's workers inherit it."""
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(NobodyReachesTheCloud(config))
 
 
 def pytest_report_header() -> str:
@@ -52,4 +48,4 @@ def _the_real_simulation() -> Iterator[None]:
 
     real = simulator.simulation.Simulation
     yield
-    simulator.simulation.Simulation = real  # type: ignore[misc]
+    simulator.simulation.Simulation = real  # type: ignore[misc]  # a class is not rebound, else

@@ -12,14 +12,7 @@ from prefect.client.orchestration import get_client
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-CONFTEST = """
-from tests.cloud import NobodyReachesTheCloud
-
-
-def pytest_configure(config):
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(NobodyReachesTheCloud(config))
-"""
+CONFTEST = "from tests.cloud import pytest_configure"
 ESCAPES = """
 import os, tomllib, urllib.error, urllib.request
 from pathlib import Path

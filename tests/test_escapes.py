@@ -70,7 +70,7 @@ def test_threads_of_a_test_may_drive(sim):
     assert len(in_a_thread(lambda: sim.runs("quick"))) == 5
 
 
-def test_two_threads_that_drive_at_once_do_so_one_after_the_other(sim):
+def test_no_run_is_lost_or_doubled_when_two_threads_drive_at_once(sim):
     sim.deploy(quick, "dev", interval=60)
     threads = [threading.Thread(target=lambda: sim.advance(minutes=10)) for _ in range(2)]
     for thread in threads:

@@ -112,6 +112,7 @@ class Server:
 
     def _serve(self) -> None:
         try:
+            # No debugging: Python's development mode would tell of steps that are not the user's.
             self._context.run(asyncio.run, self._main(), debug=False)
         except BaseException as error:
             if not self._ready.done():

@@ -193,4 +193,4 @@ def _until(happened, seconds=120):
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline
-        time.sleep(0.5)
+        time.sleep(0.5)  # between two looks at a real server: nothing is asserted of it

@@ -40,8 +40,8 @@ def by_descriptor(path: Path) -> float:
 
 
 READERS: dict[str, Callable[[Path], float]] = {
-    "getmtime": lambda path: os.path.getmtime(path),  # noqa: PTH204
-    "getctime": lambda path: os.path.getctime(path),  # noqa: PTH205
+    "getmtime": lambda path: os.path.getmtime(path),  # noqa: PTH204  as people ask
+    "getctime": lambda path: os.path.getctime(path),  # noqa: PTH205  as people ask
     "Path.stat": lambda path: path.stat().st_mtime,
     "st_mtime_ns": lambda path: path.stat().st_mtime_ns / 1e9,
     "place in the tuple": lambda path: float(path.stat()[8]),
