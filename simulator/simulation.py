@@ -18,6 +18,7 @@ from simulator.arguments import calls, kinds
 from simulator.engine import NOT_KEPT
 from simulator.errors import SimulationError
 from simulator.faults import Faults, Raise
+from simulator.history import Explaining
 from simulator.hosts import Hosts
 from simulator.promises import Promising
 from simulator.stubs import Stubbing
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
     from simulator.caveats import Caveat
     from simulator.engine import Engine, WorkerOfPool
     from simulator.faults import Duration, Fault
-    from simulator.history import Explanation, History, RunRecord
+    from simulator.history import History, RunRecord
     from simulator.live import LiveServer
     from simulator.warehouse import Warehouse
 
 
-class Simulation(Promising, Stubbing):
+class Simulation(Promising, Explaining, Stubbing):
     """A Prefect server, its scheduler, its workers and your flows, living on virtual time.
 
     Use it as a context manager. One process holds at most one at a time: parallel simulations are
@@ -476,21 +477,6 @@ class Simulation(Promising, Stubbing):
         Raises SimulationError for an unknown flow, deployment or state.
         """
         return self.history().runs(flow, deployment=deployment, state=state)
-
-    @calls.explain
-    def explain(self, run: RunRecord | UUID | str, which: int = -1) -> Explanation:
-        """Why a run ended as it did, started late or never: in words, back to what caused it.
-
-        `run`: a record, an id, or the name of a run, a flow or a deployment; of a flow or a deployment
-        the run number `which`, oldest first, is meant (-1: the newest). `str()` of what is returned
-        says it in a few lines, the shortest first; its `reasons` lead to `root`, and `fault` is the
-        number of the fault that was behind it.
-
-        Raises SimulationError if there is no such run.
-        """
-        from simulator.history import explain
-
-        return explain(self.history(), run, which)
 
     @calls.upcoming
     def upcoming(self, flow: str | None = None) -> list[RunRecord]:

@@ -96,11 +96,12 @@ class World:
             database_template,
             log_caveat,
             routes,
+            run_id_of_caller,
             run_of_caller,
             settings,
         )
         from simulator.stubs import Functions
-        from simulator.warehouse import WatchedTables, warehouse_installed
+        from simulator.warehouse import WatchedTables, Writes, warehouse_installed
         from simulator.worker import (
             Flows,
             Runners,
@@ -163,6 +164,7 @@ class World:
         self.scripts = ScriptRuns(*started, self.flows, self.task_workers.why_nothing)
         self.pools: dict[str, Pool] = {}
         self._warehouse: Warehouse | None = None
+        writes = Writes(self.journal, run_id_of_caller)
         self._tables = WatchedTables(clock, lambda: self.warehouse, self.journal)
         self._history: tuple[tuple[int, datetime, int], History] | None = None
         self._reader = Reader(lambda: self.clock.timeline)
@@ -172,7 +174,7 @@ class World:
         stack.enter_context(settings.quiet_console())
         # With it dbt brings a library that gives the root logger a handler to the console.
         stack.enter_context(once_imported("snowplow_tracker.emitters", settings.quiet_console))
-        stack.enter_context(warehouse_installed(lambda: clock.now, self.folder))
+        stack.enter_context(warehouse_installed(lambda: clock.now, self.folder, writes))
         stack.enter_context(stdlib.installed(clock, self.context, self.polls.sleep))
         stack.enter_context(
             client.installed(

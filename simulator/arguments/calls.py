@@ -108,7 +108,12 @@ stub = checked(
     columns=optional(kinds.words),
 )
 inject = checked(is_open, faults=kinds.anything)
-explain = checked(is_open, run=kinds.anything, which=kinds.whole())
+explain = checked(
+    is_open,
+    run=kinds.anything,
+    which=kinds.whole(),
+    table=optional(kinds.text),
+)
 upcoming = checked(is_open, flow=optional(kinds.text))
 runs = checked(
     is_open,

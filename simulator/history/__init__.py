@@ -6,7 +6,14 @@ figures, `results.py` for the file.
 """
 
 from simulator.history.differing import Difference, differences
-from simulator.history.explaining import Explanation, Reason, explain, explanations
+from simulator.history.explaining import (
+    Explanation,
+    Reason,
+    TableExplanation,
+    explain,
+    explain_table,
+    explanations,
+)
 from simulator.history.gates import Gate
 from simulator.history.history import History
 from simulator.history.kept import Key, Outcome, kept_histories, kept_outcomes, some_of
@@ -16,6 +23,7 @@ from simulator.history.parted import Parting, parting
 from simulator.history.reading import Reader
 from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord, moment
 from simulator.history.results import Results
+from simulator.history.simulated import Explaining
 from simulator.history.tables import SCHEMA
 from simulator.history.tables import TABLES as RESULT_TABLES
 
@@ -23,6 +31,7 @@ __all__ = [
     "RESULT_TABLES",
     "SCHEMA",
     "Difference",
+    "Explaining",
     "Explanation",
     "Gate",
     "History",
@@ -37,9 +46,11 @@ __all__ = [
     "Results",
     "RunRecord",
     "StateRecord",
+    "TableExplanation",
     "TaskRecord",
     "differences",
     "explain",
+    "explain_table",
     "explanations",
     "kept_histories",
     "kept_outcomes",

@@ -32,7 +32,10 @@ class Note:
     - "call": `run_id` was called at `where`, in the way that `text` says;
     - "error": an exception left the step's own code; `text` is the exception, `where` the line;
     - "away": a worker of the pool `text` was away from `at` until `until`;
-    - "order": somebody asked for a state or an end from outside; `text` says what.
+    - "order": somebody asked for a state or an end from outside; `text` says what;
+    - "table": what was seen of the column of a table that is promised to be fresh;
+    - "write": a run wrote the table `text` ("schema.table"), or dbt did not: `details` has its
+      "status", "success" or what dbt says, with the tables that it "read", or what dbt "said".
 
     `because` is the number of the note that it follows from: an error's earlier self, in a child or
     in a task, or its cause; the fault that it is. `details` holds what only that kind has, as JSON

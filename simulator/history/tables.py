@@ -104,7 +104,11 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "notes": (
         *_KEY_COLUMNS,
         ("number", "INTEGER", "0 for the first note of the simulation, and so on"),
-        ("kind", "VARCHAR", "fault, call, error, away or order (see simulator.history.notes)"),
+        (
+            "kind",
+            "VARCHAR",
+            "fault, call, error, away, order, table or write (see simulator.history.notes)",
+        ),
         ("noted_at", "TIMESTAMP", "when it happened"),
         ("over_at", "TIMESTAMP", "when it was over, of what lasts"),
         ("text", "VARCHAR", "what happened, in words"),

@@ -25,7 +25,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -88,10 +88,17 @@ turn = Turn()
 
 
 @contextmanager
-def shared_dbt(scratch: Path) -> Iterator[None]:
-    """Patch dbt for one simulation. What dbt writes goes to `scratch`, unless told otherwise."""
+def shared_dbt(
+    scratch: Path,
+    within: Callable[[], AbstractContextManager[None]],
+    built: Callable[[list[Any]], None],
+) -> Iterator[None]:
+    """Patch dbt for one simulation. What dbt writes goes to `scratch`, unless told otherwise.
+
+    Each invocation is `within()`, and `built` is then told its results, one for each node.
+    """
     replaced: list[tuple[Any, str, Any]] = [
-        (dbtRunner, "invoke", _one_at_a_time(dbtRunner.invoke, scratch)),
+        (dbtRunner, "invoke", _one_at_a_time(dbtRunner.invoke, scratch, within, built)),
         (duckdb, "connect", _after_release(duckdb.connect)),
     ]
     try:
@@ -172,7 +179,10 @@ def _options(scratch: Path) -> list[tuple[set[str], list[str]]]:
 
 
 def _one_at_a_time(
-    invoke: Callable[..., dbtRunnerResult], scratch: Path
+    invoke: Callable[..., dbtRunnerResult],
+    scratch: Path,
+    within: Callable[[], AbstractContextManager[None]],
+    built: Callable[[list[Any]], None],
 ) -> Callable[..., dbtRunnerResult]:
     options = _options(scratch)
 
@@ -187,8 +197,9 @@ def _one_at_a_time(
             unsaid = not said & others and not any(map(_in_environment, others))
             if unsaid and option[0] in known:
                 added += option
-        with turn, _file_of_process():
+        with turn, _file_of_process(), within():
             outcome = invoke(runner, [*args, *added], **kwargs)
+        built(list(getattr(outcome.result, "results", None) or []))
         if outcome.exception is not None and not isinstance(outcome.exception, Exception):
             raise outcome.exception
         return outcome

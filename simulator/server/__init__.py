@@ -6,7 +6,7 @@ Prefect's own code, served on a thread and driven at virtual instants. It may im
 
 from simulator.server import settings
 from simulator.server.calls import Calls
-from simulator.server.caveats import caller, log_caveat, run_of_caller
+from simulator.server.caveats import caller, log_caveat, run_id_of_caller, run_of_caller
 from simulator.server.event_faults import EventFaults
 from simulator.server.faults import RequestFaults, asking, routes
 from simulator.server.observers import Cancellations, Suspensions
@@ -35,6 +35,7 @@ __all__ = [
     "database_template",
     "log_caveat",
     "routes",
+    "run_id_of_caller",
     "run_of_caller",
     "settings",
 ]

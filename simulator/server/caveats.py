@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from prefect.context import FlowRunContext
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
@@ -15,6 +17,13 @@ def run_of_caller() -> str:
     context = FlowRunContext.get()
     run = None if context is None else context.flow_run
     return "" if run is None else run.name
+
+
+def run_id_of_caller() -> UUID | None:
+    """The id of the flow run that the calling code belongs to; None outside of runs."""
+    context = FlowRunContext.get()
+    run = None if context is None else context.flow_run
+    return None if run is None else run.id
 
 
 def log_caveat(caveat: Caveat) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from simulator.caveats import tell
 from simulator.patches.imports import once_imported
+from simulator.warehouse.writes import Writes
 
 TRIED = "1.11"
 """The series of dbt-core that the patches were written for."""
@@ -21,19 +22,19 @@ TRIED = "1.11"
 _shared: Path | None = None
 
 
-def dbt_installed(scratch: Path) -> AbstractContextManager[None]:
+def dbt_installed(scratch: Path, writes: Writes) -> AbstractContextManager[None]:
     """Let flows call dbt from any thread for one simulation, as soon as they have imported it.
 
-    What it writes goes to `scratch`, unless they say where.
+    What it writes goes to `scratch`, unless they say where; `writes` is told what it builds.
     """
-    return once_imported("dbt.cli.main", lambda: _patched(scratch))
+    return once_imported("dbt.cli.main", lambda: _patched(scratch, writes))
 
 
 @contextmanager
-def _patched(scratch: Path) -> Iterator[None]:
+def _patched(scratch: Path, writes: Writes) -> Iterator[None]:
     from simulator.patches.dbt import shared_dbt
 
-    with shared_dbt(scratch):
+    with shared_dbt(scratch, writes.dbt, writes.built):
         version = metadata.version("dbt-core")
         if not version.startswith(f"{TRIED}."):
             tell("dbt", f"dbt-core {version} was never tried in a simulation, {TRIED} was")

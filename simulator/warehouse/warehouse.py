@@ -16,20 +16,29 @@ from typing import Any
 import duckdb
 
 from simulator.errors import SimulationError
-from simulator.patches import duckdb_locks
+from simulator.patches import duckdb_locks, duckdb_statements
 from simulator.patches.duckdb import virtual_now
 from simulator.warehouse.dbt import dbt_installed, release
+from simulator.warehouse.writes import Writes
 
 
 @contextmanager
-def warehouse_installed(now: Callable[[], datetime], folder: Path) -> Iterator[None]:
+def warehouse_installed(
+    now: Callable[[], datetime], folder: Path, writes: Writes
+) -> Iterator[None]:
     """Patch DuckDB and dbt for one simulation; everything is as before when it ends.
 
     Args:
         now: The virtual clock, as aware instants.
         folder: A throw-away folder; what dbt writes goes to `dbt` in it. Created when needed.
+        writes: Takes notes of the tables that are written.
     """
-    with virtual_now(now), duckdb_locks.installed(), dbt_installed(folder / "dbt"):
+    with (
+        virtual_now(now),
+        duckdb_locks.installed(),
+        duckdb_statements.told(writes.saw),
+        dbt_installed(folder / "dbt", writes),
+    ):
         yield
 
 

@@ -26,10 +26,11 @@ from prefect.futures import wait
 
 from simulator import Simulation
 from simulator.errors import SimulationError
+from simulator.history import Journal
 from simulator.live.world import LiveWorld
 from simulator.patches import dbt as patches_dbt
 from simulator.patches import dbt_manifests
-from simulator.warehouse import Warehouse, share_manifests, warehouse_installed
+from simulator.warehouse import Warehouse, Writes, share_manifests, warehouse_installed
 from simulator.warehouse import dbt as warehouse_dbt
 
 START = datetime(2024, 5, 1, 6, 30, tzinfo=UTC)
@@ -48,6 +49,11 @@ class Clock:
         self.instant += timedelta(**by)
 
 
+def unread(clock: Clock) -> Writes:
+    """Notes of writes that nobody reads."""
+    return Writes(Journal(clock), lambda: None)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -55,7 +61,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def virtual(clock: Clock, tmp_path: Path) -> Iterator[Clock]:
-    with warehouse_installed(clock, tmp_path):
+    with warehouse_installed(clock, tmp_path, unread(clock)):
         yield clock
 
 
@@ -353,6 +359,29 @@ def test_what_dbt_says_of_a_failure_is_unchanged(virtual: Clock, project: Projec
     assert "No such option" in str(project.dbt("run", "--nope").exception)
 
 
+def test_what_dbt_builds_fails_to_build_and_skips_is_noted(
+    clock: Clock, own_project: Project, tmp_path: Path
+) -> None:
+    own_project.write("models/behind.sql", "select * from {{ ref('bad') }}")
+    own_project.write(
+        "models/after.sql", "select * from {{ ref('one') }}, {{ source('raw', 'landed') }}"
+    )
+    journal = Journal(clock)
+    with warehouse_installed(clock, tmp_path, Writes(journal, lambda: None)):
+        with duckdb.connect(own_project.database) as con:
+            con.execute("create table landed as select 1 as j")
+        own_project.dbt("build")
+    noted = {note.text: note.details for note in journal.notes}
+    assert noted["main.one"] == {"status": "success", "read": []}
+    assert noted["main.after"]["read"] == ["main.one", "main.landed"]
+    assert noted["main.bad"]["status"] == "error"
+    assert noted["main.behind"]["status"] == "skipped"
+    assert noted["main.behind"]["said"].startswith("bad failed: ")
+    assert set(noted) == {
+        f"main.{name}" for name in ("landed", "one", "two", "after", "bad", "behind")
+    }
+
+
 def test_what_dbt_measures_is_virtual_time(own_project: Project) -> None:
     results: list[Any] = []
 
@@ -461,7 +490,7 @@ def test_processes_share_what_one_of_them_has_parsed(
 ) -> None:
     def in_a_new_process() -> None:
         monkeypatch.setattr(dbt_manifests, "_manifests", dbt_manifests._Manifests())
-        with warehouse_installed(clock, scratch):
+        with warehouse_installed(clock, scratch, unread(clock)):
             own_project.ok("run", "-s", "one", "two")
             own_project.ok("run", "-s", "one", "two")
 
@@ -629,7 +658,7 @@ def test_everything_is_as_before_at_the_end(clock: Clock, project: Project, tmp_
     before = patched()
 
     def leave_by_an_error() -> None:
-        with warehouse_installed(clock, tmp_path):
+        with warehouse_installed(clock, tmp_path, unread(clock)):
             project.ok("run", "-s", "two")
             assert not any(a is b for a, b in zip(before, patched(), strict=True))
             raise LookupError

@@ -15,7 +15,7 @@ from simulator.history.history import History
 from simulator.history.records import RunRecord
 
 
-def explain(history: History, run: RunRecord | UUID | str, which: int = -1) -> Explanation:
+def explain(history: History, run: RunRecord | UUID | str | None, which: int = -1) -> Explanation:
     """Explain a run of a history.
 
     Args:
