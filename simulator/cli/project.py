@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +18,7 @@ from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import SimulationError
 
 if TYPE_CHECKING:
-    from simulator.project import Course
+    from simulator.project import Comparison, Course
 
 
 @app.command()
@@ -55,7 +55,21 @@ def project(
             "--stub-network", help="Print stubs for the calls that would leave this machine."
         ),
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for a finding.")] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="What if: compare with the project under these settings, such as"
+            " orders/prod.concurrency_limit=1 or read.retries=3.",
+            metavar="NAME.SETTING=VALUE",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Exit code 1 for a finding; with --set, for what became worse."
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     log: Annotated[
@@ -66,7 +80,8 @@ def project(
 
     It is read from its prefect.yaml, or from its scripts that serve or deploy; a simulation.toml beside
     them says what else is known, and an option outranks it. Exit code 1 if nothing could be loaded, or
-    with --strict if there is a finding, a broken promise, or something could not be loaded.
+    with --strict if there is a finding, a broken promise, or something could not be loaded. With --set
+    it lives twice, under the same faults, and what became better and worse is said.
     """
     from simulator import project as of_user
 
@@ -75,14 +90,19 @@ def project(
     if days is None:
         short = init or stub_network
         days = 1 if short else of_user.configuration_of(folder).days
-    if not 0 <= days <= of_user.MOST_DAYS:
-        raise SimulationError(f"days={days:g} must be between 0 and {of_user.MOST_DAYS}")
-    if json and markdown:
-        raise SimulationError("--json and --markdown exclude each other")
+    _check(days, json and markdown, bool(set_) and (list_ or check or init or stub_network))
+    scripts = [one.absolute() for one in script or ()]
+    if set_:
+        asked = of_user.settings_of(set_)
+
+        def live_twice() -> Comparison:
+            return of_user.compared(folder, asked, scripts, days=days, start=start, seed=seed)
+
+        return _what_if(live_twice, log, strict=strict, json=json, markdown=markdown)
     try:
         with termination_as_interrupt(), _apart(log):
             with of_user.opened(folder, start=start, seed=seed) as sim:
-                of_user.load(sim, [one.absolute() for one in script or ()])
+                of_user.load(sim, scripts)
                 if not (list_ or check):
                     sim.advance(timedelta(days=days))
                 course = of_user.course(sim)
@@ -101,6 +121,17 @@ def project(
         return 1
     broken = [one for one in course.promises if not one.kept]
     return int(strict and bool(course.findings or course.unloaded or broken))
+
+
+def _check(days: float, two_formats: bool, compares_nothing: bool) -> None:
+    from simulator.project import MOST_DAYS
+
+    if not 0 <= days <= MOST_DAYS:
+        raise SimulationError(f"days={days:g} must be between 0 and {MOST_DAYS}")
+    if two_formats:
+        raise SimulationError("--json and --markdown exclude each other")
+    if compares_nothing:
+        raise SimulationError("--set excludes --list, --check, --init and --stub-network")
 
 
 def _print(course: Course, *, list_: bool, stubs: bool, json: bool) -> None:
@@ -122,6 +153,42 @@ def _list(course: Course) -> None:
         print(f"{one.name} ({one.where})")
     for missing in course.unloaded:
         print(f"not loaded: {missing.name} ({missing.where}): {missing.cause}")
+
+
+def _what_if(
+    live_twice: Callable[[], Comparison],
+    log: Path | None,
+    *,
+    strict: bool,
+    json: bool,
+    markdown: bool,
+) -> int:
+    from simulator import project as of_user
+    from simulator.report import console, table
+
+    try:
+        with termination_as_interrupt(), _apart(log):
+            both = live_twice()
+    except Terminated:
+        return 143
+    if json:
+        print(of_user.comparison_as_json(both))
+    elif markdown:
+        print(of_user.comparison_as_markdown(both))
+    else:
+        screen = console()
+        screen.print(of_user.title(both), soft_wrap=True)
+        rows = table(*of_user.HEADINGS)
+        for row in of_user.sides(both):
+            rows.add_row(*row)
+        screen.print(rows)
+        for head, told in of_user.in_sections(both):
+            screen.print(f"\n{head}", style="bold")
+            for line in told:
+                screen.print(f"  {line}", soft_wrap=True)
+    if not both.without.loaded:
+        return 1
+    return int(strict and any(one.verdict == of_user.WORSE for one in both.changes()))
 
 
 def _show(course: Course, *, lived: bool) -> None:

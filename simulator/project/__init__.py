@@ -14,12 +14,23 @@ from simulator.project.calendar import (
     sections_of,
 )
 from simulator.project.calendar import cells as schedule_cells
+from simulator.project.comparing import (
+    WORSE,
+    Comparison,
+    compared,
+    comparison_as_json,
+    comparison_as_markdown,
+    in_sections,
+    sides,
+    title,
+)
 from simulator.project.configuration import MOST_DAYS, Configuration, configuration_of
 from simulator.project.course import Course, course
 from simulator.project.drafting import drafted, refuse_to_overwrite
 from simulator.project.findings import KINDS, Finding
 from simulator.project.opening import load, opened
 from simulator.project.proposing import as_toml
+from simulator.project.settings import Setting, settings_of
 from simulator.project.simulation import ProjectSimulation
 from simulator.project.telling import HEADINGS, as_json, as_markdown, cells, headline, sections
 
@@ -28,19 +39,26 @@ __all__ = [
     "KINDS",
     "MOST_DAYS",
     "SCHEDULE_HEADINGS",
+    "WORSE",
+    "Comparison",
     "Configuration",
     "Course",
     "Finding",
     "ProjectSimulation",
+    "Setting",
     "as_icalendar",
     "as_json",
     "as_markdown",
     "as_toml",
     "cells",
+    "compared",
+    "comparison_as_json",
+    "comparison_as_markdown",
     "configuration_of",
     "course",
     "drafted",
     "headline",
+    "in_sections",
     "load",
     "opened",
     "refuse_to_overwrite",
@@ -49,4 +67,7 @@ __all__ = [
     "schedules_of",
     "sections",
     "sections_of",
+    "settings_of",
+    "sides",
+    "title",
 ]

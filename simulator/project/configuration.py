@@ -105,7 +105,8 @@ def configuration_of(folder: Path) -> Configuration:
 # -- what a value may be -----------------------------------------------------------------------------
 
 
-def _duration(name: str, value: Any) -> Any:
+def duration_of(name: str, value: Any) -> Any:
+    """How long something takes: seconds, a list of them, or two quantiles."""
     read = duration_from_plain(value)
     if isinstance(read, str | bool | Mapping):
         right = "seconds, a list of them, or two quantiles, such as { p50 = 60, p95 = 600 }"
@@ -113,7 +114,8 @@ def _duration(name: str, value: Any) -> Any:
     return kinds.duration(name, read)
 
 
-def _timezone(what: str, value: Any) -> ZoneInfo:
+def timezone_of(what: str, value: Any) -> ZoneInfo:
+    """A time zone by its name."""
     try:
         return ZoneInfo(kinds.text(what, value))
     except (ValueError, OSError, ZoneInfoNotFoundError):
@@ -139,7 +141,7 @@ def _stub(what: str, value: Any) -> Mapping[str, Any]:
 
 
 TABLES: Mapping[str, kinds.Kind] = {
-    "durations": _duration,
+    "durations": duration_of,
     "stubs": _stub,
     "secrets": kinds.anything,
     "blocks": kinds.by_name,
@@ -152,7 +154,7 @@ VALUES: Mapping[str, kinds.Kind] = {
     "start": kinds.instant,
     "days": kinds.number(0, MOST_DAYS),
     "seed": kinds.whole(),
-    "timezone": _timezone,
+    "timezone": timezone_of,
     "faults": _tables,
     "promises": _tables,
 }

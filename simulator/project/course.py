@@ -13,6 +13,7 @@ from simulator.project.findings import (
     Finding,
     at_once,
     in_order,
+    lateness,
     needs_stub,
     observed,
     scheduled,
@@ -32,16 +33,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One deployment. `ends` counts its runs by their newest state; `late` those that Prefect called
-    Late; `retries` the attempts beyond the first one, of its runs and their tasks; `at_once` how many
-    were going on at once, at most. Durations are in seconds, None if none has ended.
+    """One deployment. `ends` counts its runs by their newest state; `failed` those that ended Failed or
+    Crashed; `late` those that Prefect called Late; `retries` the attempts beyond the first one, of its
+    runs and their tasks; `at_once` how many were going on at once, at most; `waited_seconds` the longest
+    time from when a run was due to its beginning. Durations are in seconds, None if none has ended.
     """
 
     deployment: str
     runs: int
     ends: dict[str, int]
+    failed: int
     late: int
     retries: int
+    waited_seconds: float
     median_seconds: float | None
     longest_seconds: float | None
     at_once: int
@@ -115,8 +119,12 @@ def _row(deployment: str, history: History) -> Row:
         deployment=deployment,
         runs=len(runs),
         ends=dict(Counter(run.state for run in runs)),
+        failed=sum(run.failed for run in runs),
         late=sum(any(state.name == "Late" for state in run.states) for run in runs),
         retries=sum(_retries(run) for run in runs),
+        waited_seconds=max(
+            (lateness(run, history.now).total_seconds() for run in runs), default=0.0
+        ),
         median_seconds=median(ended) if ended else None,
         longest_seconds=max(ended, default=None),
         at_once=at_once(runs, history.now),

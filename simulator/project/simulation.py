@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from simulator.project.causes import cause_of
+from simulator.project.changing import changed
 from simulator.project.configuration import NAME, Configuration
 from simulator.project.declared import Declared
 from simulator.project.given import hidden
@@ -30,7 +31,9 @@ class ProjectSimulation(Simulation):
 
     `folder`: the project's, which is the working directory as long as the simulation is open. The
     secrets, blocks and variables that `configuration` gives are there; any other is made up, and
-    environment variables that look like credentials are hidden. All else as for `Simulation`.
+    environment variables that look like credentials are hidden. What `overrides` says of a flow or task,
+    by its name and one of `retries`, `retry_delay_seconds` and `timeout_seconds`, holds in place of what
+    its file says. All else as for `Simulation`.
     """
 
     _world: World
@@ -43,16 +46,20 @@ class ProjectSimulation(Simulation):
         self.given = self.configuration.given()
         self.project = folder.absolute()
         self._seen: list[Any] = []
+        self.overrides: dict[tuple[str, str], Any] = {}
         self.loaded: list[Loaded] = []
         self.unloaded: list[Unloaded] = []
 
     def __enter__(self) -> Self:
         self._folders = contextlib.ExitStack()
+        from simulator.patches.prefect import attributes
+
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.chdir(self.project))
             stack.enter_context(_with_path(self.project))
             super().__enter__()
             stack.enter_context(self.given.installed())
+            stack.enter_context(attributes.overridden(self.overrides))
             self._world.setenv(stack, hidden(os.environ))
             self._folders = stack.pop_all()
         return self
@@ -125,6 +132,15 @@ class ProjectSimulation(Simulation):
         """The schedules of a deployment, "flow/deployment", and which of them make runs."""
         found = self._world.client.read_deployment_by_name(deployment)
         return [(one.schedule, one.active and not found.paused) for one in found.schedules]
+
+    def change(self, deployment: str, values: Mapping[str, Any]) -> None:
+        """Deploy a deployment, "flow/deployment", anew with other values: `concurrency_limit` and
+        `paused` as in Prefect; `cron` or `interval` takes the place of its schedules, in their time zone
+        unless `timezone` is another.
+
+        Raises SimulationError if there is no schedule to have a time zone, or two are asked for.
+        """
+        changed(self._world.client, deployment, values, self.start)
 
     def run_script(self, script: Script) -> None:
         """Run a file as `__main__`, and let what it serves and deploys live on here.

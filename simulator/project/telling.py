@@ -31,7 +31,12 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def as_json(course: Course) -> str:
     """Everything that is known of a course. Durations are in seconds, instants in UTC."""
-    told: dict[str, Any] = {
+    return json.dumps(told_of(course), indent=2)
+
+
+def told_of(course: Course) -> dict[str, Any]:
+    """The same as plain data."""
+    return {
         "folder": str(course.folder),
         "start": course.start.isoformat(),
         "end": course.end.isoformat(),
@@ -53,19 +58,18 @@ def as_json(course: Course) -> str:
         "proposed_stubs": [asdict(one) for one in course.proposed],
         "caveats": list(course.caveats),
     }
-    return json.dumps(told, indent=2)
 
 
 def as_markdown(course: Course) -> str:
     """A comment for a pull request."""
     lines = [f"### {headline(course)}", ""]
     lines += ["| " + " | ".join(HEADINGS) + " |", "|---" * len(HEADINGS) + "|"]
-    lines += ["| " + " | ".join(map(_escaped, cells(row))) + " |" for row in course.rows]
+    lines += ["| " + " | ".join(map(escaped, cells(row))) + " |" for row in course.rows]
     for title, told in sections(course):
         lines += ["", f"**{title}**", ""]
         for first, *others in told:
-            lines.append(f"- {_escaped(first)}")
-            lines += [f"  - {_escaped(one)}" for one in others]
+            lines.append(f"- {escaped(first)}")
+            lines += [f"  - {escaped(one)}" for one in others]
     return "\n".join([*lines, ""])
 
 
@@ -128,5 +132,6 @@ def _where(course: Course, deployment: str) -> str | None:
     return next((one.where for one in course.loaded if one.name == deployment), None)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text in a cell or a line of Markdown."""
     return text.replace("|", "\\|").replace("<", "&lt;")
