@@ -24,6 +24,9 @@ endif
 # Prefect and dbt report to nobody.
 export DO_NOT_TRACK := 1
 
+# The tests and live simulations start hundreds of processes: each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What ruff looks at. Not all of them need exist.

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from filelock import FileLock
 from rich.console import Console
 
 from simulator.audit import Begun, Cell, Found, Outcome, Processes, Project, clock_changes
@@ -28,32 +29,49 @@ SERIOUS = [
     "orders/prod:killed", "read:hangs", "read:gives-nothing", "alert/after-orders:event-lost"
 ]  # fmt: skip
 CELLS = [*SERIOUS, "read:raises-once", "nightly/prod:worker-away"]
+ONLY = [part for cell in CELLS for part in ("--only", cell)]
 
 Audit = Callable[..., int]
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("out")
+def folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Where the audit is; one of xdist's workers begins with what another one has done already."""
+    own = tmp_path_factory.mktemp("audit")
+    if worker_id == "master":
+        return begun(own)
+    shared = tmp_path_factory.getbasetemp().parent / "audit"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            shutil.copytree(begun(own / "first"), shared)
+    return shutil.copytree(shared, own, dirs_exist_ok=True)
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shutil.copytree(SHOP, tmp_path_factory.mktemp("of") / "shop")
-
-
-@pytest.fixture(scope="module")
-def audit(shop: Path, out: Path) -> Audit:
+def begun(folder: Path) -> Path:
     """Audit a night of the shop, in which nothing goes wrong by itself."""
+    shutil.copytree(SHOP, folder / "shop")
+    assert call([*night(folder), *ONLY, "--json"]) == 0
+    return folder
+
+
+def night(folder: Path) -> list[str]:
+    """What is audited."""
+    of = ["audit", str(folder / "shop"), "--out", str(folder / "out")]
+    return [*of, "--days", "0.3", "--start", "2026-01-06T00:00:00Z"]
+
+
+@pytest.fixture(scope="module")
+def shop(folder: Path) -> Path:
+    return folder / "shop"
+
+
+@pytest.fixture(scope="module")
+def audit(folder: Path) -> Audit:
+    """Go on with the audit of a night of the shop."""
 
     def carry_out(*more: str) -> int:
-        only = [part for cell in CELLS for part in ("--only", cell)]
-        if "--show" in more:
-            only = []
-        night = ["--days", "0.3", "--start", "2026-01-06T00:00:00Z", "--out", str(out)]
-        return call(["audit", str(shop), *night, *only, *more])
+        return call([*night(folder), *([] if "--show" in more else ONLY), *more])
 
-    assert carry_out("--json") == 0
     return carry_out
 
 
@@ -96,14 +114,15 @@ def test_the_failure_modes_of_the_shop(audit: Audit, capfd: pytest.CaptureFixtur
 
 
 def test_what_is_done_is_not_done_again(
-    audit: Audit, out: Path, capfd: pytest.CaptureFixture[str]
+    audit: Audit, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    before = {file: file.stat().st_mtime_ns for file in (out / "audit-logs").iterdir()}
+    logs = folder / "out" / "audit-logs"
+    before = {file: file.stat().st_mtime_ns for file in logs.iterdir()}
     assert audit("--markdown") == 0
     said = capfd.readouterr()
     assert "6 cells, 2 at a time, 6 done before" in said.err.replace("1 at", "2 at")
     assert "| lost run | alert/after-orders | alert/after-orders:event-lost |" in said.out
-    assert {file: file.stat().st_mtime_ns for file in (out / "audit-logs").iterdir()} == before
+    assert {file: file.stat().st_mtime_ns for file in logs.iterdir()} == before
 
 
 def test_only_what_a_baseline_does_not_have_is_an_exit_code(

@@ -834,7 +834,7 @@ def test_a_rehearsal_that_fails_is_left_to_those_who_come_after_it(tmp_path: Pat
 class TestRealSimulations:
     def test_the_same_hours_fail_in_every_variant(self, project: Path, start: Start) -> None:
         (project / "scenarios" / "real.py").write_text(REAL)
-        process = start("run", "--days", "2", "--seed", "3", "--jobs", "1")  # forked, all prepared
+        process = start("run", "--seed", "3", "--jobs", "1")  # forked, all prepared
         out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, out + err
         assert "warning" not in out

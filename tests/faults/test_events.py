@@ -72,11 +72,11 @@ def test_odds_are_drawn_for_each_event_and_by_the_seed():
             sim.deploy(react, name="dev", cron="0 * * * *")
             lost = EventLost(event="prefect.flow-run.Completed", flow="react", probability=0.5)
             sim.inject(lost)
-            sim.advance(hours=12.5)
+            sim.advance(hours=8.5)
             return [note.at for note in sim.history().notes if note.kind == "fault"]
 
     some = hours_lost(1)
-    assert 2 < len(some) < 11
+    assert 0 < len(some) < 8
     assert hours_lost(1) == some != hours_lost(2)
 
 
