@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 _PACKAGE = str(Path(__file__).parent)
+_COURSE = str(Path(__file__).parent / "lessons" / "course")
+"""The flows of the lessons are what users write, though they come with this package."""
 
 
 def users_frame(innermost: FrameType) -> FrameType:
@@ -40,7 +42,7 @@ def is_ours(innermost: FrameType) -> bool:
     frame: FrameType | None = innermost
     while frame is not None and _is_standard(frame.f_code.co_filename):
         frame = frame.f_back
-    return frame is not None and frame.f_code.co_filename.startswith(_PACKAGE)
+    return frame is not None and _is_of_package(frame.f_code.co_filename)
 
 
 def place_of_call(innermost: FrameType) -> str:
@@ -91,8 +93,14 @@ def place_of_word(pattern: str) -> str:
     return ""
 
 
+def _is_of_package(filename: str) -> bool:
+    return filename.startswith(_PACKAGE) and not filename.startswith(_COURSE)
+
+
 @cache
 def _is_foreign(filename: str) -> bool:
+    if filename.startswith(_COURSE):
+        return False
     return filename.startswith(_foreign()) or "/site-packages/" in filename
 
 

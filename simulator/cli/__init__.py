@@ -15,6 +15,7 @@ from simulator.cli import (  # noqa: F401
     doctor,
     explain,
     export,
+    learn,
     list,  # noqa: A004
     new,
     project,

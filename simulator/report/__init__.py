@@ -1,12 +1,14 @@
 """What people look at: tables in a terminal, and a page for a browser.
 
 It reads verdicts and histories, and imports nothing that runs. Open `terminal.py` for the tables,
-`page.py` for the page.
+`page.py` for the page, `lanes.py`
+for its lanes in plain characters.
 """
 
 from simulator.report.differing import counted, difference_lines, few_of_each_variant
 from simulator.report.exports import export
-from simulator.report.page import write_page
+from simulator.report.lanes import text_lanes
+from simulator.report.page import write_lesson_page, write_page
 from simulator.report.terminal import Display, console, duration, scenario_table, summary, table
 
 __all__ = [
@@ -20,5 +22,7 @@ __all__ = [
     "scenario_table",
     "summary",
     "table",
+    "text_lanes",
+    "write_lesson_page",
     "write_page",
 ]

@@ -3,20 +3,23 @@
     write_page(Path("results/results.duckdb"), Path("results/report.html"))
 
 `numbers.py` says what is shown. `layout.js` says where it goes, `drawing.js` puts it on a canvas,
-`views.js` into text and tables, `page.js` reacts to the reader; they stand in `web/`.
+`views.js` into text and tables, `lesson.js` asks before it shows, `page.js` reacts to the reader; they
+stand in `web/`.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from simulator.errors import SimulationError
-from simulator.history import kept_outcomes
+from simulator.history import Outcome, kept_outcomes
 from simulator.report.numbers import numbers
 
-SCRIPTS = ("layout.js", "drawing.js", "views.js", "page.js")
+SCRIPTS = ("layout.js", "drawing.js", "views.js", "lesson.js", "page.js")
 
 
 def write_page(results: Path, output: Path) -> None:
@@ -24,7 +27,18 @@ def write_page(results: Path, output: Path) -> None:
 
     Raises SimulationError if that cannot be read or is none, or if the page cannot be written.
     """
-    page = as_page(results)
+    _write(as_page(results), output)
+
+
+def write_lesson_page(lesson: Mapping[str, Any], outcomes: Iterable[Outcome], output: Path) -> None:
+    """Write the page of a lesson: the fields of `Lesson` in lesson.js, and what came of its lanes.
+
+    Raises SimulationError if the page cannot be written.
+    """
+    _write(_filled({**numbers(outcomes), "lesson": lesson}), output)
+
+
+def _write(page: str, output: Path) -> None:
     part = output.with_name(f"{output.name}.part")
     try:
         part.write_text(page, encoding="utf-8")
@@ -35,9 +49,14 @@ def write_page(results: Path, output: Path) -> None:
 
 def as_page(results: Path) -> str:
     """The page about a results file, as HTML."""
-    data = json.dumps(
-        numbers(kept_outcomes(results)), separators=(",", ":"), ensure_ascii=False
-    ).replace("<", "\\u003c")  # a text must not end the element that it stands in
+    return _filled(numbers(kept_outcomes(results)))
+
+
+def _filled(shown: Mapping[str, Any]) -> str:
+    """The page with its style, its scripts and what it shows."""
+    data = json.dumps(shown, separators=(",", ":"), ensure_ascii=False).replace(
+        "<", "\\u003c"
+    )  # a text must not end the element that it stands in
     page = _web("page.html")
     for mark, text in (
         ("/*STYLE*/", _web("page.css")),

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from simulator.report import write_page
+from simulator.history import kept_outcomes
+from simulator.report import write_lesson_page, write_page
 
 api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -176,3 +177,50 @@ def test_of_many_runs_only_those_in_sight_are_drawn(
     page.wait_for_function("window.labels > 0")
     drawn(page)
     assert page.evaluate("window.labels") <= 4 * 28  # rows in sight, for a few frames
+
+
+LESSON = {
+    "title": "A lesson", "question": "What is it?", "answers": ["Red", "Green", "Blue"], "right": 2,
+    "sentence": "It is </script> green.", "figures": [["parents", "3", "2"]],
+    "parameters": [["share", "0.5"]], "command": "simulate learn a", "code": "def flow(): ...",
+    "change": "- this", "exercise": "Do it.", "solved": "Not yet.", "solution": "return 1",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lesson(results: Path) -> str:
+    page = results.with_name("lesson.html")
+    lanes = [one for one in kept_outcomes(results) if one.key[0] == "child-fails"]
+    write_lesson_page(LESSON, lanes, page)
+    return page.as_uri()
+
+
+def test_a_lesson_shows_what_happened_to_who_has_answered(page: Any, lesson: str) -> None:
+    go(page, lesson)
+    main = page.locator("main")
+    assert "green" not in main.text_content()
+    see = page.get_by_role("button", name="See what happens")
+    assert see.is_disabled()
+    page.get_by_label("1. Red").check()
+    see.click()
+    assert "Not 1: it is answer 2. Green" in main.text_content()
+    assert "It is </script> green." in main.text_content()
+    assert page.locator(".scroller canvas").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.get_by_label("2. Green").check()
+    see.click()
+    assert "Answer 2 is right." in main.text_content()
+
+
+def test_a_lesson_is_as_it_was_after_a_look_at_a_run(page: Any, lesson: str) -> None:
+    go(page, lesson)
+    page.get_by_label("2. Green").check()
+    page.get_by_role("button", name="See what happens").click()
+    page.locator(".scroller").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=States")
+    page.get_by_role("link", name="A lesson").click()
+    page.wait_for_selector("form")
+    assert page.get_by_label("2. Green").is_checked()
+    assert "Answer 2 is right." in page.locator("main").text_content()

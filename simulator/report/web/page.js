@@ -3,6 +3,8 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 for (const scenario of DATA.scenarios) scenario.origin = Date.parse(scenario.origin);
 const main = document.getElementById("view");
+const HOME = DATA.lesson ? DATA.lesson.title : "Simulation results";
+document.querySelector(".home").textContent = HOME;
 const say = (text) => { document.getElementById("spoken").textContent = text; };
 
 // What a variant's runs need to be drawn; made when it is first looked at.
@@ -111,7 +113,7 @@ function lanePart(scenario, lane, alone) {
   const asTable = el("details", { ontoggle: () => { inside.replaceChildren(); if (asTable.open) more(0); } },
     el("summary", {}, `As a table: ${lane.variant.slug}`), inside);
   const section = el("section", { class: "lane" },
-    el("h3", {}, el("a", { href: linkTo(scenario.name, lane.variant.slug) }, lane.variant.slug), outcome(lane.variant),
+    el("h3", {}, el("a", { href: linkTo(scenario.name, lane.variant.slug) }, lane.variant.slug), DATA.lesson ? "" : outcome(lane.variant),
       lane.variant.masked ? el("span", { class: "broken" }, `◐ ${lane.variant.masked} of ${lane.variant.ended} Completed although a child failed`) : "", count),
     lane.variant.error ? el("pre", {}, lane.variant.error) : "", scroller, asTable);
   return { lane, section, scroller, canvas, spacer, count };
@@ -214,13 +216,13 @@ function show() {
     run && [run.deployment || run.flow, linkTo(scenario.name, variant.slug, run.id)]].filter(Boolean);
   document.getElementById("trail").replaceChildren(...crumbs.map(([text, href], i) =>
     el("li", {}, el("a", { href, "aria-current": i === crumbs.length - 1 ? "page" : null }, text))));
-  document.title = [...crumbs.map(([text]) => text).reverse(), "Simulation results"].join(" - ");
+  document.title = [...crumbs.map(([text]) => text).reverse(), HOME].join(" - ");
   const content = missing >= 0 ? [el("h1", {}, "Not in these results"), el("p", {}, `There is no ${["scenario", "variant", "run", "more"][Math.min(missing, 3)]} ${parts[missing]} here. `,
-    el("a", { href: "#" }, "All scenarios"))]
+    el("a", { href: "#" }, HOME))]
     : run ? runView(scenario, lane, run)
     : scenario ? [el("h1", {}, variant ? `${scenario.name}: ${variant.slug}` : scenario.name), ...timeline(scenario, variant),
-        el("section", {}, el("h2", {}, "Verdicts and measures"), ...verdicts(scenario))]
-    : overview(DATA);
+        DATA.lesson ? "" : el("section", {}, el("h2", {}, "Verdicts and measures"), ...verdicts(scenario))]
+    : DATA.lesson ? lessonView(DATA.lesson, DATA.scenarios[0]) : overview(DATA);
   main.replaceChildren(...content.flat().filter((one) => one !== ""));
   window.scrollTo(0, 0);
 }

@@ -1,0 +1,1 @@
+"""The lessons, a file each. `loading.py` has their order."""
