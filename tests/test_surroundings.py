@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 import unittest
 from datetime import timedelta
 from pathlib import Path
 
 import anyio
+import coverage
 import nbformat
 import pytest
 import uvloop
@@ -236,6 +239,45 @@ def test_a_simulation_lives_in_the_cells_of_a_notebook(monkeypatch):
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     told = "".join(one.text for cell in notebook.cells for one in cell.outputs if "text" in one)
     assert told.split("\n")[:4] == ["2", "slept 12600", "16200", "closed"]
+
+
+MEASURED = """
+from prefect import flow, task
+from prefect.deployments import run_deployment
+from simulator import Simulation
+
+@task
+def load():
+    return "loaded"
+
+@flow
+async def child():
+    return load()
+
+@flow
+def parent():
+    submitted = load.submit()
+    run_deployment("child/dev")
+    return submitted.result()
+
+if __name__ == "__main__":
+    with Simulation(modules="{modules}", stall_limit=60) as sim:
+        sim.deploy(child, name="dev")
+        sim.deploy(parent, name="dev", cron="0 * * * *")
+        sim.advance(hours=1.5)
+        assert [run.state for run in sim.runs()] == ["Completed"] * 2, sim.runs()
+"""
+
+
+@pytest.mark.parametrize("modules", ["shared", "fresh"])
+def test_coverage_measures_what_runs_in_flows_and_tasks(tmp_path, modules):
+    script, data = tmp_path / "script.py", tmp_path / "measured"
+    script.write_text(MEASURED.format(modules=modules))
+    command = [sys.executable, "-m", "coverage", "run", "--branch", "--data-file", data, script]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    measured = coverage.Coverage(data)
+    measured.load()
+    assert measured.analysis2(str(script))[3] == []  # the lines that did not run
 
 
 # -- clocks ----------------------------------------------------------------------------------------------
