@@ -8,6 +8,8 @@ One file a command; `app.py` is what they share. It may import everything, and i
 help must come at once.
 """
 
+import inspect
+
 # They add the commands.
 from simulator.cli import (  # noqa: F401
     audit,
@@ -25,6 +27,10 @@ from simulator.cli import (  # noqa: F401
     show,
     upgrade,
 )
-from simulator.cli.app import call, main
+from simulator.cli.app import app, call, main
+
+for _command in app.registered_commands:  # the first paragraph whole, where typer would cut it
+    _said = inspect.getdoc(_command.callback) or ""
+    _command.short_help = " ".join(_said.partition("\n\n")[0].split())
 
 __all__ = ["call", "main"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,10 +19,13 @@ from simulator.errors import SimulationError
 app = typer.Typer(
     name="simulate",
     help="Run scenarios of real Prefect flows on a virtual clock, variants side by side.",
-    add_completion=False,
+    rich_markup_mode=None,  # its boxes cut off the names of options where it is narrow
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+MOST_COLUMNS = 100
+"""How wide a help becomes: longer lines are not read."""
 
 Folder = Annotated[
     Path, typer.Option("--scenarios", help="Folder (or file) with the scenarios.", metavar="DIR")
@@ -50,7 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def call(arguments: Sequence[str]) -> int:
     """Carry out a command line. Returns the exit code; a user's mistake is one line."""
     try:
-        code = app(list(arguments), prog_name="simulate", standalone_mode=False)
+        code = app(
+            list(arguments),
+            prog_name="simulate",
+            standalone_mode=False,
+            terminal_width=min(shutil.get_terminal_size().columns, MOST_COLUMNS),
+        )
     except SimulationError as wrong:
         return _refuse(str(wrong))
     except KeyboardInterrupt:  # before anything had begun

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.answers import Json, Quiet, Verbose, exclusive
 from simulator.cli.app import ProjectFolder, app, instant_of, versions
 from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
 from simulator.errors import SimulationError
@@ -56,8 +57,10 @@ def audit(
         Path | None,
         typer.Option(help="With --show: write the test into the project's folder.", metavar="FILE"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     baseline: Annotated[
         Path | None,
         typer.Option(
@@ -71,14 +74,15 @@ def audit(
     Once without a fault; then, for each deployment, flow and task that has run: it raises, hangs, is
     slow, is killed, its worker is away, the API is down, its event is late or lost, it returns nothing.
     Each under the same seed, in a process of its own. What has been done already is not done again. What
-    a change of clocks within a year does to each schedule is told as well.
+    a change of clocks within a year does to each schedule is told as well. With --verbose each cell is
+    told as soon as it is done.
     """
     from simulator import audit as of_faults
     from simulator.report import console
     from simulator.scenarios import default_jobs
 
-    if sum([json, markdown, show is not None]) > 1:
-        raise SimulationError("--json, --markdown and --show exclude each other")
+    exclusive(json=json, markdown=markdown, show=show, quiet=quiet)
+    exclusive(quiet=quiet, verbose=verbose)
     if write_test is not None:
         _check_test(write_test, folder, show)
     if jobs is not None and jobs < 1:
@@ -89,7 +93,7 @@ def audit(
     subject, of = _subject(folder, days, start, seed)
     if baseline is not None:
         of_faults.new_in((), baseline)  # so that a wrong one is told at once
-    screen = console(stderr=True)
+    screen = console(stderr=True, quiet=quiet)
     try:
         with termination_as_interrupt():
             kept = of_faults.Kept(_made(out) / RESULTS, of, signals_later)
@@ -103,7 +107,7 @@ def audit(
                 cell=show,
             )
             with closing(news):
-                _follow(screen, news, jobs or default_jobs())
+                _follow(screen, news, jobs or default_jobs(), verbose=verbose)
     except KeyboardInterrupt as stopped:
         screen.print(f"Stopped. What is done is in {out / RESULTS}: the same command goes on.")
         return 143 if isinstance(stopped, Terminated) else 130
@@ -114,7 +118,8 @@ def audit(
     if not only:
         found += of_faults.clock_changes(folder, datetime.fromisoformat(of.start))
     new = [] if baseline is None else of_faults.new_in(found, baseline)
-    _print(of, found, json=json, markdown=markdown)
+    if not quiet:
+        _print(of, found, json=json, markdown=markdown)
     if baseline is not None:
         screen.print(f"{len(new)} new: {', '.join(one.cell.name for one in new) or 'nothing'}")
     return int(bool(new))
@@ -199,7 +204,9 @@ def _made(out: Path) -> Path:
     return out
 
 
-def _follow(screen: Console, news: Iterable[Begun | Found], jobs: int) -> None:
+def _follow(
+    screen: Console, news: Iterable[Begun | Found], jobs: int, *, verbose: bool = False
+) -> None:
     """Show on standard error how far it is: a bar on a terminal, else a line at the beginning."""
     from rich.progress import (
         BarColumn,
@@ -223,8 +230,11 @@ def _follow(screen: Console, news: Iterable[Begun | Found], jobs: int) -> None:
             if isinstance(one, Begun):
                 screen.print(_said(one, jobs))
                 bar.update(task, total=one.left, completed=0)
-            else:
-                bar.update(task, advance=1, description=f"{one.cell.name}: {one.worst.kind}")
+                continue
+            told = f"{one.cell.name}: {one.worst.kind}"
+            bar.update(task, advance=1, description=told)
+            if verbose:
+                screen.print(told, soft_wrap=True)
 
 
 def _said(begun: Begun, jobs: int) -> str:
@@ -240,7 +250,7 @@ def _said(begun: Begun, jobs: int) -> str:
 
 def _print(of: Of, found: list[Found], *, json: bool, markdown: bool) -> None:
     from simulator.audit import HEADINGS, SERIOUS, as_json, as_markdown, cells_of_row, rows_of
-    from simulator.report import console, table
+    from simulator.report import console, print_table, table
 
     rows = rows_of(found)
     if json:
@@ -260,4 +270,4 @@ def _print(of: Of, found: list[Found], *, json: bool, markdown: bool) -> None:
     shown = table(*HEADINGS, lines=True)
     for row in rows:
         shown.add_row(*cells_of_row(row))
-    screen.print(shown)
+    print_table(screen, shown)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulator.cli.answers import Json, Quiet, Verbose, exclusive, print_json
 from simulator.cli.app import app
 from simulator.errors import SimulationError
 
@@ -25,20 +26,19 @@ def compare(
     ] = Path("results/results.duckdb"),
     scenario: Annotated[str | None, typer.Option(help="Only of this scenario.")] = None,
     seed: Annotated[int | None, typer.Option(help="Only with this seed.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing: the exit code says it.")
-    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Say where two histories part, and what differs by meaning.
 
     Of two results files, each variant with itself; or two variants of one file. Exit code 1
-    if anything differs. Ids, names of runs and parts of a second do not count.
+    if anything differs. Ids, names of runs and parts of a second do not count. With --verbose every
+    difference is shown, not the first few of each kind.
     """
     from simulator import history
 
-    if json and quiet:
-        raise SimulationError("--json and --quiet exclude each other")
+    exclusive(json=json, quiet=quiet, verbose=verbose)
     files = [Path(one).is_file() for one in (a, b)]
     if any(files) and not all(files):
         other = b if files[0] else a
@@ -58,7 +58,7 @@ def compare(
     if json:
         _print_json(pairs, found)
     elif not quiet:
-        _print(pairs, found, a, b)
+        _print(pairs, found, a, b, every=verbose)
     return int(bool(found))
 
 
@@ -130,7 +130,7 @@ def _record(one: Outcome, pair: Pair, *, verdicts: bool) -> dict[str, Any]:
     }
 
 
-def _print(pairs: list[Pair], found: list[Difference], a: str, b: str) -> None:
+def _print(pairs: list[Pair], found: list[Difference], a: str, b: str, *, every: bool) -> None:
     from simulator.history import moment
     from simulator.report import counted, difference_lines
 
@@ -142,12 +142,14 @@ def _print(pairs: list[Pair], found: list[Difference], a: str, b: str) -> None:
         for side, entered in zip((a, b), parted.sides, strict=True):
             words = ", ".join(f"{flow} enters {state}" for flow, state in entered)
             lines.append(f"  {side}: {words or 'nothing of it'}")
-    print("\n".join([*lines, *difference_lines(found, a, b), "", counted(found)]).lstrip("\n"))
+    print(
+        "\n".join([*lines, *difference_lines(found, a, b, every=every), "", counted(found)]).lstrip(
+            "\n"
+        )
+    )
 
 
 def _print_json(pairs: list[Pair], found: list[Difference]) -> None:
-    import json
-
     parted = [(pair, pair.parting()) for pair in pairs]
     said = {
         "same": not found,
@@ -155,11 +157,11 @@ def _print_json(pairs: list[Pair], found: list[Difference]) -> None:
             {
                 "scenario": pair.scenario,
                 "variant": pair.name,
-                "parted": None if at is None else at.at.isoformat().replace("+00:00", "Z"),
+                "parted": None if at is None else at.at,
                 "sides": [] if at is None else at.sides,
             }
             for pair, at in parted
         ],
         "differences": [asdict(one) for one in found],
     }
-    print(json.dumps(said, indent=2))
+    print_json(said)

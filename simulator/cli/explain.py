@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from simulator.cli.answers import Json, print_json
 from simulator.cli.app import app
 from simulator.errors import SimulationError
 
@@ -32,12 +32,11 @@ def explain(
     scenario: Annotated[str | None, typer.Option(help="Only of this scenario.")] = None,
     variant: Annotated[str | None, typer.Option(help="Only of this variant.")] = None,
     seed: Annotated[int | None, typer.Option(help="Only with this seed.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Say why a run ended as it did, started late or never, or why a table is old, from the results
     file alone.
     """
-    import json as texts
     from dataclasses import asdict
 
     from simulator import history
@@ -67,9 +66,4 @@ def explain(
     if len(refused) == len(chosen):
         raise refused[0]
     if json:
-        print(texts.dumps(said, indent=2, default=_plain))
-
-
-def _plain(value: object) -> str:
-    """An instant as everywhere in JSON here, an id as text."""
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
+        print_json(said)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.answers import Json, print_json
 from simulator.cli.app import app
 
 
@@ -23,6 +24,7 @@ def export(
         Path | None,
         typer.Option(help="Where to (default: beside the results).", metavar="PATH"),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Write a results file in the format of another tool.
 
@@ -31,4 +33,8 @@ def export(
     """
     from simulator.report import export as written
 
-    print(written(results, to, output))
+    place = written(results, to, output)
+    if json:
+        print_json({"format": to, "path": place})
+    else:
+        print(place)

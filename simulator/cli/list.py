@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from simulator.cli.answers import Json, print_json
 from simulator.cli.app import Folder, app
 
 
 @app.command("list")
 def list_scenarios(
     scenarios: Folder = Path("scenarios"),
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """List the scenarios: name, question, patterns, variants."""
-    import json as texts
-
-    from simulator.report import console, scenario_table
+    from simulator.report import console, print_table, scenario_table
     from simulator.scenarios import load
 
     found = load(scenarios)
     if not json:
-        console().print(scenario_table(found))
+        print_table(console(), scenario_table(found))
         return
     said = [
         {
@@ -34,4 +30,4 @@ def list_scenarios(
         }
         for one in found
     ]
-    print(texts.dumps(said, indent=2))
+    print_json(said)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.answers import Json, print_json
 from simulator.cli.app import app
 from simulator.errors import SimulationError
 
@@ -106,6 +107,7 @@ def new(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Name of the scenario, such as late-export.")
     ],
+    json: Json = False,
 ) -> None:
     """Write a scenario of your own to begin with, with its pipeline and its test.
 
@@ -132,8 +134,10 @@ def new(
             _write(Path(place), text)
     for file, text in files.items():
         _write(file, text.replace("NAME", name).replace("MODULE", module))
-        print(file)
-    print(f"Now: simulate run {name}")
+    if json:
+        print_json({"files": list(files), "next": f"simulate run {name}"})
+        return
+    print(*files, f"Now: simulate run {name}", sep="\n")
 
 
 def _write(file: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.answers import Json, Quiet, Verbose, exclusive
 from simulator.cli.app import ProjectFolder, app
 from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import SimulationError
@@ -70,8 +71,10 @@ def project(
             "--strict", help="Exit code 1 for a finding; with --set, for what became worse."
         ),
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     log: Annotated[
         Path | None, typer.Option(help="Keep here what the flows print.", metavar="FILE")
     ] = None,
@@ -81,7 +84,8 @@ def project(
     It is read from its prefect.yaml, or from its scripts that serve or deploy; a simulation.toml beside
     them says what else is known, and an option outranks it. Exit code 1 if nothing could be loaded, or
     with --strict if there is a finding, a broken promise, or something could not be loaded. With --set
-    it lives twice, under the same faults, and what became better and worse is said.
+    it lives twice, under the same faults, and what became better and worse is said. What the flows print
+    is not shown; with --verbose it goes to standard error.
     """
     from simulator import project as of_user
 
@@ -90,7 +94,9 @@ def project(
     if days is None:
         short = init or stub_network
         days = 1 if short else of_user.configuration_of(folder).days
-    _check(days, json and markdown, bool(set_) and (list_ or check or init or stub_network))
+    _check(days, bool(set_) and (list_ or check or init or stub_network))
+    exclusive(json=json, markdown=markdown, quiet=quiet)
+    exclusive(quiet=quiet, verbose=verbose, log=log)
     scripts = [one.absolute() for one in script or ()]
     if set_:
         asked = of_user.settings_of(set_)
@@ -98,9 +104,17 @@ def project(
         def live_twice() -> Comparison:
             return of_user.compared(folder, asked, scripts, days=days, start=start, seed=seed)
 
-        return _what_if(live_twice, log, strict=strict, json=json, markdown=markdown)
+        return _what_if(
+            live_twice,
+            log,
+            strict=strict,
+            json=json,
+            markdown=markdown,
+            quiet=quiet,
+            verbose=verbose,
+        )
     try:
-        with termination_as_interrupt(), _apart(log):
+        with termination_as_interrupt(), _apart(log, verbose=verbose):
             with of_user.opened(folder, start=start, seed=seed) as sim:
                 of_user.load(sim, scripts)
                 if not (list_ or check):
@@ -112,7 +126,10 @@ def project(
     if init:
         file = folder / "simulation.toml"
         file.write_text(draft, encoding="utf-8")
-        print(f"{file}: written from {days:g} days; all of it is commented out")
+        if not quiet:
+            print(f"{file}: written from {days:g} days; all of it is commented out")
+    elif quiet:
+        pass
     elif not (list_ or stub_network or json or markdown):
         _show(course, lived=not check)
     else:
@@ -123,13 +140,11 @@ def project(
     return int(strict and bool(course.findings or course.unloaded or broken))
 
 
-def _check(days: float, two_formats: bool, compares_nothing: bool) -> None:
+def _check(days: float, compares_nothing: bool) -> None:
     from simulator.project import MOST_DAYS
 
     if not 0 <= days <= MOST_DAYS:
         raise SimulationError(f"days={days:g} must be between 0 and {MOST_DAYS}")
-    if two_formats:
-        raise SimulationError("--json and --markdown exclude each other")
     if compares_nothing:
         raise SimulationError("--set excludes --list, --check, --init and --stub-network")
 
@@ -162,12 +177,13 @@ def _what_if(
     strict: bool,
     json: bool,
     markdown: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> int:
     from simulator import project as of_user
-    from simulator.report import console, table
 
     try:
-        with termination_as_interrupt(), _apart(log):
+        with termination_as_interrupt(), _apart(log, verbose=verbose):
             both = live_twice()
     except Terminated:
         return 143
@@ -175,25 +191,32 @@ def _what_if(
         print(of_user.comparison_as_json(both))
     elif markdown:
         print(of_user.comparison_as_markdown(both))
-    else:
-        screen = console()
-        screen.print(of_user.title(both), soft_wrap=True)
-        rows = table(*of_user.HEADINGS)
-        for row in of_user.sides(both):
-            rows.add_row(*row)
-        screen.print(rows)
-        for head, told in of_user.in_sections(both):
-            screen.print(f"\n{head}", style="bold")
-            for line in told:
-                screen.print(f"  {line}", soft_wrap=True)
+    elif not quiet:
+        _show_both(both)
     if not both.without.loaded:
         return 1
     return int(strict and any(one.verdict == of_user.WORSE for one in both.changes()))
 
 
+def _show_both(both: Comparison) -> None:
+    from simulator import project as of_user
+    from simulator.report import console, print_table, table
+
+    screen = console()
+    screen.print(of_user.title(both), soft_wrap=True)
+    rows = table(*of_user.HEADINGS)
+    for row in of_user.sides(both):
+        rows.add_row(*row)
+    print_table(screen, rows)
+    for head, told in of_user.in_sections(both):
+        screen.print(f"\n{head}", style="bold")
+        for line in told:
+            screen.print(f"  {line}", soft_wrap=True)
+
+
 def _show(course: Course, *, lived: bool) -> None:
     from simulator.project import HEADINGS, cells, headline, sections
-    from simulator.report import console, table
+    from simulator.report import console, print_table, table
 
     screen = console()
     screen.print(headline(course), soft_wrap=True)
@@ -201,7 +224,7 @@ def _show(course: Course, *, lived: bool) -> None:
         rows = table(*HEADINGS)
         for row in course.rows:
             rows.add_row(*cells(row))
-        screen.print(rows)
+        print_table(screen, rows)
     for title, told in sections(course):
         screen.print(f"\n{title}", style="bold")
         for first, *others in told:
@@ -211,10 +234,16 @@ def _show(course: Course, *, lived: bool) -> None:
 
 
 @contextlib.contextmanager
-def _apart(log: Path | None) -> Iterator[None]:
-    """Let what the flows print go to a file, and not between the tables."""
+def _apart(log: Path | None, *, verbose: bool) -> Iterator[None]:
+    """Let what the flows print go to a file or to standard error, and not between the tables."""
     try:
-        file = tempfile.TemporaryFile() if log is None else log.open("wb")  # noqa: SIM115
+        file = (
+            os.fdopen(os.dup(2), "wb")
+            if verbose
+            else tempfile.TemporaryFile()  # noqa: SIM115
+            if log is None
+            else log.open("wb")
+        )
     except OSError as wrong:
         raise SimulationError(f"cannot write to {str(log)!r}: {wrong.strerror}") from None
     with file:

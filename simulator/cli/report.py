@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.answers import Json, print_json
 from simulator.cli.app import app
 
 PAGE = "report.html"
@@ -22,10 +23,14 @@ def report(
         Path | None,
         typer.Option(help=f"Where to (default: {PAGE} beside the results).", metavar="FILE"),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Write one HTML page about a results file: verdicts, timelines, every run. It needs no network."""
     from simulator.report import write_page
 
     place = output or results.with_name(PAGE)
     write_page(results, place)
-    print(place)
+    if json:
+        print_json({"page": place})
+    else:
+        print(place)

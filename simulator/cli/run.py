@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.answers import (
+    Json,
+    Quiet,
+    Verbose,
+    as_variant,
+    exclusive,
+    print_json,
+)
 from simulator.cli.app import Folder, app
 from simulator.cli.kept import Kept
 from simulator.cli.report import PAGE
@@ -21,7 +30,8 @@ from simulator.folders import throw_away
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simulator.scenarios import Scenario, VariantResult
+    from simulator.report import Display
+    from simulator.scenarios import Event, Scenario, VariantResult
 
 RESULTS = "results.duckdb"
 LOGS = "logs"
@@ -43,11 +53,19 @@ def run(
         Path, typer.Option(help=f"Folder for {RESULTS} and the logs.", metavar="DIR")
     ] = Path("results"),
     scenarios: Folder = Path("scenarios"),
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
-    """Run scenarios, each variant in a process of its own, and say what holds."""
+    """Run scenarios, each variant in a process of its own, and say what holds.
+
+    With --verbose each expectation is told as soon as its variant is done.
+    """
     from simulator.history import Results
     from simulator.scenarios import check_days, default_jobs, load, prepare, scenario_files, select
 
+    exclusive(json=json, quiet=quiet)
+    exclusive(quiet=quiet, verbose=verbose)
     if days is not None:
         check_days(days)
     if jobs is not None and jobs < 1:
@@ -61,9 +79,19 @@ def run(
             chosen = select(load(scenarios), names or ())
             _make_writable(out)
             kept = Kept(Results.open(out / RESULTS), chosen)
-            return _run(chosen, seed, days, jobs, out, kept)
+            aloud = Aloud(json, quiet, verbose)
+            return _run(chosen, seed, days, jobs, out, kept, aloud)
     except Terminated:
         return 143
+
+
+@dataclass(frozen=True)
+class Aloud:
+    """What is said while it runs and at the end."""
+
+    json: bool
+    quiet: bool
+    verbose: bool
 
 
 def _run(
@@ -73,11 +101,12 @@ def _run(
     jobs: int,
     out: Path,
     kept: Kept,
+    aloud: Aloud,
 ) -> int:
     from simulator.report import Display, console, summary
-    from simulator.scenarios import Finished, Moved, Started, Warned, run_scenarios
+    from simulator.scenarios import run_scenarios
 
-    screen = console()
+    screen = console(stderr=aloud.json, quiet=aloud.quiet)
     results: list[VariantResult] = []
     cut: list[VariantResult] = []
     stopped: KeyboardInterrupt | None = None
@@ -90,52 +119,66 @@ def _run(
         events = run_scenarios(
             chosen, seed=seed, days=days, jobs=jobs, logs=out / LOGS, cut=cut.append
         )
-        with Display(screen, chosen) as display, closing(events):
-            for event in events:
-                match event:
-                    case Started(scenario, variant):
-                        display.started(scenario, variant)
-                    case Moved(scenario, variant, lived, of_days):
-                        display.moved(scenario, variant, lived, of_days)
-                    case Finished(result):
-                        results.append(result)
-                        display.finished(result)
-                        if problem := kept.add(result):
-                            display.warned(f"{problem} (tried again later)")
-                    case Warned(text):
-                        display.warned(text)
+        with Display(screen, chosen, verbose=aloud.verbose) as display, closing(events):
+            _follow(events, display, kept, results)
     except KeyboardInterrupt as interrupt:
         stopped = interrupt
     kept.unwritten += cut
-    summary(screen, chosen, results)
+    if not aloud.json:
+        summary(screen, chosen, results)
     if problem := kept.write():
         raise SimulationError(f"{problem}; {len(kept.unwritten)} of {variants} variants are lost")
     place = out / RESULTS
-    if stopped is not None:
-        screen.print(
-            f"Stopped. {len(results)} of {variants} variants are in {place}{_of_the_cut(cut)}",
-            soft_wrap=True,
-        )
-        _page(place, screen)
-        return 143 if isinstance(stopped, Terminated) else 130
     passed = sum(result.passed for result in results)
-    screen.print(f"{passed} of {variants} variants hold. Results: {place}", soft_wrap=True)
-    _page(place, screen)
+    if stopped is not None:
+        said = f"Stopped. {len(results)} of {variants} variants are in {place}{_of_the_cut(cut)}"
+    else:
+        said = f"{passed} of {variants} variants hold. Results: {place}"
+    screen.print(said, soft_wrap=True)
+    page = _page(place, screen)
+    if aloud.json:
+        done = [as_variant((one.scenario, one.variant, one.seed), one) for one in results]
+        print_json({"results": place, "page": page, "of": variants, "variants": done})
+    if stopped is not None:
+        return 143 if isinstance(stopped, Terminated) else 130
     return 0 if passed == variants else 1
 
 
-def _page(results: Path, screen: Console) -> None:
+def _follow(
+    events: Iterable[Event], display: Display, kept: Kept, results: list[VariantResult]
+) -> None:
+    """Show and keep what happens, as it happens."""
+    from simulator.scenarios import Finished, Moved, Started, Warned
+
+    for event in events:
+        match event:
+            case Started(scenario, variant):
+                display.started(scenario, variant)
+            case Moved(scenario, variant, lived, of_days):
+                display.moved(scenario, variant, lived, of_days)
+            case Finished(result):
+                results.append(result)
+                display.finished(result)
+                if problem := kept.add(result):
+                    display.warned(f"{problem} (tried again later)")
+            case Warned(text):
+                display.warned(text)
+
+
+def _page(results: Path, screen: Console) -> Path | None:
     """Write the page beside the results, and say where. That it fails costs no result."""
-    from simulator.report import write_page
+    from simulator.report import console, write_page
 
     place = results.with_name(PAGE)
     try:
         with signals_later():
             write_page(results, place)
     except SimulationError as wrong:
-        screen.print(f"warning: {wrong}", style="yellow", soft_wrap=True)
-    else:
-        screen.print(f"Page: {place}", soft_wrap=True)
+        aside = console(stderr=True) if screen.quiet else screen
+        aside.print(f"warning: {wrong}", style="yellow", soft_wrap=True)
+        return None
+    screen.print(f"Page: {place}", soft_wrap=True)
+    return place
 
 
 def _of_the_cut(cut: Sequence[VariantResult]) -> str:

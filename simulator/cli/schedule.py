@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.answers import Json, exclusive
 from simulator.cli.app import ProjectFolder, app, instant_of
 from simulator.errors import SimulationError
 
@@ -18,7 +19,7 @@ def schedule(
     start: Annotated[
         str, typer.Option(help="First instant, aware or a date in UTC (default: today).")
     ] = "",
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
     icalendar: Annotated[
         bool, typer.Option("--icalendar", help="Print a calendar with an event for each run.")
     ] = False,
@@ -32,12 +33,11 @@ def schedule(
     from datetime import UTC, datetime
 
     from simulator import arguments, project
-    from simulator.report import console, table
+    from simulator.report import console, print_table, table
 
     if not 1 <= days <= project.MOST_DAYS:
         raise SimulationError(f"days={days} must be between 1 and {project.MOST_DAYS}")
-    if json and icalendar:
-        raise SimulationError("--json and --icalendar exclude each other")
+    exclusive(json=json, icalendar=icalendar)
     if not folder.is_dir():
         raise SimulationError(f"there is no folder {str(folder)!r}")
     now = datetime.now(UTC)
@@ -58,7 +58,7 @@ def schedule(
     rows = table(*project.SCHEDULE_HEADINGS)
     for one in found:
         rows.add_row(*project.schedule_cells(one, told.timezone))
-    screen.print(rows)
+    print_table(screen, rows)
     for title, lines in project.sections_of(found, told.timezone):
         screen.print(f"\n{title}", style="bold")
         for line in lines:

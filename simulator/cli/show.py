@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.answers import Json, as_variant, print_json
 from simulator.cli.app import app
 from simulator.errors import SimulationError
 
@@ -31,14 +32,12 @@ def show(
         str | None, typer.Option(help="Only this variant, with every run in order.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Only with this seed.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Look into a results file: the verdicts; with --variant, its runs; with RUN, all about one.
 
     Instants are UTC. Why a run ended so, `simulate explain` says.
     """
-    import json as texts
-
     from simulator.history import kept_outcomes, some_of
 
     every = {one.key: one for one in kept_outcomes(results)}
@@ -52,7 +51,10 @@ def show(
     else:
         said = [_as_variant(one, runs=variant is not None) for one in chosen]
         lines = [line for one in chosen for line in _variant_lines(one, runs=variant is not None)]
-    print(texts.dumps(said, indent=2, default=str) if json else "\n".join(lines))
+    if json:
+        print_json(said)
+    else:
+        print("\n".join(lines))
 
 
 def _title(one: Outcome) -> str:
@@ -108,21 +110,12 @@ def _run_lines(one: Outcome, run: RunRecord) -> Iterable[str]:
 
 
 def _as_variant(one: Outcome, *, runs: bool) -> dict[str, object]:
-    scenario, variant, seed = one.key
-    said: dict[str, object] = {"scenario": scenario, "variant": variant, "seed": seed}
-    said |= {"passed": one.passed, "error": one.error}
-    said["verdicts"] = [
-        {"expectation": it.expectation, "passed": it.passed, "message": it.message}
-        for it in one.verdicts
-    ]
-    if runs:
-        said["runs"] = [_as_run(one, run) for run in _runs(one)]
-    return said
+    return as_variant(one.key, one) | (
+        {"runs": [_as_run(one, run) for run in _runs(one)]} if runs else {}
+    )
 
 
 def _as_run(one: Outcome, run: RunRecord) -> dict[str, object]:
-    from simulator.history import moment
-
     return {
         **dict(zip(("scenario", "variant", "seed"), one.key, strict=True)),
         "id": run.id,
@@ -133,8 +126,7 @@ def _as_run(one: Outcome, run: RunRecord) -> dict[str, object]:
         "state": run.state,
         "parameters": run.parameters,
         "states": [
-            {"name": it.name, "entered": moment(it.timestamp), "message": it.message}
-            for it in run.states
+            {"name": it.name, "entered": it.timestamp, "message": it.message} for it in run.states
         ],
         "tasks": [
             {"name": it.name, "state": it.state, "attempts": it.run_count} for it in run.tasks

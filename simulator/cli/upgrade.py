@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from simulator.cli.answers import Json, Quiet, Verbose, exclusive, print_json
 from simulator.cli.app import Folder, app
 from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import SimulationError
@@ -36,16 +38,21 @@ def upgrade(
         Path | None, typer.Option(help="Write a page of Markdown about it.", metavar="FILE")
     ] = None,
     scenarios: Folder = Path("scenarios"),
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Run scenarios under two versions of Prefect, and say what differs.
 
     Exit code 1 if anything does. The other version gets an environment in your cache folder, made once,
-    with uv; everything else in it is as it is here.
+    with uv; everything else in it is as it is here. With --verbose every difference is shown, not the
+    first few of each kind.
     """
     from simulator.report import console
     from simulator.scenarios import check_days, default_jobs, load, select
     from simulator.upgrade import as_page, as_text, compare_versions
 
+    exclusive(json=json, quiet=quiet, verbose=verbose)
     if not to:
         raise SimulationError("to which version? Name it: simulate upgrade --to 3.9")
     if days is not None:
@@ -54,7 +61,7 @@ def upgrade(
         raise SimulationError(f"jobs ({jobs}) must be at least 1")
     if page is not None and not page.parent.is_dir():
         raise SimulationError(f"there is no folder {str(page.parent)!r} for the page")
-    screen = console(stderr=True)
+    screen = console(stderr=True, quiet=quiet)
     try:
         with termination_as_interrupt():
             chosen = select(load(scenarios), names or ())
@@ -70,7 +77,10 @@ def upgrade(
             )
     except Terminated:
         return 143
-    print(as_text(comparison))
+    if json:
+        print_json({"same": not comparison.differences, **asdict(comparison)})
+    elif not quiet:
+        print(as_text(comparison, every=verbose))
     if page is not None:
         command = f"simulate upgrade --from {comparison.before} --to {comparison.after}"
         part = page.with_name(f"{page.name}.part")

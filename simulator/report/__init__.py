@@ -9,7 +9,15 @@ from simulator.report.differing import counted, difference_lines, few_of_each_va
 from simulator.report.exports import export
 from simulator.report.lanes import text_lanes
 from simulator.report.page import write_lesson_page, write_page
-from simulator.report.terminal import Display, console, duration, scenario_table, summary, table
+from simulator.report.terminal import (
+    Display,
+    console,
+    duration,
+    print_table,
+    scenario_table,
+    summary,
+    table,
+)
 
 __all__ = [
     "Display",
@@ -19,6 +27,7 @@ __all__ = [
     "duration",
     "export",
     "few_of_each_variant",
+    "print_table",
     "scenario_table",
     "summary",
     "table",

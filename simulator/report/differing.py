@@ -11,16 +11,19 @@ SHOWN = 3
 """How many differences of one kind are shown of one variant; the others are counted."""
 
 
-def difference_lines(found: Sequence[Difference], before: str, after: str) -> list[str]:
+def difference_lines(
+    found: Sequence[Difference], before: str, after: str, *, every: bool = False
+) -> list[str]:
     """Lines about differences, grouped by kind, each with the run that shows it.
 
-    `before` and `after` name the two sides.
+    `before` and `after` name the two sides. Of many of one kind in a variant the first few are shown,
+    unless `every` one is asked for.
     """
     lines = []
     for kind, alike in groupby(found, key=lambda one: one.kind):
         of_kind = list(alike)
         lines += ["", f"{kind} ({len(of_kind)})"]
-        for shown, left_out in few_of_each_variant(of_kind):
+        for shown, left_out in few_of_each_variant(of_kind, every=every):
             for one in shown:
                 lines.append(f"  {_place(one)}")
                 lines.append(f"      {before}: {one.before}")
@@ -30,11 +33,14 @@ def difference_lines(found: Sequence[Difference], before: str, after: str) -> li
     return lines
 
 
-def few_of_each_variant(alike: Sequence[Difference]) -> Iterator[tuple[list[Difference], int]]:
+def few_of_each_variant(
+    alike: Sequence[Difference], *, every: bool = False
+) -> Iterator[tuple[list[Difference], int]]:
     """The first few of each kind of each variant, and how many are left out."""
     for _, group in groupby(alike, key=lambda one: (one.kind, one.scenario, one.variant)):
         all_of_it = list(group)
-        yield all_of_it[:SHOWN], len(all_of_it) - SHOWN if len(all_of_it) > SHOWN else 0
+        shown = all_of_it if every else all_of_it[:SHOWN]
+        yield shown, len(all_of_it) - len(shown)
 
 
 def counted(found: Sequence[Difference]) -> str:

@@ -5,13 +5,15 @@ On a terminal with colours and bars; elsewhere, as in the log of a CI server, in
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.box import ASCII2, SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -31,24 +33,52 @@ if TYPE_CHECKING:
 LOG_WIDTH = 120
 """Columns where nobody looks: files and the logs of a CI server."""
 
+ANY_WIDTH = 100_000
+"""Columns with room for every table."""
 
-def console(*, stderr: bool = False) -> Console:
-    """A console: colours and the terminal's width on a terminal, plain and wide elsewhere."""
-    stream = sys.stderr if stderr else sys.stdout
-    if stream.isatty():
-        return Console(stderr=stderr, highlight=False, markup=False)
-    return Console(stderr=stderr, highlight=False, markup=False, no_color=True, width=LOG_WIDTH)
+
+def console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """A console: colours, bars and the terminal's width on a terminal, plain and wide elsewhere.
+
+    `COLUMNS` outranks either width, and NO_COLOR takes the colours away.
+    """
+    common: dict[str, Any] = {"stderr": stderr, "quiet": quiet, "highlight": False, "markup": False}
+    if (sys.stderr if stderr else sys.stdout).isatty():
+        return Console(**common)
+    width = None if os.environ.get("COLUMNS", "").isdigit() else LOG_WIDTH
+    return Console(**common, no_color=True, force_terminal=False, width=width)
+
+
+def print_table(screen: Console, shown: Table) -> None:
+    """Print a table. Where it would have to tear words apart, its rows stand one below the other."""
+    unbounded = screen.options.update(width=ANY_WIDTH)
+    if Measurement.get(screen, unbounded, shown).minimum <= screen.width:
+        screen.print(shown)
+        return
+    headings = [_plain(column.header) for column in shown.columns]
+    for row in zip(*(column.cells for column in shown.columns), strict=True):
+        for heading, cell in zip(headings, map(_plain, row), strict=True):
+            if cell:
+                screen.print(f"{heading}: {cell}" if heading else cell, soft_wrap=True)
+        screen.print()
+
+
+def _plain(cell: object) -> str:
+    return "; ".join(str(cell).splitlines())
 
 
 class Display:
     """Progress while scenarios run: a bar for each on a terminal, and a line per variant done."""
 
-    def __init__(self, screen: Console, scenarios: Sequence[Scenario]) -> None:
+    def __init__(
+        self, screen: Console, scenarios: Sequence[Scenario], *, verbose: bool = False
+    ) -> None:
         self._screen = screen
+        self._verbose = verbose
         self._progress: Progress | None = None
         self._bars: dict[str, TaskID] = {}
         self._lived: dict[str, dict[str, float]] = {scenario.name: {} for scenario in scenarios}
-        if not screen.is_terminal:
+        if screen.quiet or not screen.is_terminal:
             return
         self._progress = Progress(
             SpinnerColumn(),
@@ -101,6 +131,10 @@ class Display:
         line.pad_right(8 - len(line))
         line.append(f"{result.scenario} [{result.variant}] ({result.real_seconds:.1f} s)", "none")
         self._screen.print(line, soft_wrap=True)
+        if self._verbose:
+            crash = [f"CRASHED: {result.error}"] if result.error else []
+            for told in [*crash, *(text for one in result.verdicts for text in one.lines())]:
+                self._screen.print(f"  {told}", soft_wrap=True)
         if self._progress is not None:
             lived = self._lived[result.scenario]
             lived[result.variant] = 1
@@ -109,7 +143,8 @@ class Display:
 
     def warned(self, text: str) -> None:
         """Something that should be known."""
-        self._screen.print(Text(f"warning: {text}", "yellow"), soft_wrap=True)
+        screen = console(stderr=True) if self._screen.quiet else self._screen
+        screen.print(Text(f"warning: {text}", "yellow"), soft_wrap=True)
 
 
 def summary(
@@ -123,7 +158,7 @@ def summary(
         in_order = [own[variant] for variant in scenario.variants if variant in own]
         screen.print()
         screen.print(Text(f"{scenario.name}: {scenario.question}", "bold"))
-        screen.print(result_table(in_order))
+        print_table(screen, result_table(in_order))
         for result in in_order:
             for line in [f"[{result.variant}]", *result.lines()] if not result.passed else ():
                 screen.print(Text(line, "red"), soft_wrap=True)

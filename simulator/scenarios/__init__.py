@@ -22,12 +22,21 @@ from simulator.scenarios.forks import (
     start_method,
 )
 from simulator.scenarios.process import GRACE_SECONDS, settle
-from simulator.scenarios.runner import Finished, Moved, Started, Warned, prepare, run_scenarios
+from simulator.scenarios.runner import (
+    Event,
+    Finished,
+    Moved,
+    Started,
+    Warned,
+    prepare,
+    run_scenarios,
+)
 from simulator.scenarios.verdict import VariantResult, Verdict
 
 __all__ = [
     "GRACE_SECONDS",
     "HOW_TO_WRITE_ONE",
+    "Event",
     "Finished",
     "Moved",
     "Scenario",

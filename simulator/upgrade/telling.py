@@ -10,9 +10,14 @@ from simulator.scenarios import Scenario
 from simulator.upgrade.comparing import Comparison
 
 
-def as_text(comparison: Comparison) -> str:
-    """The differences in words, grouped by kind, each with the run that shows it."""
-    lines = difference_lines(comparison.differences, comparison.before, comparison.after)
+def as_text(comparison: Comparison, *, every: bool = False) -> str:
+    """The differences in words, grouped by kind, each with the run that shows it.
+
+    Of many of one kind in a variant the first few, unless `every` one is asked for.
+    """
+    lines = difference_lines(
+        comparison.differences, comparison.before, comparison.after, every=every
+    )
     summary = (
         f"Prefect {comparison.before} and {comparison.after}, {comparison.variants} variants, "
         f"seed {comparison.seed}: {counted(comparison.differences)}"

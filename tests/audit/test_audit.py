@@ -191,12 +191,18 @@ def test_no_test_is_written_of_what_is_well(
     )
 
 
+def test_quiet_says_nothing(audit: Audit, capfd: pytest.CaptureFixture[str]) -> None:
+    capfd.readouterr()
+    assert audit("--quiet") == 0
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--only", "reed"], "no step, column or cell 'reed': did you mean 'read'?"),
         (["--baseline", "missing.json"], "cannot read 'missing.json': No such file or directory"),
-        (["--json", "--markdown"], "--json, --markdown and --show exclude each other"),
+        (["--json", "--markdown"], "--json and --markdown exclude each other"),
         (["--show", "read"], "no cell 'read': did you mean 'read:hangs'?"),
         (
             ["--write-test", "test_it.py"],

@@ -1,5 +1,6 @@
 """The command `simulate`: what it prints, what it keeps, how it ends, what it leaves behind."""
 
+import json
 import os
 import pty
 import re
@@ -223,9 +224,24 @@ class TestRun:
         assert "\x1b" not in text
         assert "printed by the scenario" not in text
 
-    def test_results_and_logs_are_kept(self, project: Path) -> None:
+    def test_results_and_logs_are_kept(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         define(project, a=DAILY)
-        assert call(["run", "--seed", "7", "--out", "deep/er"]) == 0
+        assert call(["run", "--seed", "7", "--out", "deep/er", "--json"]) == 0
+        out, err = capfd.readouterr()
+        assert "2 of 2 variants hold." in err
+        said = json.loads(out)
+        assert (said["results"], said["page"], said["of"]) == (
+            "deep/er/results.duckdb",
+            "deep/er/report.html",
+            2,
+        )
+        assert sorted((one["variant"], one["passed"]) for one in said["variants"]) == [
+            ("plain", True),
+            ("with return", True),
+        ]
+        assert said["variants"][0]["verdicts"][0]["expectation"] == "there is a run each day"
         rows = query(
             project,
             "select scenario, variant, seed, count(*) from flow_runs group by all order by variant",
@@ -265,7 +281,9 @@ class TestRun:
             ("b", "all complete")
         ]
 
-    def test_as_many_processes_at_once_as_there_are_jobs(self, project: Path) -> None:
+    def test_as_many_processes_at_once_as_there_are_jobs(
+        self, project: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         meeting = """
         @scenario(name="{name}", question="Is the other one there?")
         def act(sim, days):
@@ -276,7 +294,8 @@ class TestRun:
                 time.sleep(0.02)  # between two looks for the other process
         """
         define(project, a=meeting.format(name="one"), b=meeting.format(name="two"))
-        assert call(["run", "--jobs", "2"]) == 0
+        assert call(["run", "--jobs", "2", "--quiet"]) == 0
+        assert capfd.readouterr() == ("", "")
 
     @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores cannot be chosen here")
     def test_a_job_for_each_core_keeps_to_its_own(self, project: Path) -> None:

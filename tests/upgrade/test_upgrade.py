@@ -1,5 +1,6 @@
 """`simulate upgrade`: two versions, one report, and what is said if there cannot be one."""
 
+import json
 import os
 import re
 import shlex
@@ -52,9 +53,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_version_against_itself_shows_no_difference(
     project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(["upgrade", "--to", HERE, "--jobs", "1"]) == 0
+    assert call(["upgrade", "--to", HERE, "--jobs", "1", "--json"]) == 0
     said = capfd.readouterr()
-    assert said.out == f"Prefect {HERE} and {HERE}, 2 variants, seed 0: no difference\n"
+    both = {"same": True, "before": HERE, "after": HERE, "seed": 0}
+    assert json.loads(said.out) == both | {"variants": 2, "differences": []}
     assert said.err.count(f"Prefect {HERE}: loading [default]") == 2
 
 
