@@ -12,7 +12,7 @@ from simulator.audit.judging import KINDS, Outcome, judged
 from simulator.audit.kept import Kept, Of
 from simulator.audit.running import Processes
 from simulator.audit.showing import shown
-from simulator.audit.subject import Project
+from simulator.audit.subject import Project, ScenarioVariant, Subject
 from simulator.audit.table import (
     HEADINGS,
     SERIOUS,
@@ -38,6 +38,8 @@ __all__ = [
     "Outcome",
     "Processes",
     "Project",
+    "ScenarioVariant",
+    "Subject",
     "as_json",
     "as_markdown",
     "as_test",

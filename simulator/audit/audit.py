@@ -13,7 +13,7 @@ from simulator.audit.cells import Cell, cells_of
 from simulator.audit.judging import Outcome, judged
 from simulator.audit.kept import Kept
 from simulator.audit.running import Answer, Processes
-from simulator.audit.subject import Project
+from simulator.audit.subject import Subject
 from simulator.audit.table import Found
 from simulator.errors import SimulationError
 from simulator.history import History
@@ -31,7 +31,7 @@ class Begun:
 
 
 def audit(
-    subject: Project,
+    subject: Subject,
     kept: Kept,
     *,
     jobs: int,

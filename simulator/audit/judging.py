@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from simulator.audit.strikes import strikes
 from simulator.audit.twins import Twins, named, outermost
 from simulator.history import History, RunRecord, TaskRecord
 
 KINDS = {
     "no answer": "the simulation itself broke, or took too long",
-    "broken promise": "a promise of the project's simulation.toml no longer holds",
+    "broken promise": "a promise of simulation.toml, or of the scenario, no longer holds",
     "zombie": "a run never ends, and nobody says so",
     "masked": "a step ends badly, and what called it is Completed",
     "unnoticed": "a step gives nothing, and everything ends as if it had",
@@ -97,8 +98,7 @@ class _Judge:
         self.twins = Twins(before, after)
         self.root = outermost(before.run(struck))
         self.tree = self.twins.with_fault(self.root)
-        strikes = [note.at for note in after.notes if note.kind == "fault"]
-        self.strike = min(strikes, default=None)
+        self.strike = min((note.at for note in strikes(after)), default=None)
         self.bad = [
             run
             for run in after.runs()

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from simulator.audit.subject import Project
+from simulator.audit.subject import Subject
 from simulator.errors import SimulationError
 from simulator.scenarios import settle
 
@@ -21,7 +21,7 @@ class Order:
     and a log, and on which core, if on one alone.
     """
 
-    subject: Project
+    subject: Subject
     fault: Mapping[str, Any] | None
     own: Path
     log: Path

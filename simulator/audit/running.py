@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.audit.process import Order, main
-from simulator.audit.subject import Lived, Project
+from simulator.audit.subject import Lived, Subject
 from simulator.folders import throw_away
 from simulator.scenarios import (
     GRACE_SECONDS,
@@ -69,7 +69,7 @@ class Processes:
 
     def __init__(
         self,
-        subject: Project,
+        subject: Subject,
         jobs: int,
         limit: float,
         logs: Path,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from simulator.audit.cells import IN_WORDS
+from simulator.audit.strikes import AUDITED, strikes
 from simulator.audit.table import Found, in_words
 from simulator.audit.twins import Twins, named, outermost
 from simulator.history import History, RunRecord, explain, moment
@@ -52,8 +53,9 @@ def timeline(found: Found, twins: Twins) -> Iterator[Line]:
             root = outermost(after.run(one.run_id))
             roots[root.id] = root
     lines: list[Line] = [
-        (note.at, STRIKES, "FAULT", note.text) for note in after.notes if note.kind == "fault"
-    ][:1]
+        (note.at, STRIKES, "FAULT", note.text.removeprefix(f"{AUDITED}: "))
+        for note in strikes(after)[:1]
+    ]
     for root in roots.values():
         for run in (root, *root.descendants()):
             lines += _of_run(run, twins.without_fault(run))

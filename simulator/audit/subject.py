@@ -9,12 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simulator import arguments
+from simulator import arguments, scenarios
+from simulator.audit.strikes import AUDITED
 from simulator.errors import SimulationError
+from simulator.faults import from_plain
 from simulator.history import History
 from simulator.project import load, opened
+
+if TYPE_CHECKING:
+    from simulator.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,74 @@ class Project:
         """The same as long as no code, configuration or table of text in its folder has changed, tests
         aside.
         """
-        seen = hashlib.sha256()
-        for file in sorted(self.folder.rglob("*")):
-            if file.suffix in _SOURCES and file.is_file() and _is_own(file, self.folder):
-                seen.update(f"{file.relative_to(self.folder)}\n".encode())
-                seen.update(file.read_bytes())
-        return seen.hexdigest()[:16]
+        return _fingerprint(self.folder)
+
+    def told(self) -> dict[str, str]:
+        """What it is, for JSON."""
+        return {"project": self.name}
+
+
+@dataclass(frozen=True)
+class ScenarioVariant:
+    """A variant of a scenario in a file, for some virtual days, under a seed."""
+
+    file: Path
+    scenario: str
+    variant: str
+    days: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What it is called in the results."""
+        return f"{self.scenario}[{self.variant}]"
+
+    def live(self, fault: Mapping[str, Any] | None) -> Lived:
+        """Let it live, here and now, in this process. The fault has random numbers of its own, so that
+        those of the scenario's own faults stay what they are.
+
+        Raises SimulationError if the scenario breaks.
+        """
+
+        def strike(sim: Simulation) -> None:
+            if fault is not None:
+                pool = getattr(from_plain(fault), "work_pool", None)
+                if pool is not None:
+                    sim.work_pool(pool)  # the scenario deploys to it later
+                sim.inject({**fault, "name": AUDITED})
+
+        [scenario] = scenarios.select(scenarios.load(self.file), [self.scenario])
+        result = scenarios.run_variant(scenario, self.variant, self.seed, self.days, opened=strike)
+        if result.error or result.history is None:
+            raise SimulationError(result.error or "nothing has happened in it")
+        expected = {one.name for one in scenario.expectations}
+        broken = (one.expectation for one in result.verdicts if not one.passed)
+        promised = tuple(name for name in broken if name not in expected)
+        empty = _empty_values(result.history) if fault is None else {}
+        return Lived(result.history, empty, promised)
+
+    def fingerprint(self) -> str:
+        """The same as long as nothing of that kind has changed in the folder of the repository that it
+        is in, or if it is in none, in its own.
+        """
+        above = (one for one in self.file.parents if (one / "pyproject.toml").is_file())
+        return _fingerprint(next(above, self.file.parent))
+
+    def told(self) -> dict[str, str]:
+        """What it is, for JSON."""
+        return {"scenario": self.scenario, "variant": self.variant}
+
+
+Subject = Project | ScenarioVariant
+
+
+def _fingerprint(folder: Path) -> str:
+    seen = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in _SOURCES and file.is_file() and _is_own(file, folder):
+            seen.update(f"{file.relative_to(folder)}\n".encode())
+            seen.update(file.read_bytes())
+    return seen.hexdigest()[:16]
 
 
 _SOURCES = {".py", ".yaml", ".yml", ".toml", ".sql", ".csv", ".env"}

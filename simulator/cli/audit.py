@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
-from simulator.cli.app import ProjectFolder, app, instant_of, versions
+from simulator.cli.app import Folder, ProjectFolder, app, instant_of, versions
 from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
 from simulator.errors import SimulationError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simulator.audit import Begun, Found, Kept, Of, Project
+    from simulator.audit import Begun, Found, Kept, Of, Subject
 
 RESULTS = "audit.duckdb"
 LOGS = "audit-logs"
@@ -29,8 +29,16 @@ FIRST = "2026-01-01T00:00:00Z"
 @app.command()
 def audit(
     folder: ProjectFolder = Path(),
+    scenario: Annotated[
+        str | None, typer.Option(help="In place of a project, a scenario.", metavar="NAME")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="The variant of it, if it has several.", metavar="NAME")
+    ] = None,
+    scenarios: Folder = Path("scenarios"),
     days: Annotated[
-        float | None, typer.Option(help="Virtual days of each simulation (default: 7).")
+        float | None,
+        typer.Option(help="Virtual days of each simulation (default: 7, or the scenario's own)."),
     ] = None,
     start: Annotated[
         str | None, typer.Option(help="First instant, aware or a date in UTC.")
@@ -69,13 +77,13 @@ def audit(
         ),
     ] = None,
 ) -> int:
-    """Let one thing at a time go wrong in a project, and say what becomes of it and who notices.
+    """Let one thing at a time go wrong in a project or a scenario, and say what becomes of it.
 
     Once without a fault; then, for each deployment, flow and task that has run: it raises, hangs, is
     slow, is killed, its worker is away, the API is down, its event is late or lost, it returns nothing.
     Each under the same seed, in a process of its own. What has been done already is not done again. What
-    a change of clocks within a year does to each schedule is told as well. With --verbose each cell is
-    told as soon as it is done.
+    a change of clocks within a year does to each schedule of a project is told as well. With --verbose
+    each cell is told as soon as it is done.
     """
     from simulator import audit as of_faults
     from simulator.report import console
@@ -84,13 +92,17 @@ def audit(
     exclusive(json=json, markdown=markdown, show=show, quiet=quiet)
     exclusive(quiet=quiet, verbose=verbose)
     if write_test is not None:
-        _check_test(write_test, folder, show)
+        _check_test(write_test, folder, show, scenario)
     if jobs is not None and jobs < 1:
         raise SimulationError(f"jobs ({jobs}) must be at least 1")
     if not time_limit > 0:
         raise SimulationError(f"--time-limit {time_limit:g} must be above 0")
     _check_days(days)
-    subject, of = _subject(folder, days, start, seed)
+    subject, of = (
+        _project(folder, variant, days, start, seed)
+        if scenario is None
+        else _scenario(folder, scenarios, scenario, variant, days, start, seed)
+    )
     if baseline is not None:
         of_faults.new_in((), baseline)  # so that a wrong one is told at once
     screen = console(stderr=True, quiet=quiet)
@@ -114,19 +126,21 @@ def audit(
     names = {cell.name for cell in of_faults.chosen(kept.cells(), only or (), show)}
     found = [one for one in kept.found() if one.cell.name in names]
     if show is not None:
-        return _show(found[0], kept, subject, _command(folder, of, out, show), write_test)
-    if not only:
+        return _show(found[0], kept, subject, _command(subject, of, out, show), write_test)
+    if not only and isinstance(subject, of_faults.Project):
         found += of_faults.clock_changes(folder, datetime.fromisoformat(of.start))
     new = [] if baseline is None else of_faults.new_in(found, baseline)
     if not quiet:
-        _print(of, found, json=json, markdown=markdown)
+        _print(subject, of, found, json=json, markdown=markdown)
     if baseline is not None:
         screen.print(f"{len(new)} new: {', '.join(one.cell.name for one in new) or 'nothing'}")
     return int(bool(new))
 
 
-def _check_test(file: Path, folder: Path, show: str | None) -> None:
+def _check_test(file: Path, folder: Path, show: str | None, scenario: str | None) -> None:
     """Refuse what could not be written at the end, or would not be found by pytest."""
+    if scenario is not None:
+        raise SimulationError("--write-test is for projects: a scenario is a test itself")
     if show is None:
         raise SimulationError("--write-test needs --show CELL: which cell is the test of?")
     if not file.absolute().resolve().is_relative_to(folder.absolute().resolve()):
@@ -140,13 +154,14 @@ def _check_test(file: Path, folder: Path, show: str | None) -> None:
         raise SimulationError(f"there is no folder {str(file.parent)!r} for the test")
 
 
-def _show(one: Found, kept: Kept, subject: Project, command: str, file: Path | None) -> int:
-    from simulator.audit import SERIOUS, as_test, shown
+def _show(one: Found, kept: Kept, subject: Subject, command: str, file: Path | None) -> int:
+    from simulator.audit import SERIOUS, Project, as_test, shown
 
     base, after = kept.base(), kept.history(one.cell.name)
     assert base is not None, "it is what the cell was compared with"
     test = None
-    if file is not None or (one.worst.kind in SERIOUS and after is not None):
+    wanted = file is not None or (one.worst.kind in SERIOUS and after is not None)
+    if wanted and isinstance(subject, Project):
         test = as_test(one, base[0], after, subject)
     print(shown(one, base[0], after, command))
     if file is not None and test is not None:
@@ -158,12 +173,19 @@ def _show(one: Found, kept: Kept, subject: Project, command: str, file: Path | N
     return 0
 
 
-def _command(folder: Path, of: Of, out: Path, cell: str) -> str:
+def _command(subject: Subject, of: Of, out: Path, cell: str) -> str:
     """The command that opens a cell again, or anew where nothing has been done."""
     import shlex
 
-    words = ["simulate", "audit", str(folder), "--days", f"{of.days:g}", "--start", of.start]
-    words += ["--seed", str(of.seed), "--out", str(out), "--show", cell]
+    from simulator.audit import Project
+
+    words = ["simulate", "audit"]
+    if isinstance(subject, Project):
+        words += [str(subject.folder), "--start", of.start]
+    else:
+        words += ["--scenario", subject.scenario, "--variant", subject.variant]
+        words += ["--scenarios", str(subject.file)]
+    words += ["--days", f"{of.days:g}", "--seed", str(of.seed), "--out", str(out), "--show", cell]
     return shlex.join(words)
 
 
@@ -174,14 +196,16 @@ def _check_days(days: float | None) -> None:
         raise SimulationError(f"days={days:g} must be above 0, and at most {MOST_DAYS}")
 
 
-def _subject(
-    folder: Path, days: float | None, start: str | None, seed: int | None
-) -> tuple[Project, Of]:
+def _project(
+    folder: Path, variant: str | None, days: float | None, start: str | None, seed: int | None
+) -> tuple[Subject, Of]:
     """What is audited: what its simulation.toml says holds where nothing else is given."""
     from simulator import arguments
     from simulator.audit import Of, Project
     from simulator.project import configuration_of
 
+    if variant is not None:
+        raise SimulationError("--variant is of a --scenario: which one?")
     if not folder.is_dir():
         raise SimulationError(f"there is no folder {str(folder)!r}")
     told = configuration_of(folder)
@@ -194,6 +218,38 @@ def _subject(
     )
     made_of = f"{subject.fingerprint()}, {versions()}"
     return subject, Of(subject.name, subject.seed, subject.start, subject.days, made_of)
+
+
+def _scenario(
+    folder: Path,
+    scenarios: Path,
+    name: str,
+    variant: str | None,
+    days: float | None,
+    start: str | None,
+    seed: int | None,
+) -> tuple[Subject, Of]:
+    """What is audited of a scenario: the variant that is named, or the only one."""
+    from simulator import arguments
+    from simulator.audit import Of, ScenarioVariant
+    from simulator.scenarios import load, select
+
+    if folder != Path() or start is not None:
+        raise SimulationError(f"--scenario {name} has its own folder and start")
+    [found] = select(load(scenarios), [name])
+    if variant is None and len(found.variants) > 1:
+        names = ", ".join(map(repr, found.variants))
+        raise SimulationError(f"scenario {name!r} has several variants: --variant {names}")
+    chosen = next(iter(found.variants)) if variant is None else variant
+    found.check_variant(chosen)
+    if days is not None and days != int(days):
+        raise SimulationError(f"days={days:g} of a scenario must be a whole number")
+    subject = ScenarioVariant(
+        found.file.absolute(), name, chosen, found.days if days is None else int(days), seed or 0
+    )
+    start = arguments.instant("start", found.start).isoformat()
+    made_of = f"{subject.fingerprint()}, {versions()}"
+    return subject, Of(subject.name, subject.seed, start, subject.days, made_of)
 
 
 def _made(out: Path) -> Path:
@@ -248,13 +304,13 @@ def _said(begun: Begun, jobs: int) -> str:
     return f"{said}, about {duration(begun.seconds * ceil(begun.left / jobs))}"
 
 
-def _print(of: Of, found: list[Found], *, json: bool, markdown: bool) -> None:
+def _print(subject: Subject, of: Of, found: list[Found], *, json: bool, markdown: bool) -> None:
     from simulator.audit import HEADINGS, SERIOUS, as_json, as_markdown, cells_of_row, rows_of
     from simulator.report import console, print_table, table
 
     rows = rows_of(found)
     if json:
-        same = {"project": of.name, "start": of.start, "days": of.days, "seed": of.seed}
+        same = {**subject.told(), "start": of.start, "days": of.days, "seed": of.seed}
         print(as_json(same, rows))
         return
     serious = sum(one.worst.kind in SERIOUS for one in found)
