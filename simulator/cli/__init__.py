@@ -25,6 +25,7 @@ from simulator.cli import (  # noqa: F401
     run,
     schedule,
     show,
+    ui,
     upgrade,
 )
 from simulator.cli.app import app, call, main

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
@@ -21,6 +21,7 @@ from simulator.cli.answers import (
     print_json,
 )
 from simulator.cli.app import Folder, app
+from simulator.cli.following import followed
 from simulator.cli.kept import Kept
 from simulator.cli.report import PAGE
 from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
@@ -30,8 +31,7 @@ from simulator.folders import throw_away
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simulator.report import Display
-    from simulator.scenarios import Event, Scenario, VariantResult
+    from simulator.scenarios import Scenario, VariantResult
 
 RESULTS = "results.duckdb"
 LOGS = "logs"
@@ -53,6 +53,10 @@ def run(
         Path, typer.Option(help=f"Folder for {RESULTS} and the logs.", metavar="DIR")
     ] = Path("results"),
     scenarios: Folder = Path("scenarios"),
+    keep_database: Annotated[
+        bool,
+        typer.Option("--keep-database", help="Keep Prefect's database of each: for `simulate ui`."),
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -62,7 +66,15 @@ def run(
     With --verbose each expectation is told as soon as its variant is done.
     """
     from simulator.history import Results
-    from simulator.scenarios import check_days, default_jobs, load, prepare, scenario_files, select
+    from simulator.scenarios import (
+        DATABASES,
+        check_days,
+        default_jobs,
+        load,
+        prepare,
+        scenario_files,
+        select,
+    )
 
     exclusive(json=json, quiet=quiet)
     exclusive(quiet=quiet, verbose=verbose)
@@ -80,7 +92,10 @@ def run(
             _make_writable(out)
             kept = Kept(Results.open(out / RESULTS), chosen)
             aloud = Aloud(json, quiet, verbose)
-            return _run(chosen, seed, days, jobs, out, kept, aloud)
+            databases = out / DATABASES if keep_database else None
+            if databases is not None:
+                databases.mkdir(exist_ok=True)
+            return _run(chosen, seed, days, jobs, out, kept, aloud, databases)
     except Terminated:
         return 143
 
@@ -102,6 +117,7 @@ def _run(
     out: Path,
     kept: Kept,
     aloud: Aloud,
+    databases: Path | None,
 ) -> int:
     from simulator.report import Display, console, summary
     from simulator.scenarios import run_scenarios
@@ -117,10 +133,19 @@ def _run(
     )
     try:
         events = run_scenarios(
-            chosen, seed=seed, days=days, jobs=jobs, logs=out / LOGS, cut=cut.append
+            chosen,
+            seed=seed,
+            days=days,
+            jobs=jobs,
+            logs=out / LOGS,
+            cut=cut.append,
+            databases=databases,
         )
         with Display(screen, chosen, verbose=aloud.verbose) as display, closing(events):
-            _follow(events, display, kept, results)
+            for result in followed(events, display):
+                results.append(result)
+                if problem := kept.add(result):
+                    display.warned(f"{problem} (tried again later)")
     except KeyboardInterrupt as interrupt:
         stopped = interrupt
     kept.unwritten += cut
@@ -142,27 +167,6 @@ def _run(
     if stopped is not None:
         return 143 if isinstance(stopped, Terminated) else 130
     return 0 if passed == variants else 1
-
-
-def _follow(
-    events: Iterable[Event], display: Display, kept: Kept, results: list[VariantResult]
-) -> None:
-    """Show and keep what happens, as it happens."""
-    from simulator.scenarios import Finished, Moved, Started, Warned
-
-    for event in events:
-        match event:
-            case Started(scenario, variant):
-                display.started(scenario, variant)
-            case Moved(scenario, variant, lived, of_days):
-                display.moved(scenario, variant, lived, of_days)
-            case Finished(result):
-                results.append(result)
-                display.finished(result)
-                if problem := kept.add(result):
-                    display.warned(f"{problem} (tried again later)")
-            case Warned(text):
-                display.warned(text)
 
 
 def _page(results: Path, screen: Console) -> Path | None:

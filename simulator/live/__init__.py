@@ -5,10 +5,12 @@ is what runs in each of its processes. Open `world.py` first.
 """
 
 from simulator.live.server import LiveServer, LiveWorker
+from simulator.live.shown import ShownServer
 from simulator.live.world import LiveWorld
 
 __all__ = [
     "LiveServer",
     "LiveWorker",
     "LiveWorld",
+    "ShownServer",
 ]

@@ -38,6 +38,9 @@ class LiveServer:
     Raises SimulationError for a setting that Prefect does not know, or if the server does not start.
     """
 
+    options: tuple[str, ...] = ("--no-ui",)
+    """Of `prefect server start`, beside its address."""
+
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         self._settings = dict(settings or {})
         self.workers: dict[str, LiveWorker] = {}
@@ -51,13 +54,14 @@ class LiveServer:
         with ExitStack() as stack:
             self.folder = Path(tempfile.mkdtemp(prefix="prefect-live-"))
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            shutil.copyfile(database_template(), self.database)
+            shutil.copyfile(self._database(), self.database)
             self.port = _free_port()
             self.environment = self._environment()
             self._watch(stack)
             stack.callback(self._end)
             address = ["--host", "127.0.0.1", "--port", str(self.port)]
-            command = [sys.executable, "-m", "prefect", "server", "start", *address, "--no-ui"]
+            command = [sys.executable, "-m", "prefect", "server", "start", *address]
+            command += self.options
             self._await_health(self.start("server", command))
             self._stack = stack.pop_all()
         return self
@@ -69,6 +73,10 @@ class LiveServer:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    def _database(self) -> Path:
+        """What its database is a copy of."""
+        return database_template()
 
     def _watch(self, stack: ExitStack) -> None:
         """Let a process watch over the others: should this one die, it ends them all."""

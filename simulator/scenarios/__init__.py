@@ -5,6 +5,7 @@ happens as one stream of events. It may import `simulation` and `history`.
 """
 
 from simulator.scenarios.broken import explain, explained
+from simulator.scenarios.databases import DATABASES, kept_databases
 from simulator.scenarios.definition import Scenario, check_days, run_variant, scenario
 from simulator.scenarios.files import (
     HOW_TO_WRITE_ONE,
@@ -34,6 +35,7 @@ from simulator.scenarios.runner import (
 from simulator.scenarios.verdict import VariantResult, Verdict
 
 __all__ = [
+    "DATABASES",
     "GRACE_SECONDS",
     "HOW_TO_WRITE_ONE",
     "Event",
@@ -50,6 +52,7 @@ __all__ = [
     "exit_in_words",
     "explain",
     "explained",
+    "kept_databases",
     "last_line",
     "load",
     "looks_like_scenarios",

@@ -177,6 +177,7 @@ def run_variant(
     stall_limit: float = 60.0,
     opened: Callable[[Simulation], None] | None = None,
     tables: bool = False,
+    done: Callable[[Simulation], None] | None = None,
 ) -> VariantResult:
     """Run one variant in a fresh Simulation, and judge it.
 
@@ -188,6 +189,7 @@ def run_variant(
         stall_limit: real seconds without progress after which the simulation gives up.
         opened: called with the open simulation before the scenario gets it, to watch it.
         tables: whether the result is to hold the tables of the simulation's warehouse.
+        done: called with the simulation before it is closed, to keep what goes with it.
 
     Returns:
         The result; a failed expectation or a crash of the scenario is part of it, not raised.
@@ -214,6 +216,8 @@ def run_variant(
             if tables:
                 outcome["tables"] = _tables(sim)
             outcome["caveats"] = sim.caveats
+            if done is not None:
+                done(sim)
     except KeyboardInterrupt:
         raise
     except BaseException as broken:

@@ -14,11 +14,13 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simulator.scenarios.databases import keep, kept_as
 from simulator.scenarios.definition import run_variant
 from simulator.scenarios.files import load_file
 from simulator.scenarios.files import select as select_scenarios
@@ -36,7 +38,8 @@ GRACE_SECONDS = 10.0
 @dataclass(frozen=True)
 class Order:
     """What to run, where its traces go (a folder for what all share, one for its own temporary files,
-    and the log), on which core, if on one alone, and whether its tables are asked for.
+    and the log), on which core, if on one alone, whether its tables are asked for, and the folder in
+    which its database is kept, if it is.
     """
 
     file: Path
@@ -49,6 +52,7 @@ class Order:
     log: Path
     core: int | None
     tables: bool = False
+    databases: Path | None = None
 
 
 def main(order: Order, parent: Connection) -> None:
@@ -67,7 +71,7 @@ def main(order: Order, parent: Connection) -> None:
         [scenario] = select_scenarios(load_file(order.file), [order.scenario])
         result = run_variant(
             scenario, order.variant, order.seed, order.days,
-            opened=told.look_at, tables=order.tables,
+            opened=told.look_at, tables=order.tables, done=_keeper(order),
         )  # fmt: skip
         told.look_at(None)
         if result.traceback:
@@ -75,6 +79,14 @@ def main(order: Order, parent: Connection) -> None:
         told.tell("finished", result)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _keeper(order: Order) -> Callable[[Simulation], None] | None:
+    """What keeps the database of a simulation as it is ordered."""
+    if order.databases is None:
+        return None
+    place = kept_as(order.databases, order.scenario, order.variant, order.seed)
+    return lambda simulation: keep(simulation, place)
 
 
 def settle(parent: Connection, own: Path, log: Path, core: int | None) -> None:

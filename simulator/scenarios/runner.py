@@ -115,6 +115,7 @@ def run_scenarios(
     logs: Path,
     cut: Callable[[VariantResult], None] = lambda _: None,
     tables: bool = False,
+    databases: Path | None = None,
 ) -> Generator[Event, None, None]:
     """Run every variant of the scenarios and yield what happens, as it happens.
 
@@ -126,6 +127,7 @@ def run_scenarios(
         logs: an existing folder, for one log file per scenario.
         cut: called with what there is of each variant that is stopped before its end.
         tables: whether the results are to hold the tables of each warehouse.
+        databases: an existing folder, to keep a copy of the database of each variant in.
 
     Closing the iterator (or an exception in it, such as Ctrl-C) stops every process and leaves
     nothing behind. Its processes have a folder of their own for temporary files, removed at the
@@ -151,7 +153,7 @@ def run_scenarios(
                     order = Order(
                         scenario.file, scenario.name, variant, seed, days, work,
                         Path(tempfile.mkdtemp(dir=work)), _log_of(scenario, logs), places.pop(0),
-                        tables,
+                        tables, databases and databases.absolute(),
                     )  # fmt: skip
                     process = _start(forks, scenario, order)
                     running[process.process.pid] = process

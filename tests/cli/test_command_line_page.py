@@ -38,6 +38,15 @@ def test_the_variants_that_the_readme_compares_are_of_one_scenario() -> None:
     assert any(f'"{one}": ' in text and f'"{other}": ' in text for text in texts)
 
 
+def test_the_simulations_that_are_opened_are_there() -> None:
+    text = PAGE + (ROOT / "README.md").read_text()
+    opened = re.findall(r'simulate ui (?:results --scenario )?(\S+) --variant "([^"]+)"', text)
+    assert len(opened) == 2
+    texts = [file.read_text() for file in (ROOT / "scenarios").glob("*.py")]
+    for name, variant in opened:
+        assert any(f'name="{name}"' in one and f'"{variant}": ' in one for one in texts)
+
+
 def test_the_list_as_json(tmp_path: Path, capsys) -> None:
     (tmp_path / "mine.py").write_text(
         "from simulator.scenario import scenario\n\n"
