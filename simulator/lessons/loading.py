@@ -17,7 +17,16 @@ from simulator.errors import SimulationError
 from simulator.lessons.lesson import Lesson
 from simulator.places import place_of_error
 
-ORDER = ("masked-failures",)
+ORDER = (
+    "subflow-or-deployment",
+    "masked-failures",
+    "cadence-and-caching",
+    "cron-or-chaining",
+    "limits-and-shared-resources",
+    "retries-and-outages",
+    "zombies-and-heartbeats",
+    "backfill-and-catch-up",
+)
 """The names of the lessons, in the order in which they are read."""
 
 NAMES = (

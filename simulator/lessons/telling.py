@@ -8,10 +8,12 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
 
 from simulator.lessons.lesson import Lesson, lasted
 from simulator.lessons.playing import START, Played
 from simulator.report import text_lanes
+from simulator.versions import series
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def parameters(played: Played) -> dict[str, str]:
         "seed": str(played.seed),
         "start": START,
         **{name.replace("_", " "): shown(value) for name, value in played.lesson.given.items()},
+        "all else": f"as Prefect {series()} has it by default",
     }
 
 
@@ -67,15 +70,16 @@ def rows(played: Played) -> dict[str, tuple[str, str]]:
 
 
 def table(played: Played, width: int) -> Iterator[str]:
-    """The figures as lines of a table, which breaks the names of figures to fit."""
+    """The figures as lines of a table, whose cells are broken to fit."""
     heads = ("", played.first.name, played.second.name)
     cells = [heads, *((name, *values) for name, values in rows(played).items())]
-    room = [max(len(cell[column]) for cell in cells) for column in range(3)]
-    room[0] = min(room[0], max(width - room[1] - room[2] - 4, 12))
-    for name, one, other in cells:
-        first, *rest = textwrap.wrap(name, room[0]) or [""]
-        yield f"{first:<{room[0]}}  {one:>{room[1]}}  {other:>{room[2]}}".rstrip()
-        yield from rest
+    most = [width, (width - 16) // 2, (width - 16) // 2]
+    room = [min(max(len(row[i]) for row in cells), most[i]) for i in range(3)]
+    room[0] = min(room[0], width - room[1] - room[2] - 4)
+    for row in cells:
+        broken = [textwrap.wrap(text, size) or [""] for text, size in zip(row, room, strict=True)]
+        for name, one, other in zip_longest(*broken, fillvalue=""):
+            yield f"{name:<{room[0]}}  {one:>{room[1]}}  {other:>{room[2]}}".rstrip()
 
 
 def verdict(played: Played, answer: int) -> str:
