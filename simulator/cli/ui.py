@@ -47,7 +47,7 @@ def ui(
     It is a stock Prefect server on 127.0.0.1, without its services, on a copy of the simulation's
     database, which `simulate run --keep-database` keeps. Ctrl-C ends it, and nothing is left of it.
     """
-    from simulator.live import ShownServer
+    from simulator.stock import ShownServer
 
     try:
         with (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -139,7 +140,7 @@ def test_a_browser_shows_the_dashboard_and_a_run(shown: dict[str, str]) -> None:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(shown["dashboard"])
         page.get_by_text("Jan 5th").first.wait_for()
-        page.get_by_text("4 total").first.wait_for()
+        page.get_by_text(re.compile(r"4\s*total")).first.wait_for()
         page.goto(f"{here}/runs/flow-run/{failed['id']}")
         page.get_by_text(failed["name"]).first.wait_for()
         page.get_by_text("Failed", exact=True).first.wait_for()

@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
-from simulator.live.server import LiveServer
+from simulator.stock.server import StockServer
 
 
-class ShownServer(LiveServer):
+class ShownServer(StockServer):
     """`prefect server start` with its web UI, on a copy of a database that a simulation has left.
 
     None of its services runs: no scheduler goes on where the simulation stopped, nothing becomes late
     today, no automation acts and nothing old is cleaned up. What is clicked there changes the copy.
 
-    Raises SimulationError as `LiveServer` does, also for a database that a newer Prefect has written.
+    Raises SimulationError as `StockServer` does, also for a database that a newer Prefect has written.
     """
 
     options = ("--no-services",)
