@@ -32,12 +32,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What ruff looks at. Not all of them need exist.
 SOURCES := $(wildcard simulator pipelines scenarios tests benchmarks)
 
-.PHONY: help simulate test conformance check format bench dist lock newest install clean
+.PHONY: help simulate test conformance fuzz check format bench dist lock newest install clean
 
 help:
 	@echo "make simulate   run the scenarios, print verdicts and where the results are"
 	@echo "make test       run the tests, scenarios included"
 	@echo "make conformance  run cases on the virtual engine and on a real Prefect, and compare"
+	@echo "make fuzz       make programs up, run them on both engines and compare (ARGS=\"--programs 50 --seed 1\")"
 	@echo "make check      format, lint and types"
 	@echo "make format     put format and imports right"
 	@echo "make bench      measure speed and memory"
@@ -56,6 +57,9 @@ test: install
 
 conformance: install
 	@$(BIN)/python -m tests.conformance $(ARGS)
+
+fuzz: install
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: install
 	@$(BIN)/ruff format --check $(SOURCES)

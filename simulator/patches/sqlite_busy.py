@@ -84,10 +84,12 @@ class _Handles:
             process.releases.append(lambda: self._let_go(process))
 
     def may_wait_for_another(self) -> bool:
-        """Whether the calling thread may wait for a transaction other than its own."""
+        """Whether the calling thread may wait for a transaction other than that in which it waits,
+        be it its own on another connection: for that it waits in vain, and as long as for any other.
+        """
         mine = threading.get_ident()
-        writing = [one.thread for one in list(self._open.values()) if _in_transaction(one)]
-        return len(writing) > (mine in writing)
+        open_ = [one for one in list(self._open.values()) if _in_transaction(one)]
+        return len(open_) > any(one.thread == mine and _executes(one) for one in open_)
 
     def _let_go(self, process: Process) -> None:
         killed = process.returncode != 0
@@ -98,6 +100,17 @@ class _Handles:
 
 def _in_transaction(handle: _Handle) -> bool:
     return not _function("sqlite3_get_autocommit", ctypes.c_int)(handle.address)
+
+
+def _executes(handle: _Handle) -> bool:
+    """Whether a statement has begun and not ended: that of the connection that waits has."""
+    following = _function("sqlite3_next_stmt", ctypes.c_void_p)
+    statement = following(handle.address, None)
+    while statement:
+        if _function("sqlite3_stmt_busy", ctypes.c_int)(statement):
+            return True
+        statement = following(handle.address, statement)
+    return False
 
 
 def _roll_back(handle: _Handle) -> None:

@@ -43,14 +43,16 @@ class Difference:
         return f"{self.where}: {self.what}: virtual {self.virtual!r}, live {self.live!r}"
 
 
-def compare(case: Case, virtual: Observed, live: Observed) -> list[Difference]:
-    """What differs; nothing if the engines agree."""
+def compare(case: Case, virtual: Observed, live: Observed, busy: float = 0.0) -> list[Difference]:
+    """What differs; nothing if the engines agree. `busy`: seconds by which all that is real may take
+    longer, beside what the starts of processes tell.
+    """
     if virtual.error or live.error:
         return [Difference(case.name, "error", _last(virtual.error), _last(live.error))]
     deployed = [run for run in _all(live.runs) if run["deployment"] is not None]
     starts = sum(live.starts) + sum(map(_start, deployed))
     early = (PHASE if deployed else EARLY) + starts / 2
-    timing = _Timing(early=early, slack=SLACK + 2 * starts, case=case)
+    timing = _Timing(early=early, slack=SLACK + 2 * starts + busy, case=case)
     return [*_siblings("", virtual.runs, live.runs, timing), *timing.overlaps(virtual, live)]
 
 

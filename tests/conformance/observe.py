@@ -6,7 +6,7 @@ import json
 import re
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -43,8 +43,11 @@ def observe(
     case: Case,
     simulation: AbstractContextManager[Simulation],
     tell_lie: Callable[[Simulation], None] = lambda sim: None,
+    before: Collection[UUID] = (),
 ) -> Observed:
-    """Act the case on an engine and look at what has come of it."""
+    """Act the case on an engine and look at what has come of it, but for the runs that were there
+    `before`.
+    """
     began = time.monotonic()
     observed = Observed()
     try:
@@ -52,7 +55,7 @@ def observe(
             case.act(sim)
             settle(sim)
             tell_lie(sim)
-            observed.runs = look(sim)
+            observed.runs = look(sim, before)
             observed.starts = list(getattr(sim._world, "start_seconds", []))
     except Exception:
         observed.error = traceback.format_exc()
@@ -76,9 +79,9 @@ def tasks(run: RunRecord) -> list[tuple[str, int]]:
     return sorted((task.state, len(task.states)) for task in run.tasks)
 
 
-def look(sim: Simulation) -> list[dict[str, Any]]:
+def look(sim: Simulation, before: Collection[UUID] = ()) -> list[dict[str, Any]]:
     """The runs that nobody called, each with those that it called."""
-    runs = sim.history().runs()
+    runs = [run for run in sim.history().runs() if run.id not in before]
     known = {run.id for run in runs}
     places = {run.id: place for place, run in enumerate(runs)}
     view = _View(sim.start, Scrub(made_up_names(runs)), places)

@@ -17,6 +17,7 @@ from simulator.versions import series
 from tests.conformance.case import Case
 from tests.conformance.compare import Difference
 from tests.conformance.known import KNOWN
+from tests.fuzz.known import KNOWN as FOUND
 
 FILE = Path(__file__).parents[2] / "docs" / "fidelity.md"
 
@@ -103,6 +104,14 @@ def document(verdicts: Sequence[Verdict], here: str, before: str = "") -> str:
         "## Known differences",
         "",
         *(_known() or ["None."]),
+        "",
+        "## Programs made up by machine",
+        "",
+        "`make fuzz` draws programs from a grammar of what people write, runs each on both engines, and",
+        "compares these as above, and what a program has noted, logged and left in files and tables.",
+        "What it has found and is not mended:",
+        "",
+        *(f"- {one.construct}: {one.reason}" for one in FOUND),
         "",
         "## What Prefect itself does differently",
         "",

@@ -60,3 +60,15 @@ def waits(path: str, how: str, timeout: float):
     except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
         answer = "locked" if "database is locked" in str(error) else str(error)
     print(answer, f"{(datetime.now(UTC) - began).total_seconds():.1f}")
+
+
+@flow(log_prints=True)
+def waits_for_itself(path: str):
+    holds = sqlite3.connect(path, isolation_level=None)
+    holds.execute("begin immediate")
+    began = time.monotonic()
+    try:
+        sqlite3.connect(path, timeout=2, isolation_level=None).execute("begin immediate")
+    except sqlite3.OperationalError:
+        print(f"locked {time.monotonic() - began:.1f}")
+    holds.close()

@@ -52,6 +52,10 @@ def test_who_does_not_is_refused_after_its_time(sim, path, how):
     assert said(sim, path, how=how, timeout=1) == ["locked 1.0"]
 
 
+def test_who_waits_for_a_transaction_of_its_own_is_refused_after_its_time(sim, path):
+    assert printed(sim.run(flows.waits_for_itself, path=path)) == ["locked 2.0"]
+
+
 @pytest.mark.parametrize("end", ["exits", "raises"])
 def test_a_transaction_ends_with_its_process(sim, path, end):
     (answer,) = said(sim, path, end=end, how="connect", timeout=100)
