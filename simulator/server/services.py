@@ -287,14 +287,16 @@ def _waiting_triggers(
             if trigger.posture == Posture.Proactive
         ]
         for trigger in waiting:
+            if not trigger.after and not trigger.for_each:  # it is asked whenever Prefect says so
+                due = triggers.next_proactive_runs.get(trigger.id, clock.now)
+                yield to_micros(due), (trigger.id, max(due, clock.now))  # again until it has moved
+                continue
             rows = database.execute(
                 'select "end" from automation_bucket where trigger_id = ?', [str(trigger.id)]
             )
             ends = [_instant(end) for (end,) in rows]
             if ends:
                 yield to_micros(min(ends) + _MARGIN), (trigger.id, min(ends))
-            elif not trigger.after and not trigger.for_each:
-                yield to_micros(clock.now), (trigger.id, None)
 
     return candidates
 

@@ -1016,6 +1016,14 @@ def test_a_proactive_trigger_without_a_beginning_asks_in_every_window(sim):
         )
     sim.advance(hours=3, minutes=30)
     assert len(sim.runs("cleanup")) == 3
+    sim.trigger("nothing/dev")  # in the fourth window, after which Prefect leaves one out
+    sim.advance(hours=4)
+    assert [
+        round((run.start - sim.start) / timedelta(hours=1)) for run in sim.runs("cleanup")[3:]
+    ] == [
+        6,
+        7,
+    ]
 
 
 def test_automations_of_one_simulation_do_not_reach_into_the_next():
