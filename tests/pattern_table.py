@@ -1,7 +1,7 @@
 """Writes docs/patterns.md from what the scenarios say of themselves: `python -m tests.pattern_table`.
 
 Which scenario shows a pattern, what it asks and what it teaches is its own; which pipelines it runs
-is read from its imports. Only the names of the patterns stand here.
+is read from its imports. Only the names of the patterns stand here: P of flows of flows, R of recovery.
 """
 
 import ast
@@ -40,6 +40,10 @@ PATTERNS = {
     "P23": "Two crons five minutes apart",
     "P24": "Triggered chaining",
     "P25": "A deployment factory with work-queue limits",
+    "R01": "Catching up after a worker was away",
+    "R02": "Retries with and without jitter",
+    "R03": "A dead worker's Pending run that holds the only slot",
+    "R04": "A dead man's switch for a silent schedule",
 }
 
 SHARED = {"warehouse", "products_api", "graph", "shapes"}

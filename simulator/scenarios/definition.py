@@ -364,9 +364,9 @@ def _check_definition(
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
         raise SimulationError(f"name of a scenario must be kebab-case, not {name!r}")
     for pattern in patterns:
-        if not re.fullmatch(r"P\d\d", pattern):
+        if not re.fullmatch(r"[PR]\d\d", pattern):
             raise SimulationError(
-                f"patterns of scenario {name!r} must look like 'P02', not {pattern!r}"
+                f"patterns of scenario {name!r} must look like 'P02' or 'R02', not {pattern!r}"
             )
     if type(days) is not int or days < 1:
         raise SimulationError(

@@ -17,7 +17,11 @@ def test_the_page_is_that_of_the_scenarios() -> None:
 
 def test_every_pattern_has_a_scenario() -> None:
     shown = {pattern for scenario in SCENARIOS for pattern in scenario.patterns}
-    assert [f"P{number:02d}" for number in range(1, 26)] == list(PATTERNS)
+    recovery = [name for name in PATTERNS if name.startswith("R")]
+    assert list(PATTERNS) == [
+        *(f"P{number:02d}" for number in range(1, 26)),
+        *(f"R{number:02d}" for number in range(1, len(recovery) + 1)),
+    ]
     assert not PATTERNS.keys() - shown
 
 
