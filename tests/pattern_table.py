@@ -44,6 +44,8 @@ PATTERNS = {
     "R02": "Retries with and without jitter",
     "R03": "A dead worker's Pending run that holds the only slot",
     "R04": "A dead man's switch for a silent schedule",
+    "R05": "Kept results against a parent's retry",
+    "R06": "A circuit breaker around a partner that is down",
 }
 
 SHARED = {"warehouse", "products_api", "graph", "shapes"}
