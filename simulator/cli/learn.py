@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.answers import Json, exclusive, print_json
 from simulator.cli.app import app
 from simulator.errors import SimulationError
 
@@ -41,34 +42,63 @@ def learn(
     copy: Annotated[
         Path | None, typer.Option(help="Write the lesson's file, to be changed.", metavar="FILE.py")
     ] = None,
+    json: Json = False,
 ) -> None:
     """List the lessons, or take one: a question first, then two lanes, and what to make of them."""
+    exclusive(json=json, page=page, copy=copy)
+    if lesson is None:
+        _list(json)
+    elif copy is not None:
+        _copy(lesson, copy)
+    else:
+        _take(lesson, answer, turned, seed, solution, page, json)
+
+
+def _list(json: bool) -> None:
+    from simulator.lessons import listed
+
+    if json:
+        print_json([{"name": name, "title": title} for name, title in listed().items()])
+        return
+    for name, title in listed().items():
+        print(f"{name}\n    {title}")
+    print("\nTake one: simulate learn LESSON")
+
+
+def _take(
+    name: str,
+    answer: int | None,
+    turned: str | None,
+    seed: int,
+    solution: bool,
+    page: Path | None,
+    json: bool,
+) -> None:
+    """Take a lesson. Nothing is simulated before there is an answer, but for a page: it asks, too."""
     from simulator import lessons
 
-    if lesson is None:
-        for name, title in lessons.listed().items():
-            print(f"{name}\n    {title}")
-        print("\nTake one: simulate learn LESSON")
-        return
-    if copy is not None:
-        _copy(lesson, copy)
-        return
     if page is not None:
         lessons.check_page(page)
-    taken = lessons.load(lesson)
-    value = _turned(taken, turned)
-    if answer is not None and not 1 <= answer <= len(taken.answers):
+    lesson = lessons.load(name)
+    value = _turned(lesson, turned)
+    if answer is not None and not 1 <= answer <= len(lesson.answers):
         raise SimulationError(f"--answer {answer} must be one of 1, 2, 3")
-    if page is None:
-        _show(lessons.before(taken))
-        if answer is None and not solution:
-            answer = _asked()
-        if answer is None and not solution:
-            print(f"\nAnswer with: simulate learn {lesson} --answer 1 (or 2, or 3)")
-            return
+    talks = page is None and not json
+    if talks:
+        _show(lessons.before(lesson))
+        answer = answer or (None if solution else _asked())
+    if page is None and answer is None and not solution:
+        if json:
+            print_json({"question": lesson.question, "answers": lesson.answers})
+        else:
+            print(f"\nAnswer with: simulate learn {name} --answer 1 (or 2, or 3)")
+        return
+    if talks:
         print("\nSimulating ...", flush=True)
-    played = lessons.play(taken, value, seed, solution=solution)
-    if page is not None:
+    played = lessons.play(lesson, value, seed, solution=solution)
+    if json:
+        print_json(lessons.plain(played))
+    elif page is not None:
         lessons.write(played, page)
         print(page)
     else:

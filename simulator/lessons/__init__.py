@@ -9,7 +9,7 @@ from simulator.lessons.lesson import Change, Exercise, Figures, Knob, Lesson
 from simulator.lessons.loading import listed, load, source_of
 from simulator.lessons.playing import Lane, Played, play
 from simulator.lessons.telling import after, before
-from simulator.lessons.writing import check_page, write
+from simulator.lessons.writing import check_page, plain, write
 
 __all__ = [
     "Change",
@@ -24,6 +24,7 @@ __all__ = [
     "check_page",
     "listed",
     "load",
+    "plain",
     "play",
     "source_of",
     "write",

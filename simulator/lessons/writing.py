@@ -32,7 +32,7 @@ def write(played: Played, output: Path) -> None:
     check_page(output)
     if output.suffix == ".html":
         outcomes = [_outcome(played, lane) for lane in (played.first, played.second)]
-        write_lesson_page(_fields(played), outcomes, output)
+        write_lesson_page(plain(played), outcomes, output)
         return
     try:
         output.write_text("\n".join(_markdown(played)) + "\n", encoding="utf-8")
@@ -58,8 +58,8 @@ def _outcome(played: Played, lane: Lane) -> Outcome:
     )
 
 
-def _fields(played: Played) -> dict[str, Any]:
-    """What lesson.js shows beside the lanes."""
+def plain(played: Played) -> dict[str, Any]:
+    """A lesson and its outcome as plain values: what lesson.js shows beside the lanes."""
     lesson = played.lesson
     code = telling.code(lesson)
     return {

@@ -1,6 +1,8 @@
 """`simulate learn`: the question first, and an answer from whoever can give one."""
 
 import io
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -98,3 +100,21 @@ def test_a_copy_that_breaks_is_one_line(tmp_path: Path, capsys) -> None:
         f"simulate: {copy}: the lane 'load()' broke: ZeroDivisionError: division by zero"
         f" ({copy}:{line})\n"
     )
+
+
+def test_the_list_is_there_without_prefect() -> None:
+    script = (
+        "import sys; from simulator.cli import call; call(['learn']);"
+        " sys.exit(bool({'prefect', 'duckdb'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
+
+
+def test_json_asks_before_it_tells_as_well(capsys, nothing_runs) -> None:
+    assert call(["learn", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert {one["name"]: one["title"] for one in listed} == lessons.listed()
+    assert call(["learn", "masked-failures", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"question", "answers"}
+    assert call(["learn", "masked-failures", "--json", "--page", "x.html"]) == 2
+    assert capsys.readouterr().err == "simulate: --json and --page exclude each other\n"

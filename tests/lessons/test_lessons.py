@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -267,6 +268,16 @@ def test_the_index_has_every_lesson() -> None:
     assert re.findall(r"^\d\. \[(.+)\]\((.+)\.md\)", index, re.MULTILINE) == [
         (title, name) for name, title in lessons.listed().items()
     ]
+
+
+def test_every_file_of_the_course_is_a_lesson_of_the_list() -> None:
+    course = Path(lessons.load("masked-failures").file).parent.glob("[!_]*.py")
+    assert {file.stem.replace("_", "-") for file in course} == set(NAMES)
+
+
+def test_as_json_it_is_what_the_page_has() -> None:
+    one = played("masked-failures")
+    assert json.loads(json.dumps(lessons.plain(one)))["sentence"] == one.sentence
 
 
 def test_the_right_answer_has_no_place_of_its_own() -> None:

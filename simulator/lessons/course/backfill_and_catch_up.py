@@ -24,7 +24,7 @@ ANSWERS = (
     "They are gone: it goes on with the next night.",
     "The newest of them begins when the worker is back, and makes up for the others.",
 )
-KNOB = Knob("away", 3, "nights for which the worker is away", 0, 4)
+KNOB = Knob("away", 3, "nights for which the worker is away", 1, 4)
 
 # --- what people write ----------------------------------------------------------------------------
 

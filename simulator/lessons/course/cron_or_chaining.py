@@ -25,7 +25,7 @@ ANSWERS = (
     "It waits: it begins when the export is through.",
     "It is Failed: what it reads is not there.",
 )
-KNOB = Knob("gap", 5, "minutes from the cron of the export to that of the report", 1, 59)
+KNOB = Knob("gap", 5, "minutes from the cron of the export to that of the report", 1, 29)
 
 # --- what people write ----------------------------------------------------------------------------
 

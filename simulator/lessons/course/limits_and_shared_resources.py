@@ -21,9 +21,9 @@ QUESTION = (
     " says 0 before. All six are Completed. What does it say then?"
 )
 ANSWERS = (
-    "6: each has added one.",
-    "Something in between: it depends on who comes first.",
-    "1: each has read what was there before the others wrote.",
+    "It says 6: each has added one.",
+    "It says something in between: that depends on who comes first.",
+    "It says 1: each has read what was there before the others wrote.",
 )
 KNOB = Knob("slots", 1, "slots of the limit, so many may hold it at a time", 1, 6)
 
