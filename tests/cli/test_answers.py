@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import typer
 
 from simulator.cli import call
 from simulator.cli.app import app
+from simulator.cli.project import _apart
 from simulator.history import Difference
 from simulator.report import console, difference_lines, summary
 from simulator.report.terminal import Display
@@ -168,6 +170,14 @@ def test_verbose_shows_every_difference() -> None:
     assert "  and 2 more of s [v]" in difference_lines(found, "a", "b")
     every = difference_lines(found, "a", "b", every=True)
     assert [line for line in every if "run" in line] == [f"  s [v]: run {n}" for n in range(5)]
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_flows_print_is_shown_if_a_project_is_verbose(verbose: bool, capfd) -> None:
+    with _apart(None, verbose=verbose):
+        os.write(1, b"printed by a flow\n")
+    os.write(1, b"the answer\n")
+    assert capfd.readouterr() == ("the answer\n", "printed by a flow\n" if verbose else "")
 
 
 class Terminal(io.StringIO):

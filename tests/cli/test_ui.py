@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from simulator import scenarios
 from simulator.cli import call
 from simulator.scenarios.databases import keep, kept_as, kept_databases
 
@@ -176,6 +177,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variant in ("a", "b"):
         kept_as(Path("kept/databases"), "loading", variant, 0).touch()
     return tmp_path
+
+
+def test_a_run_keeps_databases_if_it_is_asked_to(folder: Path, monkeypatch) -> None:
+    def run_scenarios(chosen: list[Any], *, databases: Path | None, **_: Any) -> Iterator[Any]:
+        for one in chosen if databases else ():
+            kept_as(databases, one.name, "as it is", 7).touch()
+        yield from ()
+
+    monkeypatch.setattr(scenarios, "run_scenarios", run_scenarios)
+    call(["run", "loading"])
+    assert not Path("results/databases").exists()
+    call(["run", "loading", "--keep-database"])
+    assert list(kept_databases(Path("results/databases"))) == [("loading", "as it is", 7)]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,11 @@ def told(capfd: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     return said
 
 
+def test_if_it_is_quiet_the_exit_code_says_it(capfd: pytest.CaptureFixture[str]) -> None:
+    assert call(["project", str(EXAMPLES / "shop"), "--check", "--strict", "--quiet"]) == 1
+    assert capfd.readouterr() == ("", "")
+
+
 def test_the_shop(capfd: pytest.CaptureFixture[str]) -> None:
     course = told(capfd, str(EXAMPLES / "shop"), "--start", "2026-01-04T12:00:00Z", "--days", "1.1")
     assert [(one["kind"], one["subject"]) for one in course["findings"]] == [
