@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 LOG_WIDTH = 120
 """Columns where nobody looks: files and the logs of a CI server."""
 
+WIDE = 80
+"""Columns from which on progress has a bar, and tells which variant it is at."""
+
 ANY_WIDTH = 100_000
 """Columns with room for every table."""
 
@@ -80,16 +83,16 @@ class Display:
         self._lived: dict[str, dict[str, float]] = {scenario.name: {} for scenario in scenarios}
         if screen.quiet or not screen.is_terminal:
             return
-        self._progress = Progress(
+        columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
             MofNCompleteColumn(),
+            BarColumn(bar_width=24),
             TimeElapsedColumn(),
             TextColumn("{task.fields[variant]}", markup=False),
-            console=screen,
-            transient=True,
         )
+        shown = columns if screen.width >= WIDE else columns[:3]
+        self._progress = Progress(*shown, console=screen, transient=True)
         for scenario in scenarios:
             self._bars[scenario.name] = self._progress.add_task(
                 scenario.name, start=False, total=len(scenario.variants), variant="waiting"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 
 from simulator.cli import call
 from simulator.cli.app import app
@@ -143,6 +144,18 @@ def test_verdicts_side_by_side_become_a_list(capsys, monkeypatch) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert "unmistakably-overlong-name-of-it: BROKEN" in lines
     assert "unmistakably-overlong-name-of-it: 1 of 2 hold" in lines
+
+
+@pytest.mark.parametrize(("columns", "bar"), [(40, False), (100, True)])
+def test_progress_on_a_narrow_terminal_is_a_count_without_a_bar(columns: int, bar: bool) -> None:
+    scenarios, _ = outcome("unmistakably-overlong-name-of-it")
+    drawn = io.StringIO()
+    screen = Console(file=drawn, force_terminal=True, width=columns)
+    with Display(screen, scenarios) as display:
+        display.started("late", "unmistakably-overlong-name-of-it")
+    assert re.search(r"late .*0/1", re.sub(r"\x1b\[[\d;?]*\w", "", drawn.getvalue()))
+    assert ("━" in drawn.getvalue()) == bar
+    assert "…" not in drawn.getvalue()
 
 
 def test_verbose_tells_each_expectation(capsys) -> None:
