@@ -1,5 +1,6 @@
 """`simulate ui` shows a simulation in Prefect's own UI, and leaves nothing behind."""
 
+import contextlib
 import json
 import os
 import re
@@ -120,6 +121,20 @@ def test_the_stock_server_answers_with_the_simulated_runs(shown: dict[str, str])
     assert shown["dashboard"].endswith(
         "/dashboard?type=range&startDate=2026-01-05T00:00:00Z&endDate=2026-01-06T00:00:00Z"
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_the_server_is_told_to_run_none_of_its_services(shown: dict[str, str]) -> None:
+    """It would take them a while to change something, which a test cannot wait for."""
+    port = shown["api"].removesuffix("/api").rpartition(":")[2]
+    started = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            started.append(process.read_text().rstrip("\0").split("\0"))
+    [words] = [words for words in started if words[-6:-1] == [
+        "start", "--host", "127.0.0.1", "--port", port
+    ]]  # fmt: skip
+    assert words[-1] == "--no-services"
 
 
 def test_a_browser_shows_the_dashboard_and_a_run(shown: dict[str, str]) -> None:
