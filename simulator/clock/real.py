@@ -73,7 +73,27 @@ def waiting_really() -> Iterator[bool]:
         _thread.waits = not outermost
 
 
-def expired(clock: VirtualClock, hold: Hold, seconds: float) -> None:
-    """Let the time-out of a real wait, which has come, take its virtual time."""
+class _Watching(Wait):
+    """A virtual wait that ends early when something of the real world is ready."""
+
+    __slots__ = ("_what",)
+
+    def __init__(self, clock: VirtualClock, hold: Hold, what: Asked) -> None:
+        super().__init__(clock, hold)
+        self._what = what
+
+    def block(self) -> None:
+        while not self._gate.wait(LOOK_SECONDS):
+            if self._what.ready(0):
+                self.clock.wake(self)
+
+
+def expired(clock: VirtualClock, hold: Hold, seconds: float, what: Asked | None = None) -> bool:
+    """Let the time-out of a real wait, which has come, take its virtual time.
+
+    While somebody else holds the clock in a real wait of his own, no time passes, and what was waited
+    for in vain may come by him: a server's thread that looks for requests, and a client that waits for
+    its answer. So it ends early, and returns True, when `what` is ready after all.
+    """
     asked(None)
-    clock.park(Wait(clock, hold), seconds)
+    return clock.park(Wait(clock, hold) if what is None else _Watching(clock, hold, what), seconds)

@@ -250,7 +250,8 @@ def _look(
     if is_ready(answer):
         asked(None)
     elif seconds > 0:
-        expired(clock, hold, seconds)
+        if expired(clock, hold, seconds, what()):
+            return look()
     elif is_users(sys._getframe(2)):
         # Libraries look so whether a connection that they keep is still good.
         asked(what())

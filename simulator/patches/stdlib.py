@@ -16,6 +16,7 @@ What is patched, and why (Python 3.11 to 3.13):
   standard library keeps beside it waits on a `Semaphore`. Thread pools take work from it.
 - `threading._time`, `queue.time`: `wait_for` and `get` measure their time-outs with them: virtual
   in counted threads, real elsewhere.
+- pools of threads of `multiprocessing`: see `simulator.patches.stdlib_pools`.
 - what waits for the real world: see `simulator.patches.real_world`.
 - `multiprocessing`: a process of its own has a clock of its own; said clearly.
 - the event loop policy: counted threads get a loop on virtual time; also where a test's plugin has
@@ -56,7 +57,7 @@ from simulator.clock import (
 )
 from simulator.errors import UnsupportedOperation
 from simulator.instants import Real
-from simulator.patches import loops, real_world
+from simulator.patches import loops, real_world, stdlib_pools
 from simulator.patches.driven_loops import loops_driving
 from simulator.patches.replacing import replacing
 from simulator.patches.time_machine import virtual_time
@@ -182,6 +183,7 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
         (threading, "_time", dispatching_monotonic),
         (queue, "time", dispatching_monotonic),
         (queue, "SimpleQueue", queue._PySimpleQueue),  # type: ignore[attr-defined]
+        *stdlib_pools.replaced(),
     ]
     with replacing(replaced), overriding(locks.methods()):
         yield

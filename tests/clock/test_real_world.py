@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import http.server
 import multiprocessing
+import multiprocessing.dummy
 import os
 import queue
 import select
@@ -337,6 +339,24 @@ def test_a_server_that_is_waited_for_comes_up_in_real_time(run):
     servers[0].close()
 
 
+def test_a_server_in_a_thread_answers_while_its_client_waits_really(run):
+    """It looks for requests for a while of virtual time, none of which passes meanwhile."""
+
+    def asks_itself():
+        server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+        thread = threading.Thread(target=server.serve_forever, args=(REAL,))
+        thread.start()
+        Real.sleep(2 * REAL)  # it has looked in vain by now
+        with socket.create_connection(server.server_address, timeout=15) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert b"501" in client.recv(100)
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+    assert run(asks_itself) < 1
+
+
 def test_a_socket_that_is_polled_is_waited_for_in_real_time(run):
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
@@ -394,3 +414,15 @@ def test_a_connection_that_a_client_keeps_lets_a_thread_sleep_in_virtual_time(ru
     server = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=serve).start()
     assert run(sleeps) == 3600
+
+
+def test_a_pool_of_threads_takes_the_time_of_its_work(run):
+    """Its keeper waits for a pipe that only its own threads write to."""
+
+    def works():
+        with multiprocessing.dummy.Pool(2) as pool:
+            assert pool.map(lambda number: time.sleep(1) or -number, range(3)) == [0, -1, -2]
+            pool.close()
+            pool.join()
+
+    assert run(works) == 2

@@ -111,7 +111,7 @@ def document(verdicts: Sequence[Verdict], here: str, before: str = "") -> str:
         "compares these as above, and what a program has noted, logged and left in files and tables.",
         "What it has found and is not mended:",
         "",
-        *(f"- {one.construct}: {one.reason}" for one in FOUND),
+        *([f"- {one.construct}: {one.reason}" for one in FOUND] or ["Nothing."]),
         "",
         "## What Prefect itself does differently",
         "",

@@ -15,26 +15,7 @@ class Known:
     reason: str
 
 
-KNOWN = [
-    Known(
-        construct="HTTP",
-        reason=(
-            "A flow serves HTTP from a thread of its own (`ThreadingHTTPServer.serve_forever`) and asks"
-            " itself: the server's thread looks for requests every tenth of a second of virtual time,"
-            " and on the virtual engine that time may run on to the time-out of the client (httpx:"
-            " five seconds) before the answer is read. Not mended yet; a server in a process of its"
-            " own is not concerned."
-        ),
-    ),
-    Known(
-        construct="pool of multiprocessing.dummy",
-        reason=(
-            "`multiprocessing.dummy.Pool` in a flow may end in `ClockStalled` on the virtual engine,"
-            " where live Prefect completes. Not mended yet; `ThreadPoolExecutor` does the same work"
-            " and is not concerned."
-        ),
-    ),
-]
+KNOWN: list[Known] = []
 
 
 def excused(program: Node) -> Known | None:
