@@ -185,8 +185,8 @@ function runView(scenario, lane, run) {
     el("dl", {}, facts.filter(([, value]) => value).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
     el("h2", {}, "States"),
     table(["state", "entered (UTC)", "lasted", "message"], states, "States of the run"),
-    ...(notes.length ? [el("h2", {}, "Faults, calls and errors"), table(["what", "when (UTC)", "where", ""],
-      notes.map((note) => [note.kind, at(note.at), el("code", {}, note.where), note.text]), "Faults, calls and errors")] : []),
+    ...(notes.length ? [el("h2", {}, "Faults, calls, errors and tables written"), table(["what", "when (UTC)", "where", ""],
+      notes.map((note) => [note.kind, at(note.at), el("code", {}, note.where), note.text]), "Faults, calls, errors and tables written")] : []),
     ...(run.tasks.length ? [el("h2", {}, "Tasks"), table(["task run", "state", "began (UTC)", "ended", "attempts", "message"],
       run.tasks.map((task) => [task.name, task.state, at(task.start), at(task.end), String(task.count), task.message]), "Tasks of the run")] : []),
     ...(children.length ? [el("h2", {}, "Runs that it called"), table(["run", "state", "began (UTC)", "ended"], children.map((one) => {
