@@ -41,7 +41,7 @@ def _innermost(error: BaseException) -> BaseException:
 def _told(error: BaseException, folder: Path) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _missing_module(error.name, folder)
-    if isinstance(error, KeyError) and _raised_in(error, "os.py"):
+    if isinstance(error, KeyError) and _raised_in(error, "os.py", "<frozen os>"):
         return f"the environment variable {error.args[0]!r} is not set"
     if isinstance(error, FileNotFoundError) and error.filename:
         return _missing_file(Path(str(error.filename)))
@@ -80,6 +80,6 @@ def _missing_file(file: Path) -> str:
     return f"there is no file {str(file)!r}"
 
 
-def _raised_in(error: BaseException, file: str) -> bool:
+def _raised_in(error: BaseException, *files: str) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and Path(frames[-1].filename).name == file
+    return bool(frames) and Path(frames[-1].filename).name in files

@@ -15,7 +15,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def told(capfd: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     assert call(["project", *arguments, "--json"]) == 0
-    said: dict[str, Any] = json.loads(capfd.readouterr().out)
+    out = capfd.readouterr().out
+    said: dict[str, Any] = json.loads(out[out.index("{\n") :])  # `serve` greets pytest's stdout
     return said
 
 
@@ -38,3 +39,43 @@ def test_the_shop(capfd: pytest.CaptureFixture[str]) -> None:
         ("frozen default", "prices"),
     ]
     assert not course["not_loaded"]
+
+
+def test_the_weather(capfd: pytest.CaptureFixture[str]) -> None:
+    """A script that serves several flows."""
+    night = ["--start", "2026-03-28T23:30:00Z", "--days", "0.1"]
+    course = told(capfd, str(EXAMPLES / "weather"), *night)
+    assert [(one["kind"], one["subject"], one["times"]) for one in course["findings"]] == [
+        ("masked failure", "readings/stations", 1),
+        ("left behind", "bulletin/radio", 1),
+        ("overlap", "forecast/model", 1),
+        ("change of clocks", "bulletin/radio", 1),
+        ("frozen default", "bulletin", 1),
+    ]
+    assert not course["not_loaded"]
+
+
+def test_the_payments(capfd: pytest.CaptureFixture[str]) -> None:
+    """A parent over `run_deployment`, with secrets, and clients of services elsewhere."""
+    course = told(capfd, str(EXAMPLES / "payments"))
+    findings = course["findings"]
+    assert [(one["kind"], one["subject"], one["times"]) for one in findings] == [
+        ("unknown deployment", "ledger/production", 1),
+        ("nobody waits", "day/prod", 1),
+        ("nested retries", "statements/prod", 1),
+        ("ignored key", "reconcile/prod", 1),
+    ]
+    assert [(one["where"], one["cause"]) for one in course["not_loaded"]] == [
+        (
+            "prefect.yaml:33",
+            "the environment variable 'LEDGER_URL' is not set (flows/ledger.py:5)",
+        )
+    ]
+    assert course["stubs"] == {
+        "payments.bank.Bank.statements": 7,
+        "payments.storage.Bucket.put": 1,
+        "payments.storage.Bucket.names": 1,
+    }
+    assert course["made_up"] == ["secret/south-bank-token"]
+    assert course["refused_connections"] == {}
+    assert "statements" not in findings[0]["explanation"], "it is not what has failed there"

@@ -75,7 +75,11 @@ class Endings:
         return named[-1] if named else None
 
     def _failed_before(self, run: RunRecord, error: Note) -> RunRecord | None:
-        """The child that an exception without a known origin is about: the last that went wrong."""
+        """The child that an exception without a known origin is about: the last that went wrong; none
+        if it is about a name that there is not.
+        """
+        if error.text.startswith("ObjectNotFound"):
+            return None
         bad = [
             child
             for child in run.children

@@ -96,11 +96,12 @@ def _left_behind(history: History) -> Iterator[Finding]:
                     left[named(run), task.task].append((run, task))
     for (subject, name), found in left.items():
         run, task = found[0]
+        goes_on = task.state_type in ("COMPLETED", "FAILED")
         yield Finding(
             "left behind",
             subject,
-            f"the task {name!r} is {task.state} when {subject} ends as Completed:"
-            " nothing waits for its future",
+            f"the task {name!r} {'goes on' if goes_on else f'is {task.state}'} when {subject} ends as"
+            " Completed: nothing waits for its future",
             len({one.id for one, _ in found}),
             run_id=run.id,
             run=_title(run),
@@ -113,8 +114,10 @@ def _is_left(task: TaskRecord, run: RunRecord) -> bool:
     """Whether a task had not ended of itself when its flow did."""
     if task.state_type in ("PENDING", "RUNNING", "SCHEDULED"):
         return True
+    if task.end is None or run.end is None:
+        return True
     stopped = task.state_type in ("CANCELLED", "CRASHED")
-    return stopped and (task.end is None or run.end is None or task.end >= run.end)
+    return task.end > run.end or (stopped and task.end == run.end)
 
 
 def _doubled(history: History) -> Iterator[Finding]:
