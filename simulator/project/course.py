@@ -14,6 +14,7 @@ from simulator.project.findings import (
     at_once,
     in_order,
     lateness,
+    needs_module,
     needs_stub,
     observed,
     scheduled,
@@ -54,8 +55,9 @@ class Row:
 @dataclass(frozen=True)
 class Course:
     """A project from `start` to `end` (aware UTC), under one seed. `refused` counts the messages of
-    connections that ended a step; `made_up` names the blocks and variables that nobody has given;
-    `stubs` counts the calls of each. `timezone` is the one to say instants in.
+    connections that ended a step, `missing_modules` the runs that ended for want of one; `made_up`
+    names the blocks and variables that nobody has given; `stubs` counts the calls of each. `timezone`
+    is the one to say instants in.
     """
 
     folder: Path
@@ -67,6 +69,7 @@ class Course:
     unloaded: tuple[Unloaded, ...]
     findings: tuple[Finding, ...]
     refused: dict[str, int]
+    missing_modules: dict[str, int]
     made_up: tuple[str, ...]
     stubs: dict[str, int]
     promises: tuple[Outcome, ...]
@@ -103,6 +106,7 @@ def course(sim: ProjectSimulation) -> Course:
         unloaded=tuple(sim.unloaded),
         findings=tuple(in_order(seen)),
         refused=needs_stub(history),
+        missing_modules=needs_module(history),
         made_up=tuple(sim.given.made_up),
         stubs={stub.name: stub.calls for stub in sim.stubs},
         promises=tuple(sim.promises()),

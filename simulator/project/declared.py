@@ -47,7 +47,7 @@ def declared(file: Path) -> list[Declared]:
     raw = places.raw
     _check_entries(places, raw)
     for place, wrong in projects.check(raw):
-        raise places.error(place, wrong)
+        raise places.error(_there(raw, place), wrong)
     configs, actions = projects.read(file)
     found: list[Declared] = []
     for number, (config, as_written) in enumerate(zip(configs, raw["deployments"], strict=True)):
@@ -90,6 +90,18 @@ def _check_entries(places: _Places, raw: Any) -> None:
             raise places.error(
                 (*at, "schedules"), f"deployment {name!r} has both `schedule` and `schedules`"
             )
+
+
+def _there(raw: Any, place: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What of a place is in the file: Pydantic adds the kinds that a value might have been of."""
+    found: list[Any] = []
+    for part in place:
+        try:
+            raw = raw[part]
+        except (KeyError, IndexError, TypeError):
+            continue
+        found.append(part)
+    return tuple(found)
 
 
 def _check_names(found: Iterable[Declared], folder: Path) -> None:
@@ -159,5 +171,5 @@ class _Places:
         """What is wrong with the value at `path`, in one line."""
         path = tuple(path)
         names = [part for part in path[2:] if isinstance(part, str) and part[:1].islower()]
-        said = f"`{names[0]}`: {wrong}" if names and "`" not in wrong else wrong
+        said = f"`{names[-1]}`: {wrong}" if names and "`" not in wrong else wrong
         return SimulationError(f"{self.file}:{self.line(path)}: {said}")

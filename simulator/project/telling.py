@@ -55,6 +55,7 @@ def told_of(course: Course) -> dict[str, Any]:
             {"name": one.name, "kept": one.kept, "said": one.said} for one in course.promises
         ],
         "refused_connections": course.refused,
+        "missing_modules": course.missing_modules,
         "proposed_stubs": [asdict(one) for one in course.proposed],
         "caveats": list(course.caveats),
     }
@@ -115,6 +116,9 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
     if course.refused:
         refused = [[f"{message} ({count} times)"] for message, count in course.refused.items()]
         yield "Connections that were refused, and ended a step: give them a stub", refused
+    if course.missing_modules:
+        missing = [[f"{name} (of {count} runs)"] for name, count in course.missing_modules.items()]
+        yield "Modules that are not installed here, and ended a run", missing
     title = f"Findings: {len(course.findings)}" if course.findings else "No findings"
     yield title, [list(_lines(one)) for one in course.findings]
 

@@ -10,7 +10,7 @@ from prefect import flow
 from simulator import Simulation
 from simulator.faults import WorkerAway
 from simulator.project import course, load, opened
-from simulator.project.findings import observed
+from simulator.project.findings import needs_module, observed
 
 HOUR = timedelta(hours=1)
 
@@ -67,3 +67,16 @@ deployments:
     assert change.sentence.startswith(
         "on 2026-03-29, when the clocks of Europe/Berlin change, a run"
     )
+
+
+@flow
+def lacks() -> None:
+    import nowhere_to_be_found  # noqa: F401
+
+
+def test_what_is_not_installed_here_is_no_fault_of_the_design() -> None:
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        sim.deploy(lacks, name="dev", cron="0 1 * * *", timezone="UTC")
+        sim.advance(hours=2)
+        assert list(observed(sim.history())) == []
+        assert needs_module(sim.history()) == {"nowhere_to_be_found": 1}

@@ -76,6 +76,14 @@ def test_anchors_and_keys_that_prefect_does_not_read(tmp_path: Path) -> None:
             4,
             "`concurrency_limit`",
         ),
+        (
+            (
+                "deployments:\n- name: a\n  entrypoint: flows.py:main\n"
+                "  schedules:\n  - cron: 0 2 * * *\n    catchup: false\n"
+            ),
+            6,
+            "`catchup`: Extra inputs are not permitted",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(

@@ -5,7 +5,13 @@ at schedules, `written.py` at files.
 """
 
 from simulator.project.findings.finding import KINDS, Finding, in_order, shown_by
-from simulator.project.findings.observed import at_once, lateness, needs_stub, observed
+from simulator.project.findings.observed import (
+    at_once,
+    lateness,
+    needs_module,
+    needs_stub,
+    observed,
+)
 from simulator.project.findings.scheduled import scheduled
 from simulator.project.findings.written import written
 
@@ -15,6 +21,7 @@ __all__ = [
     "at_once",
     "in_order",
     "lateness",
+    "needs_module",
     "needs_stub",
     "observed",
     "scheduled",

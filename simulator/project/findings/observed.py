@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -19,6 +20,9 @@ MANY = 3
 
 NETWORK = "which this simulation may not reach"
 """What the error of a refused connection says."""
+
+MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
+"""What the error of an import inside of a flow says."""
 
 
 def observed(history: History) -> Iterator[Finding]:
@@ -49,6 +53,15 @@ def needs_stub(history: History) -> dict[str, int]:
             if state_type in ("FAILED", "CRASHED") and NETWORK in (message or ""):
                 refused[" ".join((message or "").split())] += 1
     return dict(refused)
+
+
+def needs_module(history: History) -> dict[str, int]:
+    """The modules that are not installed here, and of how many runs that was the end."""
+    missing: dict[str, int] = defaultdict(int)
+    for run in history.runs():
+        if run.failed and (found := MODULE.search(run.message or "")):
+            missing[found[1]] += 1
+    return dict(missing)
 
 
 def named(run: RunRecord) -> str:
@@ -204,7 +217,7 @@ def _late(history: History) -> Iterator[Finding]:
 def _failing(history: History) -> Iterator[Finding]:
     for name, runs in _by_deployment(history).items():
         own = [run for run in runs if run.parent_id is None]
-        bad = [run for run in own if run.failed and NETWORK not in (run.message or "")]
+        bad = [run for run in own if run.failed and not _is_of_here(run.message or "")]
         if bad:
             yield _of_runs(
                 history,
@@ -235,6 +248,11 @@ def _colliding(history: History) -> Iterator[Finding]:
             f"{len(names)} deployments are due at one instant: {', '.join(names)}",
             runs,
         )
+
+
+def _is_of_here(message: str) -> bool:
+    """Whether a run has failed for what this machine lacks, and not by its project's design."""
+    return NETWORK in message or MODULE.search(message) is not None
 
 
 # -- what the looks share ------------------------------------------------------------------------------
