@@ -40,7 +40,8 @@ class Explaining:
         number of the fault that was behind it.
 
         With `table` ("schema.table"), why that is as old as it is: which run wrote it last, by a
-        statement of a DuckDB connection or by dbt, and each later one that should have and did not.
+        statement of a DuckDB connection or by dbt, and each later one that should have and did not. What
+        is written otherwise is not seen: by DuckDB's relations, by real processes, in live simulations.
 
         Raises SimulationError if there is no such run, or if no run has written such a table.
         """

@@ -191,8 +191,11 @@ def test_a_table_that_was_never_written_and_one_that_nobody_wrote(days: Days) ->
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ("marts.order", "no run has written a table 'marts.order': did you mean 'marts.orders'?"),
-        ("zzz", "no run has written a table 'zzz'"),
+        (
+            "marts.order",
+            "neither a DuckDB connection nor dbt has written a table 'marts.order': did you mean 'marts.orders'?",
+        ),
+        ("zzz", "neither a DuckDB connection nor dbt has written a table 'zzz'"),
     ],
 )
 def test_an_unknown_table_is_one_line(days: Days, asked: str, said: str) -> None:

@@ -63,7 +63,9 @@ def explain_table(history: History, table: str) -> TableExplanation:
     if name not in writes.of:
         near = difflib.get_close_matches(name, list(writes.of), n=1, cutoff=0.5)
         hint = f": did you mean {near[0]!r}?" if near else ""
-        raise SimulationError(f"no run has written a table {table!r}{hint}")
+        raise SimulationError(
+            f"neither a DuckDB connection nor dbt has written a table {table!r}{hint}"
+        )
     return writes.explain(name, set())
 
 
