@@ -26,6 +26,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A test that gives its processes a home of their own need not have them make a new database there.
 os.environ.setdefault("PREFECT_SIMULATOR_CACHE", str(cache_folder()))
 
+# pytest-xdist gives its workers 80 columns; what is tested goes to a pipe, which has no width.
+os.environ.pop("COLUMNS", None)
+
 
 def pytest_report_header() -> str:
     """Name the engines first: a failure is often one of theirs."""

@@ -96,7 +96,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / "tmp").symlink_to(short)
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("TMPDIR", short)
-        monkeypatch.delenv("COLUMNS", raising=False)
         yield tmp_path
 
 
