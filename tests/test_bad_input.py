@@ -12,7 +12,7 @@ from prefect.states import Completed
 
 from simulator import Simulation, SimulationError, lognormal
 from simulator.arguments import declared
-from simulator.history import History
+from simulator.history import Explaining, History
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -319,7 +319,7 @@ def test_a_state_that_only_a_flow_of_ones_own_makes_is_known_before_and_after(si
 
 # -- all of them -----------------------------------------------------------------------------------
 
-CALLS = [name for name in vars(Simulation) if not name.startswith("_")]
+CALLS = [name for name in vars(Explaining) | vars(Simulation) if not name.startswith("_")]
 
 
 @pytest.mark.parametrize(

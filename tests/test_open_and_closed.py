@@ -9,8 +9,9 @@ from prefect import flow, task
 
 from simulator import Simulation, SimulationError
 from simulator.collecting import ALLOCATIONS
+from simulator.history import Explaining
 
-CALLS = [name for name in vars(Simulation) if not name.startswith("_")]
+CALLS = [name for name in vars(Explaining) | vars(Simulation) if not name.startswith("_")]
 
 
 @flow
@@ -45,7 +46,7 @@ AT_ANY_TIME = {"random", "live", "caveats"}
 PROPERTIES = [
     name
     for name in CALLS
-    if isinstance(vars(Simulation)[name], property) and name not in AT_ANY_TIME
+    if isinstance(getattr(Simulation, name), property) and name not in AT_ANY_TIME
 ]
 
 

@@ -36,7 +36,7 @@ def unchecked():
 """
 
 SCENARIOS = """
-from flows import checked, load, noise, unchecked
+from flows_of_the_night import checked, load, noise, unchecked
 from simulator.promises import never_pending
 from simulator.scenario import scenario
 
@@ -65,7 +65,7 @@ Audit = Any
 
 @pytest.fixture
 def audit(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Audit:
-    (tmp_path / "flows.py").write_text(FLOWS)
+    (tmp_path / "flows_of_the_night.py").write_text(FLOWS)  # a name that no other test imports
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "scenarios" / "night.py").write_text(SCENARIOS)
 
