@@ -51,7 +51,7 @@ DBT_DEPLOYMENT = "dbt-in-process/dbt_downstream_model"
         "one. An export that ends by triggering dbt has neither, at the price of one coupling."
     ),
     patterns=("P22", "P23", "P24"),
-    days=30,
+    days=21,
     start="2026-10-10T12:00:00Z",
     variants={
         IN_PLACE: Variant("5 0 * * *"),
