@@ -237,11 +237,7 @@ def _scenario(
     if folder != Path() or start is not None:
         raise SimulationError(f"--scenario {name} has its own folder and start")
     [found] = select(load(scenarios), [name])
-    if variant is None and len(found.variants) > 1:
-        names = ", ".join(map(repr, found.variants))
-        raise SimulationError(f"scenario {name!r} has several variants: --variant {names}")
-    chosen = next(iter(found.variants)) if variant is None else variant
-    found.check_variant(chosen)
+    chosen = found.the_variant(variant)
     if days is not None and days != int(days):
         raise SimulationError(f"days={days:g} of a scenario must be a whole number")
     subject = ScenarioVariant(

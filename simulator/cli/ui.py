@@ -88,7 +88,7 @@ def _database(
             f"--scenario {scenario} is of a folder of results: there is none at {name!r}"
         )
     [chosen] = select(load(scenarios), [name])
-    one = _variant_of(chosen, variant)
+    one = chosen.the_variant(variant)
     with throw_away("simulate-") as work:
         (work / DATABASES).mkdir()
         yield _of_a_run(
@@ -111,17 +111,6 @@ def _kept(folder: Path, scenario: str | None, variant: str | None, seed: int | N
         raise SimulationError(f"which one? Say it by --scenario, --variant and --seed: {known}")
     [database] = found.values()
     return database
-
-
-def _variant_of(scenario: Scenario, variant: str | None) -> str:
-    if variant is not None:
-        scenario.check_variant(variant)
-        return variant
-    if len(scenario.variants) > 1:
-        known = ", ".join(map(repr, scenario.variants))
-        raise SimulationError(f"which variant of {scenario.name!r}? Say it by --variant: {known}")
-    [only] = scenario.variants
-    return only
 
 
 def _of_a_run(scenario: Scenario, seed: int, days: int | None, work: Path) -> Path:

@@ -1,8 +1,7 @@
 """What people look at: tables in a terminal, and a page for a browser.
 
 It reads verdicts and histories, and imports nothing that runs. Open `terminal.py` for the tables,
-`page.py` for the page, `lanes.py`
-for its lanes in plain characters.
+`page.py` for the page, `lanes.py` for its lanes in plain characters.
 """
 
 from simulator.report.differing import counted, difference_lines, few_of_each_variant

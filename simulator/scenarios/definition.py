@@ -112,6 +112,19 @@ class Scenario:
             near = nearest(variant, self.variants)
             raise SimulationError(f"scenario {self.name!r} has no variant {variant!r}{near}")
 
+    def the_variant(self, asked: str | None) -> str:
+        """The variant that is asked for, or the only one. Raises SimulationError if it is not there, or
+        if none is asked for of several.
+        """
+        if asked is not None:
+            self.check_variant(asked)
+            return asked
+        if len(self.variants) > 1:
+            names = ", ".join(map(repr, self.variants))
+            raise SimulationError(f"scenario {self.name!r} has several variants: --variant {names}")
+        [only] = self.variants
+        return only
+
 
 def scenario(
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
@@ -14,16 +15,19 @@ from simulator.process import current_process
 
 def run_of_caller() -> str:
     """The name of the flow run that the calling code belongs to; empty outside of runs."""
-    context = FlowRunContext.get()
-    run = None if context is None else context.flow_run
+    run = _run_of_caller()
     return "" if run is None else run.name
 
 
 def run_id_of_caller() -> UUID | None:
     """The id of the flow run that the calling code belongs to; None outside of runs."""
-    context = FlowRunContext.get()
-    run = None if context is None else context.flow_run
+    run = _run_of_caller()
     return None if run is None else run.id
+
+
+def _run_of_caller() -> FlowRun | None:
+    context = FlowRunContext.get()
+    return None if context is None else context.flow_run
 
 
 def log_caveat(caveat: Caveat) -> None:

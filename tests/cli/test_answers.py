@@ -20,7 +20,7 @@ from simulator.scenario import scenario
 from simulator.scenarios import Scenario, VariantResult, Verdict
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group, since it has several
 
 
 def options(command: str) -> set[str]:

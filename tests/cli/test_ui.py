@@ -223,7 +223,7 @@ def test_a_run_keeps_databases_if_it_is_asked_to(folder: Path, monkeypatch) -> N
             "no such variant in 'kept'; there are: loading [a], seed 0, loading [b], seed 0",
         ),
         (["kept", "--days", "3"], "days (3) are of a run: 'kept' is a folder of results"),
-        (["loading"], "which variant of 'loading'? Say it by --variant: 'as it is', 'a, b/c'"),
+        (["loading"], "scenario 'loading' has several variants: --variant 'as it is', 'a, b/c'"),
         (
             ["loading", "--scenario", "x"],
             "--scenario x is of a folder of results: there is none at 'loading'",

@@ -193,9 +193,9 @@ def test_a_table_that_was_never_written_and_one_that_nobody_wrote(days: Days) ->
     [
         (
             "marts.order",
-            "neither a DuckDB connection nor dbt has written a table 'marts.order': did you mean 'marts.orders'?",
+            "no table written by a DuckDB connection or by dbt, named 'marts.order': did you mean 'marts.orders'?",
         ),
-        ("zzz", "neither a DuckDB connection nor dbt has written a table 'zzz'"),
+        ("zzz", "no table written by a DuckDB connection or by dbt, named 'main.zzz'"),
     ],
 )
 def test_an_unknown_table_is_one_line(days: Days, asked: str, said: str) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from simulator.errors import SimulationError
+from simulator.arguments import unknown
 from simulator.history.explaining.explanation import Explanation, Reason, title
 from simulator.history.explaining.why import explain
 from simulator.history.history import History
@@ -61,11 +60,7 @@ def explain_table(history: History, table: str) -> TableExplanation:
     writes = _Writes(history)
     name = table if "." in table else f"main.{table}"
     if name not in writes.of:
-        near = difflib.get_close_matches(name, list(writes.of), n=1, cutoff=0.5)
-        hint = f": did you mean {near[0]!r}?" if near else ""
-        raise SimulationError(
-            f"neither a DuckDB connection nor dbt has written a table {table!r}{hint}"
-        )
+        raise unknown("table written by a DuckDB connection or by dbt, named", name, writes.of)
     return writes.explain(name, set())
 
 
