@@ -6,7 +6,7 @@ primitives to use it. It may import `instants` and `errors`. Open `virtual.py` f
 
 from simulator.clock.grid import Candidate, GridLoop, GridLoops
 from simulator.clock.holds import Hold, Mortal
-from simulator.clock.locks import Locks, RLockType
+from simulator.clock.locks import Locks, LockType, RLockType
 from simulator.clock.loops import VirtualEventLoop, VirtualEventLoopPolicy
 from simulator.clock.mutex import Gate, Mutex
 from simulator.clock.real import Asked, asked, expired, waiting_really
@@ -31,6 +31,7 @@ __all__ = [
     "GridLoop",
     "GridLoops",
     "Hold",
+    "LockType",
     "Locks",
     "Mortal",
     "Mutex",

@@ -18,7 +18,7 @@ from typing import Any
 from simulator.clock.holds import Hold
 from simulator.clock.mutex import Mutex
 from simulator.clock.virtual import VirtualClock
-from simulator.clock.waiting import takes_virtual_time, wait_for, waiter
+from simulator.clock.waiting import counted, is_going_on, takes_virtual_time, wait_for, waiter
 from simulator.clock.waits import Wait
 from simulator.instants import Real
 
@@ -75,8 +75,7 @@ class Locks:
             return self.release_save(lock)
 
         def acquire_restore(lock: Any, saved: tuple[int, int]) -> None:
-            for _ in range(saved[0]):
-                reacquire(lock)
+            self.regain(lock, saved[0])
 
         own = {"acquire": acquire, "release": release, "__enter__": acquire, "__exit__": release}
         old = {"acquire_lock": acquire, "release_lock": release}
@@ -96,6 +95,33 @@ class Locks:
         if id(lock) in self._queues:
             self._wake_next(lock)
         return saved
+
+    def regain(self, lock: Any, times: int = 1) -> None:
+        """Acquire a lock after the wait for its condition, whatever is raised meanwhile: it is raised
+        when the lock is held again, since who leaves the wait releases it.
+        """
+        raised: BaseException | None = None
+        for _ in range(times):
+            taken = False
+            while not taken:
+                try:
+                    taken = lock.acquire()
+                except BaseException as error:
+                    if counted() is None:  # what drives the clock has found that it cannot go on
+                        raise
+                    raised = error
+                    if self._clock.closing is not None:
+                        taken = self._regain_at_the_end(lock)
+        if raised is not None:
+            raise raised
+
+    def _regain_at_the_end(self, lock: Any) -> bool:
+        """Acquire it in real time: whoever holds it is ending too. True also if that has died."""
+        while not self._take(lock, True, LOOK_SECONDS):
+            owner = self._owner(lock)
+            if owner is not None and not is_going_on(owner):
+                break
+        return True
 
     # -- waiting -----------------------------------------------------------------------------------
 

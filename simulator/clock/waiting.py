@@ -89,6 +89,12 @@ def takes_virtual_time(clock: VirtualClock, thread: int) -> bool:
     return thread in _holds or thread == clock.home or thread not in sys._current_frames()
 
 
+def is_going_on(thread: int) -> bool:
+    """Whether a thread has not ended, and is not of a process that was killed."""
+    hold = _holds.get(thread)
+    return not hold.dead if hold is not None else thread in sys._current_frames()
+
+
 class _CountedThread:
     """What is known about a counted thread: its hold, and who waits for its end."""
 

@@ -43,6 +43,7 @@ from typing import Any, SupportsFloat, SupportsIndex
 from simulator.cfunctions import calling, overriding
 from simulator.clock import (
     Locks,
+    LockType,
     Mutex,
     RLockType,
     VirtualClock,
@@ -146,14 +147,15 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
         inner._waiters.append(wait)
         # A condition binds the methods of its lock when it is made, which may have been long ago.
         reentrant = type(inner._lock) is RLockType
+        native = reentrant or type(inner._lock) is LockType
         saved = locks.release_save(inner._lock) if reentrant else inner._release_save()
         notified = False
         try:
             notified = wait_for(wait, timeout)
             return notified
         finally:
-            if reentrant:
-                inner._lock._acquire_restore(saved)
+            if native:
+                locks.regain(inner._lock, saved[0] if reentrant else 1)
             else:
                 inner._acquire_restore(saved)
             if not notified:

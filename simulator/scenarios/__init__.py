@@ -1,12 +1,13 @@
 """One question, variants side by side under one seed, verdicts; and running them in processes.
 
-`definition.py` says what a scenario is, `files.py` finds them, `runner.py` runs them and tells what
-happens as one stream of events. It may import `simulation` and `history`.
+`definition.py` says what a scenario is, `files.py` finds them, `variant.py` runs one variant and judges
+it, `runner.py` runs them all and tells what happens as one stream of events. It may import `simulation`
+and `history`.
 """
 
 from simulator.scenarios.broken import explain, explained
 from simulator.scenarios.databases import DATABASES, kept_databases
-from simulator.scenarios.definition import Scenario, check_days, run_variant, scenario
+from simulator.scenarios.definition import Scenario, scenario
 from simulator.scenarios.files import (
     HOW_TO_WRITE_ONE,
     load,
@@ -32,6 +33,7 @@ from simulator.scenarios.runner import (
     prepare,
     run_scenarios,
 )
+from simulator.scenarios.variant import check_days, run_variant
 from simulator.scenarios.verdict import VariantResult, Verdict
 
 __all__ = [

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.scenarios.databases import keep, kept_as
-from simulator.scenarios.definition import run_variant
 from simulator.scenarios.files import load_file
 from simulator.scenarios.files import select as select_scenarios
+from simulator.scenarios.variant import run_variant
 
 if TYPE_CHECKING:
     from simulator.simulation import Simulation

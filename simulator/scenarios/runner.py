@@ -25,7 +25,7 @@ from typing import Any
 
 from simulator.folders import throw_away
 from simulator.scenarios.broken import short_path
-from simulator.scenarios.definition import Scenario, check_days
+from simulator.scenarios.definition import Scenario
 from simulator.scenarios.forks import (
     cores_for,
     default_jobs,
@@ -37,6 +37,7 @@ from simulator.scenarios.forks import (
 from simulator.scenarios.imports import libraries
 from simulator.scenarios.process import GRACE_SECONDS, Order, main
 from simulator.scenarios.remains import remains
+from simulator.scenarios.variant import check_days
 from simulator.scenarios.verdict import VariantResult
 
 

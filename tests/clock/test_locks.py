@@ -16,6 +16,7 @@ from simulator.instants import Real, to_micros
 from simulator.patches import stdlib
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
+DAY = 24 * 3600
 BOUND_LONG_AGO = threading.Condition()
 LOCKS = {"Lock": threading.Lock(), "RLock": threading.RLock(), "Condition": BOUND_LONG_AGO}
 
@@ -302,6 +303,77 @@ def test_who_is_interrupted_in_line_passes_the_lock_on(world):
     world.clock.call_later(10, lock.release)
     world.drive()
     assert world.told == [("interrupted", 5), ("last has it", 10)]
+
+
+CONDITIONS = {
+    "a Lock": lambda: threading.Condition(threading.Lock()),
+    "an RLock": threading.Condition,
+    "bound long ago": lambda: BOUND_LONG_AGO,
+}
+
+
+@pytest.mark.parametrize("make", CONDITIONS.values(), ids=CONDITIONS)
+def test_who_is_interrupted_in_a_condition_has_its_lock_again_first(world, make):
+    condition = make()
+
+    def interrupted():
+        try:
+            with condition:
+                condition.wait()
+        except KeyError:
+            world.tell("interrupted")
+
+    def interrupts():
+        with condition:
+            condition.notify()
+            for second in (5, 6):
+                time.sleep(second)
+                [wait] = [
+                    wait for wait in world.clock.parked() if wait.hold.name == "thread 'thread-0'"
+                ]
+                world.clock.wake(wait, KeyError(second))
+            time.sleep(9)
+
+    world.start(interrupted, interrupts, holding(world, condition, "another one"))
+    world.drive()
+    assert world.told == [("another one has it", 20), ("interrupted", 30)]
+
+
+@pytest.mark.parametrize("make", CONDITIONS.values(), ids=CONDITIONS)
+def test_who_waits_in_a_condition_to_the_end_has_its_lock_again_first(world, make):
+    condition = make()
+    ended = threading.Event()
+
+    def waits():
+        try:
+            with condition:
+                condition.wait()
+        finally:
+            world.tell("has left")
+            ended.set()
+
+    def holds_to_the_end():
+        with condition:
+            try:
+                time.sleep(DAY)
+            finally:
+                Real.sleep(0.2)
+                world.tell("lets go")
+
+    told = []
+    at_the_end, threading.excepthook = (
+        threading.excepthook,
+        lambda what: told.append(what.exc_value),
+    )
+    try:
+        world.start(waits, holds_to_the_end)
+        world.drive()
+        world.clock.close(Ended)
+        assert ended.wait(10)
+    finally:
+        threading.excepthook = at_the_end
+    assert [what for what, _ in world.told] == ["lets go", "has left"]
+    assert told == []
 
 
 def test_locks_are_as_they_were_afterwards():
