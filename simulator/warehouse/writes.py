@@ -1,38 +1,45 @@
-"""Notes which run has written which table: from the text of its statements, and from dbt's results."""
+"""Notes which run has written which table: from its statements, and from dbt's results.
+
+DuckDB's own parser tells statements and their kinds apart, but not the tables; sqlglot does.
+"""
 
 from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import duckdb
+from duckdb import StatementType
 
+from simulator.caveats import tell
 from simulator.history import Journal
 
-_NAME = r'(?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+)){0,2}'
-_WRITES = re.compile(
-    rf"""\b(?: insert\s+(?:or\s+\w+\s+)? into | update(?=\s+{_NAME}\s+(?:as\s+\w+\s+)?set\b)
-    | delete\s+from | truncate(?:\s+table)? | merge\s+into | copy(?=\s+{_NAME}\s*(?:\([^)]*\)\s*)?from\b)
-    | create\s+(?:or\s+replace\s+)?(?:table|view)(?!\s+if\b)(?=\s+{_NAME}\s*(?:\([^()]*\)\s*)?as\b)
-    )\s+(?P<name>{_NAME})""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_TABLE = rf"(?>{_NAME})(?!\s*\()"  # not a function
-_READS = re.compile(
-    rf"\b(?:from|join|using)\s+(?P<names>{_TABLE}(?:(?:\s+(?:as\s+)?\w+)?\s*,\s*{_TABLE})*)",
-    re.IGNORECASE,
-)
-_NAMED_QUERY = re.compile(r'(?:\bwith|,)\s+(?:recursive\s+)?("[^"]+"|\w+)\s+as\s*\(', re.IGNORECASE)
-_EACH = re.compile(rf"(?:^|,)\s*({_NAME})")
-_NOT_CODE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+if TYPE_CHECKING:
+    from sqlglot.expressions import Expr
+
+_WRITING = {
+    StatementType.INSERT: "",
+    StatementType.UPDATE: "",
+    StatementType.DELETE: "",
+    StatementType.MERGE_INTO: "",
+    StatementType.COPY: "",
+    StatementType.CREATE: r"\b(table|view)\b",
+    StatementType.ALTER: r"\brename\b",
+    StatementType.MULTI: "",  # several in place of one, such as a table made of a pivot
+}
+"""The kinds of statements, as DuckDB's own parser tells them, that may write a table, and what they say
+if they do.
+"""
+
 _TRANSACTION = re.compile(
-    r"\s*(?:(?P<begin>begin|start\s+transaction)|(?P<commit>commit|end)|(?P<rollback>rollback|abort))\b",
-    re.IGNORECASE,
+    r"\s*(?:(?P<begin>begin|start)|(?P<commit>commit|end)|rollback|abort)\b", re.IGNORECASE
 )
+
 _BUILT = ("model", "seed", "snapshot")
 """What dbt makes a table or a view of."""
 
@@ -47,26 +54,34 @@ class Writes:
     def __init__(self, journal: Journal, run: Callable[[], UUID | None]) -> None:
         self._journal = journal
         self._run = run
-        self._open: weakref.WeakKeyDictionary[
-            duckdb.DuckDBPyConnection, list[tuple[str, tuple[str, ...]]]
-        ] = weakref.WeakKeyDictionary()
+        self._open: weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, list[Lineage]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._in_dbt = 0
 
     def saw(self, con: duckdb.DuckDBPyConnection, text: str) -> None:
         """Take note of what a statement, or several, have written."""
         if self._in_dbt and self._run() is None:
             return  # one of dbt's own
-        for statement in _NOT_CODE.sub("''", text).split(";"):
-            word = _TRANSACTION.match(statement)
-            if word is None:
-                for written in written_by(statement):
-                    self._open[con].append(written) if con in self._open else self._wrote(*written)
-            elif word["begin"]:
-                self._open[con] = []
-            else:
-                waiting = self._open.pop(con, [])
-                for written in waiting if word["commit"] else ():
-                    self._wrote(*written)
+        for statement in con.extract_statements(text):
+            says = _WRITING.get(statement.type)
+            if says is not None and re.search(says, statement.query, re.IGNORECASE):
+                found = self._lineage(statement.query)
+                if con in self._open:
+                    self._open[con].append(found)
+                else:
+                    self._wrote(found)
+            elif statement.type == StatementType.TRANSACTION:
+                self._transaction(con, statement.query)
+
+    def _transaction(self, con: duckdb.DuckDBPyConnection, statement: str) -> None:
+        word = _TRANSACTION.match(statement)
+        if word is not None and word["begin"]:
+            self._open[con] = []
+            return
+        waiting = self._open.pop(con, [])
+        for found in waiting if word is not None and word["commit"] else ():
+            self._wrote(found)
 
     @contextmanager
     def dbt(self) -> Iterator[None]:
@@ -83,45 +98,100 @@ class Writes:
         failed = [one for one in results if str(one.status) in ("error", "fail", "runtime error")]
         for one in nodes:
             node, status = one.node, str(one.status)
-            code = _NOT_CODE.sub("''", getattr(node, "compiled_code", None) or "")
+            code = getattr(node, "compiled_code", None) or ""
             said = str(one.message or "").strip().partition("\n")[0]
             if status == "skipped" and failed:
                 said = f"{failed[0].node.name} failed: {failed[0].message}".partition("\n")[0]
             if status == "success":
-                self._wrote(f"{node.schema}.{node.alias or node.name}", read_by(code))
+                read = self._lineage(code).read if code else ()
+                self._wrote(Lineage((f"{node.schema}.{node.alias or node.name}",), read))
             else:
                 tried = {"status": status, "said": said}
                 self._note(f"{node.schema}.{node.alias or node.name}", tried)
 
-    def _wrote(self, table: str, read: tuple[str, ...]) -> None:
-        self._note(table, {"status": "success", "read": [one for one in read if one != table]})
+    def _lineage(self, statement: str) -> Lineage:
+        found = lineage(statement)
+        if found is None:
+            shown = " ".join(statement.split())
+            shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+            tell("lineage", f"sqlglot cannot read {shown!r}: explain(table=) knows nothing of it")
+        return found or Lineage((), ())
+
+    def _wrote(self, found: Lineage) -> None:
+        for table in found.written:
+            read = [one for one in found.read if one != table]
+            self._note(table, {"status": "success", "read": read})
 
     def _note(self, table: str, details: dict[str, Any]) -> None:
         self._journal.here("write", table, run_id=self._run(), details=details)
 
 
-def written_by(statement: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The table that one statement writes, as "schema.table", if any, and those that it reads. The
-    statement has no comments and no texts in it.
-    """
-    found = _WRITES.search(statement)
-    if found is not None:
-        others = statement[: found.start()] + statement[found.end() :]
-        yield full_name(found["name"]), read_by(others)
+class Lineage(NamedTuple):
+    """The tables that a statement writes and reads, as "schema.table"."""
+
+    written: tuple[str, ...]
+    read: tuple[str, ...]
 
 
-def read_by(query: str) -> tuple[str, ...]:
-    """The tables that a query names, as "schema.table", without those that it defines itself."""
-    own = {name.strip('"').lower() for name in _NAMED_QUERY.findall(query)}
-    listed = ",".join(one["names"] for one in _READS.finditer(query))
-    named = dict.fromkeys(_EACH.findall(listed))
-    return tuple(full_name(one) for one in named if one.strip('"').lower() not in own)
+@lru_cache(maxsize=1024)
+def lineage(statement: str) -> Lineage | None:
+    """Which tables one statement in DuckDB's SQL writes, and which it reads; None if nobody can tell."""
+    from sqlglot import exp, parse_one
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = parse_one(statement, dialect="duckdb")
+    except SqlglotError:
+        return None
+    if isinstance(tree, exp.Command):
+        return None
+    targets = list(_targets(tree))
+    others = [one for one in tree.find_all(exp.Table) if not any(one is it for it in targets)]
+    own = {one.alias.lower() for one in tree.find_all(exp.CTE)}
+    return Lineage(_names(targets, set()), _names(others, own))
 
 
-def full_name(name: str) -> str:
-    """A name in SQL, which may be quoted, or have a database before it, as "schema.table"."""
-    parts = [part.strip('"') for part in re.findall(r'"[^"]+"|\w+', name)]
-    return ".".join(parts[-2:] if len(parts) > 1 else ["main", *parts])
+def _targets(tree: Expr) -> Iterator[Expr]:
+    """What of the tables that a statement names it writes."""
+    from sqlglot import exp
+
+    match tree:
+        case exp.Insert() | exp.Update() | exp.Delete() | exp.Merge():
+            yield _table(tree.this)
+        case exp.TruncateTable():
+            yield from tree.expressions
+        case exp.Copy() if tree.args.get("kind"):  # from a file
+            yield _table(tree.this)
+        case exp.Create() if tree.kind in ("TABLE", "VIEW") and tree.expression:
+            # One that may have been there is not known to be written.
+            if not tree.args.get("exists") and not tree.find(exp.TemporaryProperty):
+                yield _table(tree.this)
+        case exp.Alter():
+            for renamed in tree.find_all(exp.AlterRename):
+                if not renamed.this.db:
+                    renamed.this.set("db", tree.this.args.get("db"))
+                yield renamed.this
+
+
+def _table(target: Expr) -> Expr:
+    """The table of a target, which may have columns beside it."""
+    from sqlglot import exp
+
+    return target.this if isinstance(target, exp.Schema) else target
+
+
+def _names(tables: Iterable[Expr], own: Collection[str]) -> tuple[str, ...]:
+    """Tables as "schema.table", each once, without functions and what a query defines as its `own`."""
+    from sqlglot import exp
+
+    return tuple(
+        {
+            f"{one.text('db') or 'main'}.{one.name}": None
+            for one in tables
+            if isinstance(one.this, exp.Identifier)
+            and (one.text("db") or one.name.lower() not in own)
+        }
+    )
 
 
 def _resource(result: Any) -> str:
