@@ -14,6 +14,7 @@ import re
 import threading
 from collections import deque
 from typing import Any
+from weakref import WeakValueDictionary
 
 from simulator.clock.holds import Hold
 from simulator.clock.mutex import Mutex
@@ -41,6 +42,8 @@ class Locks:
         self._clock = clock
         self._owners: dict[int, int] = {}  # by the identity of a held lock: the thread that has it
         self._queues: dict[int, tuple[Any, deque[Wait]]] = {}
+        # By the identity of the lock in which an import of Python waits for another one: its own lock.
+        self._imports: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self._mutex = Mutex()
         clock.overlooked.append(self._wake_overlooked)
 
@@ -95,6 +98,12 @@ class Locks:
         if id(lock) in self._queues:
             self._wake_next(lock)
         return saved
+
+    def importing(self, lock: Any) -> None:
+        """A lock of a module that is imported: it knows who holds it. Python takes its `wakeup` twice to
+        wait for that.
+        """
+        self._imports[id(lock.wakeup)] = lock
 
     def regain(self, lock: Any, times: int = 1) -> None:
         """Acquire a lock after the wait for its condition, whatever is raised meanwhile: it is raised
@@ -220,7 +229,8 @@ class Locks:
 
     def _owner(self, lock: Any) -> int | None:
         if type(lock) is not RLockType:
-            return self._owners.get(id(lock))
+            of_module = self._imports.get(id(lock))
+            return self._owners.get(id(lock)) if of_module is None else of_module.owner
         found = re.search(r"owner=(\d+)", repr(lock))
         return int(found[1]) if found and found[1] != "0" else None
 

@@ -10,6 +10,8 @@ What is patched, and why (Python 3.11 to 3.13):
   outlives it; else Prefect would give it the user's own. One that a pool lends out has whatever holds.
 - `threading.Lock`, `threading.RLock`: see `simulator.clock.locks`. Their types are given other
   methods: it does not matter when or by whom a lock was made.
+- the lock that a module has while it is imported: a thread that waits for it waits for whoever imports
+  the module, and does so in real time if that is no counted thread, such as the server's.
 - `Condition.wait`, `Thread.start`, `Thread.join`: parked threads give up their hold.
 - `ThreadPoolExecutor.submit`: items start one after the other, in the order of submission.
 - `queue.SimpleQueue`: the C version waits on a lock of its own. The pure Python version that the
@@ -28,6 +30,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures.thread
 import contextvars
+import importlib._bootstrap
 import multiprocessing.process
 import queue
 import sys
@@ -62,6 +65,8 @@ from simulator.patches import loops, real_world, stdlib_pools
 from simulator.patches.driven_loops import loops_driving
 from simulator.patches.replacing import replacing
 from simulator.patches.time_machine import virtual_time
+
+_ModuleLock: Any = vars(importlib._bootstrap)["_ModuleLock"]
 
 Poll = Callable[[types.FrameType, float], bool]
 
@@ -164,6 +169,12 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
                 except ValueError:
                     pass
 
+    def import_lock_acquire(lock: Any) -> bool:
+        locks.importing(lock)
+        return bool(real_import_lock_acquire(lock))
+
+    real_import_lock_acquire = _ModuleLock.acquire
+
     def submit(
         executor: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> Future[Any]:
@@ -181,6 +192,7 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
         (threading.Thread, "start", start),
         (threading.Thread, "join", join),
         (threading.Condition, "wait", condition_wait),
+        (_ModuleLock, "acquire", import_lock_acquire),
         (ThreadPoolExecutor, "submit", submit),
         (threading, "_time", dispatching_monotonic),
         (queue, "time", dispatching_monotonic),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import _thread
 import contextvars
+import importlib
+import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -224,6 +226,56 @@ def test_a_lock_held_in_the_real_world_holds_the_clock(world):
     world.start(holding(world, lock, "one"))
     world.drive()
     assert world.told == [("one has it", 0), ("time has moved", 5)]
+
+
+@pytest.fixture
+def slow_module(tmp_path, monkeypatch):
+    """A function that writes a module whose import takes so many real and virtual seconds."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "slow_to_import", raising=False)
+    began.clear()
+
+    def write(real=0.0, virtual=0.0):
+        lines = [
+            f"import time, {__name__} as here",
+            "here.began.set()",
+            f"here.Real.sleep({real})",
+            f"time.sleep({virtual})",
+            "DONE = True",
+        ]
+        (tmp_path / "slow_to_import.py").write_text("\n".join(lines))
+
+    return write
+
+
+began = threading.Event()
+
+
+def imports(world, name):
+    def run():
+        from slow_to_import import DONE
+
+        world.tell((name, DONE))
+
+    return run
+
+
+def test_an_import_in_the_real_world_holds_the_clock_for_who_waits_for_it(world, slow_module):
+    slow_module(real=0.3)
+    threading.Thread(target=importlib.import_module, args=["slow_to_import"]).start()
+    assert began.wait(10)
+    world.clock.call_later(5, lambda: world.tell("time has moved"))
+    world.start(imports(world, "one"), imports(world, "two"))
+    world.drive()
+    assert sorted(world.told[:2]) == [(("one", True), 0), (("two", True), 0)]
+    assert world.told[2:] == [("time has moved", 5)]
+
+
+def test_an_import_that_sleeps_is_waited_for_in_virtual_time(world, slow_module):
+    slow_module(virtual=60)
+    world.start(imports(world, "one"), imports(world, "two"))
+    world.drive()
+    assert sorted(world.told) == [(("one", True), 60), (("two", True), 60)]
 
 
 def test_a_deadlock_is_named_with_both_holders(world):
