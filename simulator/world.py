@@ -63,7 +63,7 @@ class World:
         from simulator.clock import starting_background
         from simulator.faults import Events, Requests, Starts, Steps
         from simulator.history import Journal, Reader
-        from simulator.patches import network, readers, stdlib
+        from simulator.patches import full_disks, network, readers, stdlib
         from simulator.patches import processes as apart
         from simulator.patches.imports import once_imported
         from simulator.patches.prefect import (
@@ -189,6 +189,7 @@ class World:
                 self.suspensions.observe,
             )
         )
+        self.disks = stack.enter_context(full_disks.watched())
         stack.enter_context(processes.installed())
         stack.enter_context(races.decided(clock, seed))
         stack.enter_context(api_version.asked_by_each())
@@ -252,8 +253,7 @@ class World:
 
     def written(self) -> int:
         """A number that changes whenever the server has written something."""
-        version: int = self.database.execute("pragma data_version").fetchone()[0]
-        return version
+        return int(self.database.execute("pragma data_version").fetchone()[0])
 
     # -- time --------------------------------------------------------------------------------------
 

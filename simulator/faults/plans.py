@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from simulator.clock import VirtualClock
     from simulator.history import Journal, Note
+    from simulator.patches.full_disks import FullDisks
     from simulator.warehouse import Warehouse
 
 
@@ -97,6 +98,7 @@ class VirtualStage(Stage, Protocol):
     starts: FaultsOfStarts
     client: SyncPrefectClient
     events: CheckedFaults
+    disks: FullDisks
     at_end: ExitStack
 
     @property

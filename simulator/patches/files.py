@@ -98,6 +98,16 @@ class _Ages:
 
 _gettime: Callable[[int], int] = own("clock_gettime_ns")
 real_fstat: Callable[[int], os.stat_result] = copied(os.fstat)
+real_os_open: Callable[..., int] = copied(os.open)
+opened_to_write: list[Callable[[int], None]] = []
+"""Who is told of each file that is opened to be written, and not to be read as well: its descriptor."""
+
+
+def _tell(descriptor: int) -> None:
+    for told in opened_to_write:
+        told(descriptor)
+
+
 _FIELDS = ("atime", "mtime", "ctime")
 _OTHERS = ("st_blksize", "st_blocks", "st_rdev", "st_flags", "st_gen", "st_birthtime")
 
@@ -150,16 +160,21 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
         mode = args[1] if len(args) > 1 else kwargs.get("mode", "r")
         if set(mode) & set("wax+"):
             ages.opened(file)
+            if "+" not in mode:
+                _tell(file.fileno())
         return file
 
     def os_opened(*args: Any, **kwargs: Any) -> int:
         descriptor: int = real_os_open(*args, **kwargs)
-        if (args[1] if len(args) > 1 else kwargs["flags"]) & _WRITING:
+        flags = args[1] if len(args) > 1 else kwargs["flags"]
+        if flags & _WRITING:
             ages.opened(descriptor)
+            if flags & os.O_WRONLY:
+                _tell(descriptor)
         return descriptor
 
     real_stat, real_lstat, real_utime = copied(os.stat), copied(os.lstat), copied(os.utime)
-    real_open, real_os_open = copied(io.open), copied(os.open)
+    real_open = copied(io.open)
     real_entry_stat = os.DirEntry.stat
     led: list[tuple[Any, Callable[..., Any]]] = [
         (os.stat, stat),

@@ -18,6 +18,7 @@ import duckdb
 from simulator.errors import SimulationError
 from simulator.patches import duckdb_locks, duckdb_statements
 from simulator.patches.duckdb import virtual_now
+from simulator.patches.full_disks import FULL
 from simulator.warehouse.dbt import dbt_installed, release
 from simulator.warehouse.writes import Writes
 
@@ -83,6 +84,29 @@ class Warehouse:
         """
         if self._kept is None:
             self._kept = self._connect()
+
+    def fill(self) -> None:
+        """Let DuckDB find the disk full whenever it writes, until `free`.
+
+        What is committed goes to a log beside the file first, which lies on a disk that is always full.
+        """
+        if not self._log.is_symlink():
+            self.execute("checkpoint")  # what stands in the log goes into the file
+            self._log.symlink_to(FULL)
+
+    def free(self) -> None:
+        """Let there be space again, for whoever opens the file from now on."""
+        if not self._log.is_symlink():
+            return
+        kept = self._kept is not None
+        self.close()
+        self._log.unlink(missing_ok=True)
+        if kept:
+            self.keep_open()
+
+    @property
+    def _log(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.wal")
 
     def close(self) -> None:
         """Let go of the file, also on dbt's behalf; what dbt is running is interrupted."""

@@ -6,6 +6,7 @@ from simulator.faults.kinds.api_limited import ApiLimited
 from simulator.faults.kinds.api_refused import ApiRefused
 from simulator.faults.kinds.api_slow import ApiSlow
 from simulator.faults.kinds.deployment_paused import DeploymentPaused
+from simulator.faults.kinds.disk_full import DiskFull
 from simulator.faults.kinds.event_late import EventLate
 from simulator.faults.kinds.event_lost import EventLost
 from simulator.faults.kinds.event_twice import EventTwice
@@ -31,7 +32,7 @@ ALL: tuple[type[Fault], ...] = (
     *(Raise, Return, Longer, Hang, Kill, OutOfMemory),
     *(ApiRefused, ApiError, ApiLimited, ApiSlow, AnswerLost),
     *(EventLost, EventLate, EventTwice, HeartbeatLost),
-    *(FileDamaged, TableAltered, WarehouseLocked, DeploymentPaused, Redeployed),
+    *(FileDamaged, DiskFull, TableAltered, WarehouseLocked, DeploymentPaused, Redeployed),
     *(SlowStart, NeverStarts, WorkerAway, WorkerKilled, WorkerLost),
 )
 KINDS = {one.kind: one for one in ALL}
@@ -45,6 +46,7 @@ __all__ = [
     "ApiRefused",
     "ApiSlow",
     "DeploymentPaused",
+    "DiskFull",
     "EventLate",
     "EventLost",
     "EventTwice",
