@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
 
     from simulator.caveats import Caveat
-    from simulator.engine import Engine, WorkerOfPool
+    from simulator.engine import Engine, WorkersOfPool
     from simulator.faults import Duration, Fault
     from simulator.history import History, RunRecord
     from simulator.live import LiveServer
@@ -333,18 +333,26 @@ class Simulation(Promising, Explaining, Stubbing):
         self._world.source(url, Path(folder))
 
     @calls.stop_worker
-    def stop_worker(self, work_pool: str = "default") -> None:
-        """Let a pool's worker take nothing until `start_worker`. What runs goes on."""
-        self._pool(work_pool).stop()
+    def stop_worker(self, work_pool: str = "default", name: str | None = None) -> None:
+        """Let a pool's workers, or the one of this name, take nothing until `start_worker`. What runs
+        goes on.
+        """
+        self._pool(work_pool).stop(name)
 
     @calls.start_worker
-    def start_worker(self, work_pool: str = "default") -> None:
-        """Start a pool's worker again: it polls now, and every ten seconds from now on."""
-        pool = self._pool(work_pool)
-        if not pool.working:
-            pool.start()
+    def start_worker(
+        self, work_pool: str = "default", name: str | None = None, *, limit: int | None = None
+    ) -> None:
+        """Start a pool's workers again: they poll now, and every ten seconds from now on.
 
-    def _pool(self, name: str) -> WorkerOfPool:
+        `name`: that one alone, or one more, beside the pool's first one ("worker-default"), as
+        `prefect worker start --pool default --name NAME --limit LIMIT` does. It runs `limit` runs at a
+        time; None: as many as it finds. Whoever polls first takes a run. Raises SimulationError for an
+        unknown pool, and for another limit of a worker that is there.
+        """
+        self._pool(work_pool).start(name, limit)
+
+    def _pool(self, name: str) -> WorkersOfPool:
         if name not in self._world.pools:
             raise arguments.unknown("work pool", name, self._world.pools)
         return self._world.pools[name]

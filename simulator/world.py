@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from simulator.hosts import Hosts
     from simulator.process import Process
     from simulator.warehouse import Warehouse
-    from simulator.worker import Pool, Runners
+    from simulator.worker import PoolWorker, Runners
 
 
 class World:
@@ -104,14 +104,13 @@ class World:
         from simulator.warehouse import WatchedTables, Writes, warehouse_installed
         from simulator.worker import (
             Flows,
+            Pools,
             Runners,
             ScriptRuns,
             SimulatedWorker,
             Sources,
             Starter,
             TaskWorkers,
-            UnservedPools,
-            pool_of_thread,
         )
 
         self.folder = stack.enter_context(throw_away("prefect-simulator-"))
@@ -134,7 +133,7 @@ class World:
         stack.callback(self.database.close)
         self.journal = Journal(lambda: self.now)
         self.steps = Steps(lambda: self.now, self.database, seed, self.journal)
-        who = asking(lambda: pool_of_thread(self.pools.values()), self.steps.cycle)
+        who = asking(lambda: self.pools.of_this_thread(), self.steps.cycle)  # noqa: PLW0108  (made later)
         self.requests = Requests(lambda: self.now, who, routes)
         asked = (server, Calls(self.journal), RequestFaults(self.requests, self.journal))
         self.events = Events(lambda: self.now, self.steps.cycle, settings.beating)
@@ -162,7 +161,11 @@ class World:
         self.task_runs = TaskRuns(server)
         self.task_workers = TaskWorkers(*started, self.task_runs)
         self.scripts = ScriptRuns(*started, self.flows, self.task_workers.why_nothing)
-        self.pools: dict[str, Pool] = {}
+        changes = lambda: self.written() + self.requests.strikes  # noqa: E731
+        self.pools = Pools(
+            *(clock, self.database, changes, self.context),
+            *(self._starter, self.cancellations, self.journal),
+        )
         self._warehouse: Warehouse | None = None
         writes = Writes(self.journal, run_id_of_caller)
         self._tables = WatchedTables(clock, lambda: self.warehouse, self.journal)
@@ -212,11 +215,10 @@ class World:
         set_api_log_sink(server.logs.append)
         stack.callback(set_api_log_sink, None)
         self.services = background_services(server, clock, self.database, self.written)
-        unserved = UnservedPools(clock, self.database, self.written, self.pools, self.ensure_pool)
         self.progress = Progress(lambda: self.now, self.database)
         for source in (
             *(self.services, self.polls, self.suspensions, self.cancellations, self._tables),
-            *(unserved, self.progress),
+            *(self.pools, self.progress),
         ):
             clock.add_source(source)
         self.client = stack.enter_context(get_client(sync_client=True))
@@ -237,8 +239,8 @@ class World:
             self.clock.close(SimulationEnded)
             left = join_counted(background=False)
         give_up()
-        for pool in self.pools.values():
-            pool.close()
+        for worker in self.pools.workers():
+            worker.close()
         self.runners.close()
         client.stop_background_loops()
         left += join_counted(background=True)
@@ -326,23 +328,7 @@ class World:
             process.kill(exit_code)
 
     def ensure_pool(self, name: str) -> None:
-        """Give a work pool its worker, if it has none."""
-        from simulator.worker import Pool
-
-        if name not in self.pools:
-            pool = Pool(
-                name,
-                self.clock,
-                self.database,
-                lambda: self.written() + self.requests.strikes,
-                self.context,
-                self._starter,
-                self.cancellations,
-                self.journal,
-            )
-            self.pools[name] = pool
-            self.clock.add_source(pool)
-            pool.start()
+        self.pools.ensure(name)
 
     def _process_of(self, run_id: UUID) -> Process:
         """The process in which a worker runs a flow run, or the parent of a subflow, now.
@@ -351,7 +337,7 @@ class World:
         """
         asked: str | None = str(run_id)
         while asked is not None:
-            owners: list[Pool | Runners] = [*self.pools.values(), self.runners]
+            owners: list[PoolWorker | Runners] = [*self.pools.workers(), self.runners]
             for owner in owners:
                 if (process := owner.process_of(UUID(asked))) is not None:
                     return process

@@ -75,8 +75,10 @@ work_queue = checked(
 )
 serve_tasks = checked(is_open, some("tasks"), tasks=kinds.tasks, limit=optional(kinds.whole(1)))
 source = checked(is_open, url=kinds.text, folder=kinds.path)
-stop_worker = checked(is_open, work_pool=kinds.text)
-start_worker = checked(is_open, work_pool=kinds.text)
+stop_worker = checked(is_open, work_pool=kinds.text, name=optional(kinds.text))
+start_worker = checked(
+    is_open, work_pool=kinds.text, name=optional(kinds.name), limit=optional(kinds.whole(1))
+)
 takes = checked(is_open, name=kinds.text, duration=kinds.duration)
 fail = checked(
     is_open,

@@ -18,17 +18,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StartFault(Fault):
-    """A fault of the processes that the worker of `work_pool` starts. The run is Pending meanwhile,
-    and holds its slots.
+    """A fault of the processes that the workers of `work_pool` start, or the `worker` of this name
+    alone. The run is Pending meanwhile, and holds its slots.
     """
 
     work_pool: str = "default"
+    worker: str | None = None
 
-    _checks: ClassVar[Mapping[str, arguments.Kind]] = {"work_pool": arguments.text}
+    _checks: ClassVar[Mapping[str, arguments.Kind]] = {
+        "work_pool": arguments.text,
+        "worker": arguments.optional(arguments.text),
+    }
 
     @property
     def target(self) -> str:
-        return self.work_pool
+        return of_pool(self.work_pool, self.worker)
+
+    def check(self, stage: Stage) -> None:
+        stage.pools[self.work_pool].named(self.worker)
 
     def begin(self, stage: Stage, injected: Injected) -> None:
         virtual(stage, self).starts.strike(injected)
@@ -36,6 +43,11 @@ class StartFault(Fault):
     def seconds(self, dice: Random) -> float | None:
         """For how long a process does not begin; None for ever. The dice are its own."""
         raise NotImplementedError
+
+
+def of_pool(work_pool: str, worker: str | None) -> str:
+    """A worker of a work pool, or all of them, in a word."""
+    return work_pool if worker is None else f"{work_pool}/{worker}"
 
 
 class Starts:
@@ -61,12 +73,13 @@ class Starts:
         self._then[injected.number](note)
 
     def struck(
-        self, work_pool: str | None, flow: str, run_id: UUID
+        self, work_pool: str | None, worker: str | None, flow: str, run_id: UUID
     ) -> tuple[Injected, float, float | None] | None:
         """The fault that strikes the start of a run's process now, its draw, and for how long."""
         for injected in self._faults:
             fault: StartFault = injected.fault
-            if fault.work_pool == work_pool and fault.within(self._now()):
+            strikes = fault.work_pool == work_pool and fault.worker in (None, worker)
+            if strikes and fault.within(self._now()):
                 cycle = self._cycle(run_id).isoformat(timespec="seconds")
                 dice = injected.dice(f"start {flow}/{cycle}")
                 if (draw := dice.random()) < fault.probability:

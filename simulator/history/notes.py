@@ -31,6 +31,7 @@ class Note:
     - "fault": a fault fired, on a run, a task, a worker or a request; `text` is the fault in words;
     - "call": `run_id` was called at `where`, in the way that `text` says;
     - "error": an exception left the step's own code; `text` is the exception, `where` the line;
+    - "worker": one more worker of the pool `text` was started; `details` has its name and its limit;
     - "away": a worker of the pool `text` was away from `at` until `until`;
     - "order": somebody asked for a state or an end from outside; `text` says what;
     - "table": what was seen of the column of a table that is promised to be fresh;

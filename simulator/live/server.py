@@ -32,7 +32,7 @@ class LiveServer(StockServer):
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
-        self.workers: dict[str, LiveWorker] = {}
+        self.workers: dict[tuple[str, str], LiveWorker] = {}
 
     def __enter__(self) -> Self:
         settings.named(self._settings)
@@ -41,27 +41,36 @@ class LiveServer(StockServer):
     def _database(self) -> Path:
         return database_template()
 
-    def worker(self, pool: str, took: Callable[[float], object]) -> LiveWorker:
-        """The worker of a work pool that is there, started at the first call.
+    def worker(
+        self, pool: str, name: str, limit: int | None, took: Callable[[float], object]
+    ) -> LiveWorker:
+        """The worker of this name of a work pool that is there, made at the first call.
 
         `took` is told the seconds whenever this worker, if it is a new one, has been started.
         """
         with self._mutex:
-            if pool not in self.workers:
-                self.workers[pool] = LiveWorker(self, pool, took)
-            worker = self.workers[pool]
-        worker.start()
-        return worker
+            if (pool, name) not in self.workers:
+                self.workers[pool, name] = LiveWorker(self, pool, name, limit, took)
+            return self.workers[pool, name]
 
 
 class LiveWorker:
-    """`prefect worker start --type process` for one work pool."""
+    """`prefect worker start --type process` for one work pool, with a name and perhaps a limit."""
 
-    def __init__(self, server: LiveServer, pool: str, took: Callable[[float], object]) -> None:
+    def __init__(
+        self,
+        server: LiveServer,
+        pool: str,
+        name: str,
+        limit: int | None,
+        took: Callable[[float], object],
+    ) -> None:
         self._server = server
         self._took = took
         self._pool = pool
-        self._name = f"worker of {pool.replace('/', '_')}"
+        self._name = name
+        self._limit = [] if limit is None else ["--limit", str(limit)]
+        self._log = f"{name} of {pool}"
         self._process: subprocess.Popen[bytes] | None = None
         self._mutex = threading.Lock()
 
@@ -74,19 +83,18 @@ class LiveWorker:
         with self._mutex:
             if self._process is not None:
                 return
-            log = self._server.folder / f"{self._name}.log"
+            log = self._server.folder / f"{self._log}.log"
             before = log.stat().st_size if log.exists() else 0
             command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"]
-            process = self._server.start(
-                self._name, [*command, "--pool", self._pool, "--name", self._name]
-            )
+            command += ["--pool", self._pool, "--name", self._name, *self._limit]
+            process = self._server.start(self._log, command)
             self._process = process
             began = time.monotonic()
             while b"started!" not in log.read_bytes()[before:]:
                 if time.monotonic() > began + START_SECONDS or process.poll() is not None:
                     self._process = None
                     self._server.end(process)
-                    said = self._server.said(self._name)
+                    said = self._server.said(self._log)
                     raise SimulationError(f"the worker of {self._pool!r} does not start: {said}")
                 time.sleep(0.1)
             self._took(time.monotonic() - began)

@@ -33,6 +33,7 @@ from simulator.history import History, RunRecord
 from simulator.live.server import LiveServer, LiveWorker
 from simulator.ordered import VARIABLE, Orders
 from simulator.warehouse import Warehouse
+from simulator.workers import Workers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +74,7 @@ class LiveWorld:
         self.folder.mkdir()
         self.steps = self.functions = Orders(self.folder, server.database, seed)
         self.steps.write()
-        self.pools: dict[str, LiveWorker] = {}
+        self.pools: dict[str, Workers[LiveWorker]] = {}
         self._deployments: set[str] = set()
         self._scripts: set[UUID] = set()
         self.start_seconds: list[float] = []
@@ -190,7 +191,11 @@ class LiveWorld:
 
     def ensure_pool(self, name: str) -> None:
         if name not in self.pools:
-            self.pools[name] = self._server.worker(name, self.start_seconds.append)
+
+            def make(worker: str, limit: int | None) -> LiveWorker:
+                return self._server.worker(name, worker, limit, self.start_seconds.append)
+
+            self.pools[name] = Workers(name, make)
 
     def history(self) -> History:
         everything = History.read(self._server.database, now=self.now)

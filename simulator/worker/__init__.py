@@ -5,23 +5,22 @@ Polling, prefetch, limits and crash reports are Prefect's own code. It may impor
 """
 
 from simulator.worker.flows import Flows
-from simulator.worker.pools import UnservedPools
+from simulator.worker.pools import Pools
 from simulator.worker.scripts import ScriptRuns
 from simulator.worker.serving import Runners
 from simulator.worker.sources import Sources
 from simulator.worker.starting import Starter
 from simulator.worker.task_workers import TaskWorkers
-from simulator.worker.worker import Pool, SimulatedWorker, pool_of_thread
+from simulator.worker.worker import PoolWorker, SimulatedWorker
 
 __all__ = [
     "Flows",
-    "Pool",
+    "PoolWorker",
+    "Pools",
     "Runners",
     "ScriptRuns",
     "SimulatedWorker",
     "Sources",
     "Starter",
     "TaskWorkers",
-    "UnservedPools",
-    "pool_of_thread",
 ]

@@ -50,11 +50,12 @@ class Starter:
         variables: Mapping[str, str | None] | None = None,
         folder: Path | None = None,
         work_pool: str | None = None,
+        worker: str | None = None,
     ) -> Process:
         """Start the process of a flow run; `ended` is called at its end.
 
         `variables` are its own, on top of all others. It begins in `folder`, or where the test is.
-        `work_pool`: that of the worker which starts it, if one does.
+        `work_pool` and `worker`: that of the worker which starts it, and its name, if one does.
         """
         flow = self.flows.known(flow_run)
         named = flow_run.name if flow is None else f"{flow.name}/{flow_run.name}"
@@ -76,18 +77,21 @@ class Starter:
             seed=self._seeds.next(str(flow_run.flow_id) if flow is None else flow.name),
         )
         # An event of its own, so that runs taken in one poll start one after the other, in order.
-        seconds = self._delay(work_pool, flow_run, "" if flow is None else flow.name)
+        seconds = self._delay(work_pool, worker, flow_run, "" if flow is None else flow.name)
         if seconds is not None:
             self._clock.call_later(seconds, process.start)
         return process
 
-    def _delay(self, work_pool: str | None, flow_run: FlowRun, flow: str) -> float | None:
+    def _delay(
+        self, work_pool: str | None, worker: str | None, flow_run: FlowRun, flow: str
+    ) -> float | None:
         """For how many seconds the process of a run does not begin; None for ever."""
-        struck = self._faults.struck(work_pool, flow, flow_run.id)
+        struck = self._faults.struck(work_pool, worker, flow, flow_run.id)
         if struck is None:
             return 0.0
         injected, draw, seconds = struck
         details = {"fault": injected.number, "target": injected.fault.target, "draw": draw}
+        details["worker"] = worker
         note = self._journal.note("fault", str(injected.fault), run_id=flow_run.id, details=details)
         self._faults.noted(injected, note)
         return seconds

@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -100,6 +100,7 @@ class SimulatedWorker(BaseWorker[SimulatedJobConfiguration, Any, BaseWorkerResul
             variables=configuration.env,
             folder=configuration.working_dir,
             work_pool=self._work_pool_name,
+            worker=self.name,
         )
         process, exit_code = await self.supervisor.execute(
             flow_run, start, task_status or anyio.TASK_STATUS_IGNORED
@@ -112,18 +113,23 @@ class SimulatedWorker(BaseWorker[SimulatedJobConfiguration, Any, BaseWorkerResul
             self._runs_task_group.cancel_scope.cancel()
 
 
-class Pool:
-    """A work pool with one worker that polls it. A source of the clock's events.
+class PoolWorker:
+    """A worker that polls a work pool, one of several perhaps. A source of the clock's events.
+
+    It runs `limit` runs at a time; None: as many as it finds. Of several, the one that polls first takes
+    a run; at the same instant, the one that was made first.
 
     The worker polls every ten seconds from when it was started. A poll that cannot find a run is
-    left out: none is due within the prefetch window that its queue and pool have a slot for, or
-    nothing has been written since the last poll. One that fails is repeated by Prefect's own loop, which
-    waits longer and longer, until it succeeds or the worker gives up and is gone.
+    left out: none is due within the prefetch window that its queue, its pool and itself have a slot
+    for, or nothing has been written since the last poll. One that fails is repeated by Prefect's own
+    loop, which waits longer and longer, until it succeeds or the worker gives up and is gone.
     """
 
     def __init__(
         self,
+        pool: str,
         name: str,
+        limit: int | None,
         clock: VirtualClock,
         database: sqlite3.Connection,
         written: Callable[[], int],
@@ -133,7 +139,9 @@ class Pool:
         journal: Journal,
     ) -> None:
         settings = get_current_settings().worker
+        self.pool = pool
         self.name = name
+        self._limit = limit
         self._clock = clock
         self._database = database
         self._context = context
@@ -146,9 +154,11 @@ class Pool:
         self._polling: Future[Exception | None] | None = None
         self._interval = settings.query_seconds
         self._ended = 0  # polls that ended later than they began, after trouble with the API
-        self._written: Callable[[], int] = lambda: written() + self._ended
+        self._written: Callable[[], int] = lambda: (
+            (written() + self._ended) * ((limit or 0) + 1) + self._running()
+        )
         self._polls = GridLoop(
-            f"polls of {name!r}",
+            f"polls of {name!r} of {pool!r}",
             timedelta(seconds=self._interval),
             clock,
             self._written,
@@ -175,7 +185,7 @@ class Pool:
             ready: Future[None] = Future()
             self._thread = threading.Thread(
                 target=lambda: asyncio.run(self._main(ready), debug=False),
-                name=f"worker of {self.name!r}",
+                name=f"worker {self.name!r} of {self.pool!r}",
             )
             start_counted(self._thread, self._clock, self._context, background=True)
             ready.result()
@@ -184,10 +194,12 @@ class Pool:
     def stop(self, because: Note | None = None) -> None:
         """Stop polling. Runs that were taken already go on, and are seen to. `because`: the fault."""
         if self._away is None:
+            who = {"worker": self.name}
             if because is None:
-                self._away = self._journal.here("away", self.name)
+                self._away = self._journal.here("away", self.pool, details=who)
             else:
-                self._away = self._journal.note("away", self.name, because=because.number)
+                number = because.number
+                self._away = self._journal.note("away", self.pool, because=number, details=who)
         self._polls.end()
 
     def kill(self, because: Note) -> list[UUID]:
@@ -215,10 +227,11 @@ class Pool:
             self._loop = asyncio.get_running_loop()
             self._stop = asyncio.Event()
             worker = SimulatedWorker(
-                self.name,
+                self.pool,
                 self._starter,
                 self._cancellations,
-                name=f"worker-{self.name}",
+                name=self.name,
+                limit=self._limit,
             )
             async with worker:
                 self._worker = worker
@@ -232,7 +245,7 @@ class Pool:
                 raise
 
     def process_of(self, flow_run_id: UUID) -> Process | None:
-        """The process in which the pool's worker runs a flow run now."""
+        """The process in which it runs a flow run now."""
         if self._worker is None or self._worker.supervisor is None:
             return None
         return self._worker.supervisor.process_of(flow_run_id)
@@ -246,17 +259,23 @@ class Pool:
         self._polls.fire()
 
     def _candidates(self) -> Iterator[Candidate]:
-        if self._polling is not None:
+        if self._polling is not None or self._running() == self._limit:
             return
         seen, polled = self._polled
         # Nothing has been written since a poll: what it found then, and left, it would leave again.
         left = (
             polled + self._prefetch // timedelta(microseconds=1) if seen == self._written() else 0
         )
-        parameters = {"pool": self.name, "after": _sql(left)}
+        parameters = {"pool": self.pool, "after": _sql(left)}
         for flow_run, start in self._database.execute(_EARLIEST, parameters):
             if start is not None:
                 yield to_micros(_instant(start) - self._prefetch), (flow_run, seen)
+
+    def _running(self) -> int:
+        """How many runs it has that count for its limit."""
+        if self._worker is None or self._limit is None:
+            return 0
+        return self._worker.limiter.borrowed_tokens
 
     def _poll(self) -> None:
         polled = to_micros(self._clock.now)
@@ -313,11 +332,6 @@ class Pool:
 
 class _Polled(Exception):
     """Ends Prefect's loop after a poll that has succeeded."""
-
-
-def pool_of_thread(pools: Iterable[Pool]) -> str | None:
-    """The name of the pool whose worker the calling thread is."""
-    return next((pool.name for pool in pools if pool.is_this_thread), None)
 
 
 # What Prefect's `get-runs-from-worker-queues` finds: the earliest run of each queue that has a slot,

@@ -10,7 +10,7 @@ from uuid import UUID
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
-from prefect.states import Cancelling
+from prefect.states import Cancelling, Completed
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from simulator import Simulation
@@ -170,6 +170,45 @@ def worker_stopped_during_a_run(sim: Simulation) -> None:
     until(sim, running(sim, "sleeps"))
     sim.stop_worker(pool)
     sim.advance(seconds=15)
+
+
+@case()
+def worker_left_of_two(sim: Simulation) -> None:
+    """One of two workers of a pool ends; the other one takes what is ordered then."""
+    pool = "conformance-two"
+    sim.deploy(good, "two", work_pool=pool)
+    sim.start_worker(pool, "second")
+    sim.stop_worker(pool, f"worker-{pool}")
+    sim.trigger("good/two")
+    until(sim, ended(sim, "good"))
+
+
+@case()
+def worker_at_its_limit(sim: Simulation) -> None:
+    """Two runs are ordered of a worker that runs one at a time."""
+    pool = "conformance-one-at-a-time"
+    sim.deploy(sleeps, "one-at-a-time", work_pool=pool)
+    sim.stop_worker(pool)
+    sim.start_worker(pool, "single", limit=1)
+    for _ in range(2):
+        sim.trigger("sleeps/one-at-a-time", {"seconds": 3})
+    until(sim, ended(sim, "sleeps", 2))
+
+
+@flow
+def names_of_workers(pool: str):
+    with get_client(sync_client=True) as client:
+        found = client._client.post(f"/work_pools/{pool}/workers/filter", json={}).json()
+    return Completed(message=" ".join(sorted(worker["name"] for worker in found)))
+
+
+@case()
+def workers_by_name(sim: Simulation) -> None:
+    """A flow asks the server which workers a pool has, of which there are two."""
+    pool = "conformance-names"
+    sim.work_pool(pool)
+    sim.start_worker(pool, "second")
+    sim.run(names_of_workers, pool=pool)
 
 
 @task

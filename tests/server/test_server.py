@@ -354,7 +354,7 @@ def test_the_scheduler_is_called_about_once_a_run(sim):
     assert fired["recent deployments"] <= 2
     others = {name: n for name, n in fired.items() if n and name not in ("scheduler",)}
     assert set(others) <= {"recent deployments"}
-    assert sim._world.pools["default"]._polls.fired <= 25
+    assert next(iter(sim._world.pools["default"]))._polls.fired <= 25
 
 
 @pytest.mark.parametrize("cron", [None, "0 0 1 1 *"])
@@ -502,7 +502,7 @@ def test_an_in_process_retry_is_no_business_of_the_worker(sim):
     assert names(run) == [
         "Scheduled", "Pending", "Submitting", "Running", "AwaitingRetry", "Running", "Failed"
     ]  # fmt: skip
-    assert sim._world.pools["default"]._polls.fired <= 2
+    assert next(iter(sim._world.pools["default"]))._polls.fired <= 2
 
 
 # -- limits of a deployment --------------------------------------------------------------------------------

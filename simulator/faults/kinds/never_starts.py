@@ -19,4 +19,4 @@ class NeverStarts(StartFault):
         return None
 
     def does(self) -> str:
-        return f"lets processes of {self.work_pool} never start"
+        return f"lets processes of {self.target} never start"

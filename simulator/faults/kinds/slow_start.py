@@ -29,4 +29,4 @@ class SlowStart(StartFault):
         return draw(self.by, 0, dice).total_seconds()
 
     def does(self) -> str:
-        return f"lets processes of {self.work_pool} start later by {self.by}"
+        return f"lets processes of {self.target} start later by {self.by}"

@@ -7,31 +7,42 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from simulator.arguments import kinds as arguments
-from simulator.faults.plans import VirtualStage
+from simulator.faults.plans import Stage, VirtualStage
+from simulator.faults.starts import of_pool
 from simulator.faults.timed import Blow, TimedFault
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerAway(TimedFault):
-    """The worker of `work_pool` takes nothing `between` two instants, or from one on; what runs goes
-    on, and is seen to.
+    """The workers of `work_pool`, or the `worker` of this name alone, take nothing `between` two
+    instants, or from one on; what runs goes on, and is seen to.
     """
 
     kind: ClassVar[str] = "worker away"
 
     work_pool: str = "default"
+    worker: str | None = None
 
-    _checks: ClassVar[Mapping[str, arguments.Kind]] = {"work_pool": arguments.text}
+    _checks: ClassVar[Mapping[str, arguments.Kind]] = {
+        "work_pool": arguments.text,
+        "worker": arguments.optional(arguments.text),
+    }
 
     @property
     def target(self) -> str:
-        return self.work_pool
+        return of_pool(self.work_pool, self.worker)
+
+    def check(self, stage: Stage) -> None:
+        super().check(stage)
+        stage.pools[self.work_pool].named(self.worker)
 
     def strike(self, engine: VirtualStage, blow: Blow) -> None:
-        engine.pools[self.work_pool].stop(blow.note())
+        note = blow.note()
+        for worker in engine.pools[self.work_pool].named(self.worker):
+            worker.stop(note)
 
     def end(self, engine: VirtualStage, kept: Any) -> None:  # noqa: ARG002
-        engine.pools[self.work_pool].start()
+        engine.pools[self.work_pool].start(self.worker)
 
     def does(self) -> str:
-        return f"keeps the worker of {self.work_pool} away"
+        return f"keeps the worker of {self.target} away"

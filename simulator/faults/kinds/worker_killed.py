@@ -12,16 +12,19 @@ from simulator.faults.timed import Blow
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerKilled(WorkerAway):
-    """The worker of `work_pool` and all processes that it has started are killed, as when their machine
-    is gone. Nobody is left to report it: what was Running or Pending stays so, and its slots held, until
-    somebody or an automation sets another state. A new worker comes at the second of `between`.
+    """The workers of `work_pool`, or the `worker` of this name alone, are killed with all processes that
+    they have started, as when their machine is gone. Nobody is left to report it: what was Running or
+    Pending stays so, and its slots held, until somebody or an automation sets another state. New workers
+    come at the second of `between`.
     """
 
     kind: ClassVar[str] = "worker killed"
 
     def strike(self, engine: VirtualStage, blow: Blow) -> None:
-        for run_id in engine.pools[self.work_pool].kill(blow.note()):
-            blow.note(run_id, process=True)
+        note = blow.note()
+        for worker in engine.pools[self.work_pool].named(self.worker):
+            for run_id in worker.kill(note):
+                blow.note(run_id, process=True)
 
     def does(self) -> str:
-        return f"kills the worker of {self.work_pool} with what it runs"
+        return f"kills the worker of {self.target} with what it runs"

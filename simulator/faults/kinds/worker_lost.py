@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerLost(StartFault):
-    """The worker of `work_pool` dies when it has taken a run, and before it starts the run's process:
-    the run stays Pending, and its slots held. What the worker runs otherwise dies with it. A new one
-    comes after `back`; None: none does.
+    """A worker of `work_pool` dies when it has taken a run, and before it starts the run's process: the
+    run stays Pending, and its slots held. What that worker runs otherwise dies with it. A new one of its
+    name comes after `back`; None: none does.
     """
 
     kind: ClassVar[str] = "worker lost"
@@ -36,14 +36,14 @@ class WorkerLost(StartFault):
         clock = engine.clock
 
         def die(note: Note) -> None:
-            pool = engine.pools[self.work_pool]
-            for run_id in pool.kill(note):
+            [worker] = engine.pools[self.work_pool].named(note.details["worker"])
+            for run_id in worker.kill(note):
                 if run_id != note.run_id:
                     engine.journal.note(
                         "fault", note.text, run_id=run_id, details={**note.details, "process": True}
                     )
             if self.back is not None:
-                clock.call_later(self.back.total_seconds(), pool.start)
+                clock.call_later(self.back.total_seconds(), worker.start)
 
         engine.starts.strike(injected, lambda note: clock.call_later(0.0, lambda: die(note)))
 
@@ -51,4 +51,4 @@ class WorkerLost(StartFault):
         return None
 
     def does(self) -> str:
-        return f"lets the worker of {self.work_pool} die between taking a run and starting it"
+        return f"lets a worker of {self.target} die between taking a run and starting it"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from simulator.history.explaining.evidence import Evidence, fault
+from simulator.history.explaining.evidence import Evidence, fault, worker_of
 from simulator.history.explaining.explanation import Reason, title
 from simulator.history.records import RunRecord, StateRecord, moment
+from simulator.workers import first_of
 
 LATE = timedelta(seconds=30)
 """Longer than a worker may need to find a run."""
@@ -57,6 +58,7 @@ class Delays:
             self._deployment(run, since, until),
             self._paused(run),
             self._absent(run, since, until),
+            self._busy(run, since, until),
             self._full("work pool", run.work_pool, run, since, until),
             self._full("work queue", f"{run.work_pool}/{run.work_queue}", run, since, until),
         ):
@@ -89,9 +91,15 @@ class Delays:
     def _absent(self, run: RunRecord, since: datetime, until: datetime) -> list[Reason]:
         if run.work_pool is None:
             return []
-        for note in self._evidence.away(run.work_pool, since, until):
+        others = self._evidence.workers(run.work_pool, since, until)
+        away = [] if None in others.values() else self._evidence.away(run.work_pool, since, until)
+        for note in away:
+            if others and note.because is None:
+                continue  # somebody has put the others in its place
             back = "and is not back" if note.until is None else f"until {moment(note.until)}"
-            said = f"the worker of work pool {run.work_pool} was away, {back}"
+            name = worker_of(note)
+            who = "the worker" if name == first_of(run.work_pool) else f"the worker {name}"
+            said = f"{who} of work pool {run.work_pool} was away, {back}"
             cause = self._evidence.numbered.get(-1 if note.because is None else note.because)
             here = Reason(said, note.at, note.where, run.id)
             return [here, fault(cause)] if cause is not None else [here]
@@ -99,6 +107,17 @@ class Delays:
             said = f"the worker of work pool {run.work_pool} did not get its answers"
             return [Reason(said, note.at, "", run.id), fault(note)]
         return []
+
+    def _busy(self, run: RunRecord, since: datetime, until: datetime) -> list[Reason]:
+        """Whether all its pool's workers ran as many runs as they may."""
+        if run.work_pool is None:
+            return []
+        limits = list(self._evidence.workers(run.work_pool, since, until).values())
+        total = sum(limit for limit in limits if limit is not None)
+        if not limits or None in limits:
+            return []
+        what = f"the workers of work pool {run.work_pool}"
+        return self._taken(what, total, self._through("work pool", run), run, since, until)
 
     def _full(
         self, kind: str, name: str | None, run: RunRecord, since: datetime, until: datetime
@@ -109,17 +128,30 @@ class Delays:
             return []
         if gate.limit == 0:
             return [Reason(f"the {kind} {name} has a limit of 0", None, "", run.id)]
+        through = self._through(kind, run)
+        return self._taken(f"{kind} {name}", gate.limit, through, run, since, until)
+
+    def _taken(
+        self,
+        what: str,
+        limit: int,
+        through: Iterable[RunRecord],
+        run: RunRecord,
+        since: datetime,
+        until: datetime,
+    ) -> list[Reason]:
+        """Whether all slots of something were taken by runs that go through it."""
         holders = [
             (end - begin, begin, other)
-            for other in self._through(kind, run)
+            for other in through
             for begin, end in held(other.states, self._evidence.history.now)
             if begin < until and end > since and other.id != run.id
         ]
-        if len({other.id for _, _, other in holders}) < gate.limit:
+        if len({other.id for _, _, other in holders}) < limit:
             return []
         _, begin, holder = max(holders, key=lambda one: (one[0], one[1]))
-        slots = "the only slot" if gate.limit == 1 else f"one of the {gate.limit} slots"
-        said = f"{title(holder)} held {slots} of {kind} {name}"
+        slots = "the only slot" if limit == 1 else f"one of the {limit} slots"
+        said = f"{title(holder)} held {slots} of {what}"
         return [Reason(said, begin, "", holder.id), *self._causes(holder)]
 
     def _through(self, kind: str, run: RunRecord) -> Iterable[RunRecord]:

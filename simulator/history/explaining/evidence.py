@@ -13,6 +13,7 @@ from simulator.history.gates import Gate
 from simulator.history.history import History
 from simulator.history.notes import Note
 from simulator.history.records import RunRecord
+from simulator.workers import first_of
 
 
 class Evidence:
@@ -72,12 +73,27 @@ class Evidence:
                 if note.at < until and end > since:
                     yield note
 
+    def workers(self, work_pool: str, since: datetime, until: datetime) -> dict[str, int | None]:
+        """The workers of a pool that were there all the time in a span of time, with their limits."""
+        there: dict[str, int | None] = {first_of(work_pool): None}
+        for note in self.history.notes:
+            if (note.kind, note.text) == ("worker", work_pool) and note.at <= since:
+                there[note.details["worker"]] = note.details["limit"]
+        for note in self.away(work_pool, since, until):
+            there.pop(worker_of(note), None)
+        return there
+
     def unanswered(self, work_pool: str, since: datetime, until: datetime) -> Iterator[Note]:
         """Which requests of a pool's worker faults have struck in a span of time."""
         for note in self.history.notes:
             asked = (note.details.get("caller"), note.details.get("name"))
             if note.kind == "fault" and asked == ("worker", work_pool) and since <= note.at < until:
                 yield note
+
+
+def worker_of(note: Note) -> str:
+    """The name of the worker that was away, says a note."""
+    return str(note.details.get("worker", first_of(note.text)))
 
 
 def fault(note: Note) -> Reason:
