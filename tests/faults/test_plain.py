@@ -61,6 +61,8 @@ FAULTS = [
     HeartbeatLost(flow="child", between=WINDOW),
     DeploymentPaused(deployment="child/dev", between=WINDOW),
     Redeployed(deployment="child/dev", parameters={"full": True}, at=NOON),
+    Redeployed(deployment="child/dev", entrypoint="new.py:child", path="new", at=NOON),
+    Redeployed(deployment="child/dev", cron="0 4 * * *", timezone="Asia/Tokyo", at=NOON),
     FileDamaged(path="feeds/orders.json", how="doubled", between=WINDOW),
     DiskFull(at=NOON),
     DiskFull(path="feeds", between=WINDOW),
@@ -124,6 +126,14 @@ def test_it_is_told_in_one_line_that_names_its_target(fault) -> None:
         ({"kind": "longer", "step": "x"}, "needs factor= or by="),
         ({"kind": "longer", "step": "x", "factor": 0.5}, "factor=0.5 must be"),
         ({"kind": "kill", "step": "x", "exit_code": "x"}, "exit_code='x' must be"),
+        (
+            {"kind": "redeployed", "deployment": "child/dev", "at": NOON.isoformat()},
+            "redeployed of 'child/dev' needs parameters=, entrypoint=, path= or cron=",
+        ),
+        (
+            to_plain(Redeployed(deployment="child/dev", path="new", at=NOON)) | {"timezone": "UTC"},
+            "timezone='UTC' is that of a cron=",
+        ),
         ({"kind": "worker away"}, "needs at=instant or between=(from, until)"),
     ],
 )

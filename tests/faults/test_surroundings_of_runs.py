@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from prefect import flow
+from prefect import Flow, flow
 
 from simulator import Simulation, SimulationError
 from simulator.errors import SilentFault
@@ -167,6 +167,89 @@ def test_a_deployment_is_changed_while_a_run_goes_on(sim):
     sim.trigger("says/dev")
     sim.advance(minutes=20)
     assert SEEN[2:] == ["new"]
+
+
+NEW = """
+from prefect import flow
+from prefect.states import Completed
+
+@flow
+def says(word: str = "new"):
+    return Completed(message=f"{word}, by other code")
+"""
+
+BROKEN = """
+from prefect import flow
+
+@flow
+def says(word: str = "new"):
+    raise ValueError(word)
+"""
+
+
+def test_a_run_that_goes_on_keeps_its_code_and_the_next_one_has_other_code(sim, tmp_path):
+    (tmp_path / "flows.py").write_text(NEW)
+    sim.deploy(says, name="dev", parameters={"word": "old"})
+    new = {"entrypoint": "flows.py:says", "path": tmp_path, "parameters": {"word": "new"}}
+    when = (T0 + 5 * MINUTE, T0 + 35 * MINUTE)
+    sim.inject(Redeployed(deployment="says/dev", between=when, **new))
+    sim.trigger("says/dev", at=T0 + 15 * MINUTE)  # ordered before, begun after
+    for _ in range(3):
+        sim.trigger("says/dev")
+        sim.advance(minutes=20)
+    assert SEEN == ["old", "old"]
+    said = [run.message for run in sorted(sim.runs("says"), key=lambda run: run.start)]
+    assert said == [None, "old, by other code", "new, by other code", None]
+
+
+def test_code_that_lies_in_a_folder_comes_from_another_one(sim, tmp_path):
+    for word, code in (("old", NEW), ("new", BROKEN)):
+        (tmp_path / word).mkdir()
+        (tmp_path / word / "flows.py").write_text(code)
+    sim.work_pool("default")
+    source = Flow.from_source(str(tmp_path / "old"), "flows.py:says")
+    source.deploy("dev", work_pool_name="default", parameters={"word": "same"})
+    sim.inject(Redeployed(deployment="says/dev", path=tmp_path / "new", at=T0 + 5 * MINUTE))
+    for _ in range(2):
+        sim.trigger("says/dev")
+        sim.advance(minutes=10)
+    assert [run.state for run in sim.runs("says")] == ["Completed", "Failed"]
+
+
+def test_a_run_that_fails_of_other_code_is_explained_by_it(sim, tmp_path):
+    (tmp_path / "flows.py").write_text(BROKEN)
+    sim.deploy(says, name="dev", cron="0 * * * *")
+    sim.inject(
+        {
+            "kind": "redeployed",
+            "deployment": "says/dev",
+            "entrypoint": "flows.py:says",
+            "path": str(tmp_path),
+            "between": [one.isoformat() for one in SECOND_HOUR],
+        }
+    )
+    sim.advance(hours=3.5)
+    assert [run.state for run in sim.runs("says")] == ["Completed", "Failed", "Completed"]
+    assert [sim.explain("says", number).fault for number in (0, 1, 2)] == [None, 0, None]
+
+
+def test_a_deployment_is_given_another_schedule_and_has_its_own_again(sim):
+    sim.deploy(says, name="dev", cron="0 * * * *")
+    new = {"cron": "45 9-11 * * *", "timezone": "Asia/Tokyo"}  # nine hours before it is so in UTC
+    sim.inject(Redeployed(deployment="says/dev", between=SECOND_HOUR, **new))
+    sim.advance(hours=4.5)
+    due = [(run.scheduled - T0) / HOUR for run in sim.runs("says")]
+    assert due == [1, 1.75, 3, 4]
+
+
+def test_a_schedule_that_cannot_be_is_refused(sim):
+    sim.deploy(says, name="dev")
+    for new, said in (
+        ({"cron": "61 * * * *"}, "cron='61 . . . .', timezone=None: "),
+        ({"cron": "0 * * * *", "timezone": "Europe/Pairs"}, "timezone='Europe/Pairs': "),
+    ):
+        with pytest.raises(SimulationError, match=said):
+            sim.inject(Redeployed(deployment="says/dev", at=T0 + HOUR, **new))
 
 
 @pytest.mark.parametrize(

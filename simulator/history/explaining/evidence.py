@@ -47,8 +47,8 @@ class Evidence:
         return errors[-1] if errors else None
 
     def around(self, run: RunRecord, error: Note) -> Note | None:
-        """The last fault of what lies around all runs, a file or a table, that an exception of a run is
-        about: it names it, or the run was given its path.
+        """The last fault of what lies around all runs, a file, a table or code, that an exception of a
+        run is about: it names it, or the run was given its path, or the exception comes out of it.
         """
         given = json.dumps(run.parameters, default=str)
         found = None
@@ -57,7 +57,10 @@ class Evidence:
             if note.kind == "fault" and note.at <= error.at and not over:
                 named = any(name in error.text for name in note.details.get("named", ()))
                 path = note.details.get("path")
-                if named or (path is not None and json.dumps(path) in given):
+                code = any(
+                    error.where.startswith(f"{one}:") for one in note.details.get("code", ())
+                )
+                if named or code or (path is not None and json.dumps(path) in given):
                     found = note
         return found
 
