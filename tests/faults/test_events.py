@@ -15,7 +15,7 @@ from prefect.events import DeploymentEventTrigger
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-from simulator import Simulation, SimulationError
+from simulator import Simulation, SimulationError, lognormal
 from simulator.faults import EventLate, EventLost, EventTwice, HeartbeatLost, WorkerKilled
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -64,6 +64,32 @@ def test_the_reaction_to_a_late_event_is_late():
     with reacting(EventLate(event="prefect.flow-run.Completed", by=7 * MINUTE, flow="job")) as sim:
         (run,) = sim.runs("react")
         assert timedelta(0) <= run.start - (T0 + 17 * MINUTE) <= timedelta(seconds=15)
+
+
+@flow
+def hears(occurred: str): ...
+
+
+@pytest.mark.parametrize(
+    ("by", "in_order"), [(7 * MINUTE, True), (lognormal(7 * MINUTE, 1), False)]
+)
+def test_events_that_are_not_late_alike_come_out_of_order_and_say_when_they_occurred(by, in_order):
+    with Simulation(start=T0, seed=1) as sim:
+        told = {"template": "{{ event.occurred }}", "__prefect_kind": "jinja"}
+        ended = DeploymentEventTrigger(
+            expect={"prefect.flow-run.Completed"},
+            match_related={"prefect.resource.name": "react"},
+            parameters={"occurred": told},
+        )
+        sim.deploy(react, name="dev", interval=6 * MINUTE)
+        sim.deploy(hears, name="dev", triggers=[ended])
+        sim.inject(EventLate(event="prefect.flow-run.Completed", by=by, flow="react"))
+        sim.advance(hours=1.2)
+        heard = [run.parameters["occurred"] for run in sim.runs("hears")]
+        ends = [f"{run.end:%Y-%m-%d %H:%M}" for run in sim.runs("react", state="Completed")]
+        assert len(heard) >= 8
+        assert {one[:16] for one in heard} <= set(ends)
+        assert (heard == sorted(heard)) == in_order
 
 
 def test_odds_are_drawn_for_each_event_and_by_the_seed():

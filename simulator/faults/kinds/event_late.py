@@ -15,8 +15,8 @@ from simulator.faults.events import EventFault, Fate
 
 @dataclass(frozen=True, kw_only=True)
 class EventLate(EventFault):
-    """An event arrives `by` later than it would: a timedelta, or `lognormal(...)`, by which one may
-    overtake another. It says when it occurred all the same.
+    """An event arrives `by` later than it would: a timedelta, or `lognormal(...)`, with which events
+    come out of order. It says when it occurred all the same.
     """
 
     kind: ClassVar[str] = "event late"
