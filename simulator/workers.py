@@ -30,7 +30,6 @@ class Workers(Generic[AnyWorker]):
         self._pool = pool
         self._make = make
         self._workers: dict[str, AnyWorker] = {}
-        self.start(first_of(pool))
 
     def __iter__(self) -> Iterator[AnyWorker]:
         return iter(self._workers.values())

@@ -33,7 +33,7 @@ from simulator.history import History, RunRecord
 from simulator.live.server import LiveServer, LiveWorker
 from simulator.ordered import VARIABLE, Orders
 from simulator.warehouse import Warehouse
-from simulator.workers import Workers
+from simulator.workers import Workers, first_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,6 +196,7 @@ class LiveWorld:
                 return self._server.worker(name, worker, limit, self.start_seconds.append)
 
             self.pools[name] = Workers(name, make)
+            self.pools[name].start(first_of(name))
 
     def history(self) -> History:
         everything = History.read(self._server.database, now=self.now)

@@ -44,7 +44,9 @@ class Pools(dict[str, Workers[PoolWorker]]):
     def ensure(self, name: str) -> None:
         """Give a work pool a worker, if it has none."""
         if name not in self:
+            # It is there before it starts: what it asks the server then is asked by a worker.
             self[name] = Workers(name, partial(self._made, name))
+            self[name].start(first_of(name))
 
     def _made(self, pool: str, name: str, limit: int | None) -> PoolWorker:
         worker = PoolWorker(pool, name, limit, *self._given)

@@ -69,6 +69,13 @@ def test_one_that_is_away_leaves_its_share_to_the_other(sim):
     assert "the worker second of work pool etl was away" in str(sim.explain(late))
 
 
+def test_those_that_were_away_before_are_so_when_the_others_are_back(sim):
+    sim.inject(WorkerAway(work_pool="etl", between=(T0 + MINUTE, T0 + 2 * MINUTE)))
+    sim.trigger("job/dev-1", {"number": 3}, at=T0 + HOUR)
+    sim.advance(hours=1.5)
+    assert started(sim, 1) == [0 * SECOND, 0 * SECOND, 600 * SECOND]  # not by "worker-etl"
+
+
 def test_one_without_a_limit_takes_all_while_the_other_is_away(sim):
     sim.start_worker("etl", "third")
     sim.inject(WorkerAway(work_pool="etl", worker="second", at=T0))

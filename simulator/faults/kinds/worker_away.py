@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from simulator.arguments import kinds as arguments
 from simulator.faults.plans import Stage, VirtualStage
 from simulator.faults.starts import of_pool
 from simulator.faults.timed import Blow, TimedFault
+
+if TYPE_CHECKING:
+    from simulator.history import Note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +39,22 @@ class WorkerAway(TimedFault):
         super().check(stage)
         stage.pools[self.work_pool].named(self.worker)
 
-    def strike(self, engine: VirtualStage, blow: Blow) -> None:
+    def strike(self, engine: VirtualStage, blow: Blow) -> list[Any]:
         note = blow.note()
-        for worker in engine.pools[self.work_pool].named(self.worker):
-            worker.stop(note)
+        workers = engine.pools[self.work_pool].named(self.worker)
+        worked = [worker for worker in workers if worker.working]
+        for worker in workers:
+            self.take_away(worker, note, blow)
+        return worked
 
-    def end(self, engine: VirtualStage, kept: Any) -> None:  # noqa: ARG002
-        engine.pools[self.work_pool].start(self.worker)
+    def take_away(self, worker: Any, note: Note, blow: Blow) -> None:  # noqa: ARG002
+        """What happens to each of them."""
+        worker.stop(note)
+
+    def end(self, engine: VirtualStage, kept: list[Any]) -> None:  # noqa: ARG002
+        for worker in kept:
+            if not worker.working:
+                worker.start()
 
     def does(self) -> str:
         return f"keeps the worker of {self.target} away"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from simulator.faults.kinds.worker_away import WorkerAway
-from simulator.faults.plans import VirtualStage
 from simulator.faults.timed import Blow
+
+if TYPE_CHECKING:
+    from simulator.history import Note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +22,9 @@ class WorkerKilled(WorkerAway):
 
     kind: ClassVar[str] = "worker killed"
 
-    def strike(self, engine: VirtualStage, blow: Blow) -> None:
-        note = blow.note()
-        for worker in engine.pools[self.work_pool].named(self.worker):
-            for run_id in worker.kill(note):
-                blow.note(run_id, process=True)
+    def take_away(self, worker: Any, note: Note, blow: Blow) -> None:
+        for run_id in worker.kill(note):
+            blow.note(run_id, process=True)
 
     def does(self) -> str:
         return f"kills the worker of {self.target} with what it runs"
