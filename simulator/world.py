@@ -152,7 +152,9 @@ class World:
         self.setenv(stack, settings.for_children(self.folder))
         self._seeds = Seeds(seed)
         self.starts = Starts(lambda: self.now, self.steps.cycle)
-        given = (self.context, self._environment, self._seeds, self.starts, self.journal)
+        self.exits = Starts(lambda: self.now, self.steps.cycle)
+        struck = (self.starts, self.exits, self.journal)
+        given = (self.context, self._environment, self._seeds, *struck)
         self._starter = Starter(self.flows, clock, *given)
         self.runners = Runners(
             clock, self.database, self.written, self.context, self._starter, self.cancellations

@@ -96,6 +96,7 @@ class VirtualStage(Stage, Protocol):
     journal: Journal
     requests: CheckedFaults
     starts: FaultsOfStarts
+    exits: FaultsOf
     client: SyncPrefectClient
     events: CheckedFaults
     disks: FullDisks

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class StartFault(Fault):
     """A fault of the processes that the workers of `work_pool` start, or the `worker` of this name
-    alone. The run is Pending meanwhile, and holds its slots.
+    alone.
     """
 
     work_pool: str = "default"

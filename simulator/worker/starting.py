@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -31,7 +32,8 @@ class Starter:
         context: contextvars.Context,
         environment: Mapping[str, str],
         seeds: Seeds,
-        faults: Starts,
+        starts: Starts,
+        exits: Starts,
         journal: Journal,
     ) -> None:
         self.flows = flows
@@ -39,7 +41,8 @@ class Starter:
         self._context = context
         self._environment = environment
         self._seeds = seeds
-        self._faults = faults
+        self._starts = starts
+        self._exits = exits
         self._journal = journal
 
     def start(
@@ -67,9 +70,20 @@ class Starter:
             settings=of_environment({**self._environment, **own}),
             arguments=[ENGINE],
         )
+        whose = (work_pool, worker, flow_run, "" if flow is None else flow.name)
+        run = main_of(self.flows.of, flow_run)
+
+        def main() -> None:
+            try:
+                run()
+            except SystemExit:
+                time.sleep(self._delay(self._exits, *whose) or 0.0)
+                raise
+            time.sleep(self._delay(self._exits, *whose) or 0.0)
+
         process = Process(
             named,
-            surrounded(main_of(self.flows.of, flow_run), given),
+            surrounded(main, given),
             self._clock,
             self._context,
             ended,
@@ -77,21 +91,26 @@ class Starter:
             seed=self._seeds.next(str(flow_run.flow_id) if flow is None else flow.name),
         )
         # An event of its own, so that runs taken in one poll start one after the other, in order.
-        seconds = self._delay(work_pool, worker, flow_run, "" if flow is None else flow.name)
+        seconds = self._delay(self._starts, *whose)
         if seconds is not None:
             self._clock.call_later(seconds, process.start)
         return process
 
     def _delay(
-        self, work_pool: str | None, worker: str | None, flow_run: FlowRun, flow: str
+        self,
+        faults: Starts,
+        work_pool: str | None,
+        worker: str | None,
+        flow_run: FlowRun,
+        flow: str,
     ) -> float | None:
-        """For how many seconds the process of a run does not begin; None for ever."""
-        struck = self._faults.struck(work_pool, worker, flow, flow_run.id)
+        """For how many seconds the process of a run does not begin, or end; None for ever."""
+        struck = faults.struck(work_pool, worker, flow, flow_run.id)
         if struck is None:
             return 0.0
         injected, draw, seconds = struck
         details = {"fault": injected.number, "target": injected.fault.target, "draw": draw}
         details["worker"] = worker
         note = self._journal.note("fault", str(injected.fault), run_id=flow_run.id, details=details)
-        self._faults.noted(injected, note)
+        faults.noted(injected, note)
         return seconds

@@ -10,7 +10,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 
 from simulator import Simulation, SimulationError
-from simulator.faults import SlowStart, WorkerAway, WorkerKilled, WorkerLost
+from simulator.faults import ExitLate, SlowStart, WorkerAway, WorkerKilled, WorkerLost
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -107,6 +107,31 @@ def test_one_is_slow_to_start_its_processes(sim):
     sim.inject(SlowStart(work_pool="etl", worker="second", by=2 * MINUTE))
     sim.advance(hours=1.5)
     assert started(sim, 1) == [0 * SECOND, 110 * SECOND]  # it was taken ten seconds before
+
+
+@flow
+def quick(fails: bool):
+    time.sleep(60)
+    if fails:
+        raise ValueError("at once")
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_process_that_exits_late_counts_for_its_workers_limit(fails):
+    with Simulation(start=T0) as sim:
+        sim.work_pool("etl")
+        sim.stop_worker("etl")
+        sim.start_worker("etl", "single", limit=1)
+        sim.deploy(quick, name="dev", work_pool="etl")
+        sim.inject(ExitLate(work_pool="etl", by=5 * MINUTE, between=(T0, T0 + 2 * MINUTE)))
+        for first in (True, False):
+            sim.trigger("quick/dev", {"fails": fails and first})
+        sim.advance(minutes=15)
+        first, second = sim.runs("quick")
+        assert (first.state, second.state) == ("Failed" if fails else "Completed", "Completed")
+        assert (first.end - T0, second.start - T0) == (MINUTE, 6 * MINUTE)
+        assert sim.explain(second).fault == 0
+        assert "held the only slot of the workers of work pool etl" in str(sim.explain(second))
 
 
 def test_each_polls_every_ten_seconds_from_when_it_was_started():

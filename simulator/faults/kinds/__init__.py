@@ -10,6 +10,7 @@ from simulator.faults.kinds.disk_full import DiskFull
 from simulator.faults.kinds.event_late import EventLate
 from simulator.faults.kinds.event_lost import EventLost
 from simulator.faults.kinds.event_twice import EventTwice
+from simulator.faults.kinds.exit_late import ExitLate
 from simulator.faults.kinds.file_damaged import FileDamaged
 from simulator.faults.kinds.hang import Hang
 from simulator.faults.kinds.heartbeat_lost import HeartbeatLost
@@ -33,7 +34,7 @@ ALL: tuple[type[Fault], ...] = (
     *(ApiRefused, ApiError, ApiLimited, ApiSlow, AnswerLost),
     *(EventLost, EventLate, EventTwice, HeartbeatLost),
     *(FileDamaged, DiskFull, TableAltered, WarehouseLocked, DeploymentPaused, Redeployed),
-    *(SlowStart, NeverStarts, WorkerAway, WorkerKilled, WorkerLost),
+    *(SlowStart, NeverStarts, ExitLate, WorkerAway, WorkerKilled, WorkerLost),
 )
 KINDS = {one.kind: one for one in ALL}
 """Each kind by the word for it in files."""
@@ -50,6 +51,7 @@ __all__ = [
     "EventLate",
     "EventLost",
     "EventTwice",
+    "ExitLate",
     "FileDamaged",
     "Hang",
     "HeartbeatLost",

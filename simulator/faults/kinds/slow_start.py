@@ -15,8 +15,8 @@ from simulator.faults.starts import StartFault
 
 @dataclass(frozen=True, kw_only=True)
 class SlowStart(StartFault):
-    """Processes of `work_pool` begin `by` later: an image is pulled, a machine comes up. A timedelta, or
-    `lognormal(...)`.
+    """Processes of `work_pool` begin `by` later: an image is pulled, a machine comes up. The run is
+    Pending meanwhile, and holds its slots. A timedelta, or `lognormal(...)`.
     """
 
     kind: ClassVar[str] = "slow start"
