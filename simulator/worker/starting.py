@@ -77,9 +77,13 @@ class Starter:
             try:
                 run()
             except SystemExit:
-                time.sleep(self._delay(self._exits, *whose) or 0.0)
+                linger()
                 raise
-            time.sleep(self._delay(self._exits, *whose) or 0.0)
+            linger()
+
+        def linger() -> None:
+            if seconds := self._delay(self._exits, *whose):
+                time.sleep(seconds)
 
         process = Process(
             named,
