@@ -77,9 +77,12 @@ class ProjectModules:
             return name
         if attribute == "__dict__":
             return vars(self.everybody[name]) if name in self.everybody else {}
-        if self.sources[name].origin is None:
-            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
-        return self.sources[name].origin
+        source = self.sources[name]
+        if attribute == "__loader__":
+            return source.loader
+        if attribute == "__file__" and source.origin is not None:
+            return source.origin
+        raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
 
     def home_of(self, flow: Any) -> tuple[str, str] | None:
         """The module in which a flow is, and its place there; None if it is in none of the project."""
@@ -170,9 +173,10 @@ class ModuleOfProcess(types.ModuleType):
         delattr(modules.module(own_name), name)
 
 
-_KNOWN_BEFORE = {"__name__", "__file__", "__dict__"}
-"""What those ask who look through all of `sys.modules`, as `inspect.stack()` and our own patches do:
-they import nothing by it. An import statement asks for `__spec__` first.
+_KNOWN_BEFORE = {"__name__", "__file__", "__loader__", "__dict__", "__warningregistry__"}
+"""What those ask who look through all of `sys.modules`, as `inspect.stack()` (also for the loader of
+a file that is gone), `unittest`'s `assertWarns` and our own patches do: they import nothing by it. An
+import statement asks for `__spec__` first.
 """
 
 _MADE_BY_IMPORT = {

@@ -118,6 +118,19 @@ def test_who_looks_through_all_modules_imports_none_of_them(sim):
     assert values(run)["found"] == "True True True"
 
 
+def test_who_looks_through_all_modules_finds_one_whose_file_is_gone(tmp_path, monkeypatch):
+    # `inspect` asks such a one for its loader.
+    path = tmp_path / "gone_by_now.py"
+    path.write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("gone_by_now")
+    path.unlink()
+    with Simulation(modules="fresh") as sim:
+        run = run_one(sim, pipeline.looks_through_all_modules)
+    del sys.modules["gone_by_now"]
+    assert run.state == "Completed", run.message
+
+
 def test_the_test_keeps_its_own_modules(sim):
     import tests.process.project.models as again
 

@@ -7,6 +7,8 @@ import inspect
 import pickle
 import sys
 import time
+import unittest
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -67,6 +69,8 @@ def tells_what_is_fresh() -> None:
 def looks_through_all_modules() -> None:
     found = inspect.getmodule(inspect.stack()[0].frame)
     held = sum(len(getattr(module, "__dict__", {})) for module in list(sys.modules.values()))
+    with unittest.TestCase().assertWarns(DeprecationWarning):
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
     print("found", found is sys.modules[__name__], broken_is_there(), held > 0)
 
 
