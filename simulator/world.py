@@ -136,7 +136,8 @@ class World:
         who = asking(lambda: self.pools.of_this_thread(), self.steps.cycle)  # noqa: PLW0108  (made later)
         self.requests = Requests(lambda: self.now, who, routes)
         asked = (server, Calls(self.journal), RequestFaults(self.requests, self.journal))
-        self.events = Events(lambda: self.now, self.steps.cycle, settings.beating)
+        beating = lambda: settings.beating(self._environment)  # noqa: E731
+        self.events = Events(lambda: self.now, self.steps.cycle, beating)
         server.carry = EventFaults(self.events, self.journal, clock, server.spawn).carry
         clock.witnesses.append(self.written)
         self.polls = DeploymentPolls(clock, self.database, self.written, self.requests.next_read)

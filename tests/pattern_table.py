@@ -46,6 +46,7 @@ PATTERNS = {
     "R04": "A dead man's switch for a silent schedule",
     "R05": "Kept results against a parent's retry",
     "R06": "A circuit breaker around a partner that is down",
+    "R07": "Heartbeats, and an automation that takes silence for death",
 }
 
 SHARED = {"warehouse", "products_api", "graph", "shapes"}

@@ -65,9 +65,10 @@ def of_a_simulation(folder: Path) -> dict[Any, Any]:
     }
 
 
-def beating() -> bool:
-    """Whether flow runs send heartbeats."""
-    return get_current_settings().flows.heartbeat_frequency is not None
+def beating(variables: Mapping[str, str]) -> bool:
+    """Whether flow runs send heartbeats, by the settings or by the variables of their processes."""
+    own = of_environment(variables).get(names.PREFECT_FLOWS_HEARTBEAT_FREQUENCY)
+    return own is not None or get_current_settings().flows.heartbeat_frequency is not None
 
 
 def for_children(folder: Path) -> dict[str, str]:

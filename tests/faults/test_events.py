@@ -180,6 +180,16 @@ def test_a_run_that_was_killed_with_its_worker_is_found_dead():
         assert sim.explain(run).fault == 0
 
 
+def test_heartbeats_may_be_asked_for_by_a_variable_of_the_processes():
+    with Simulation(start=T0) as sim:
+        sim.setenv(PREFECT_FLOWS_HEARTBEAT_FREQUENCY="30")
+        sim.deploy(job, name="dev")
+        sim.inject(HeartbeatLost(on=[1]))
+        sim.trigger("job/dev")
+        sim.advance(minutes=2)
+        assert len(struck(sim)) == 1
+
+
 def test_what_cannot_be_is_refused():
     with Simulation(start=T0) as sim:
         with pytest.raises(SimulationError, match="flow runs send no heartbeats here: use"):
