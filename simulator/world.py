@@ -86,6 +86,7 @@ class World:
             EventFaults,
             RequestFaults,
             Server,
+            StatesOfRuns,
             Suspensions,
             TaskRuns,
             Transport,
@@ -143,6 +144,7 @@ class World:
         self.polls = DeploymentPolls(clock, self.database, self.written, self.requests.next_read)
         self.suspensions = Suspensions(clock, self.database, self.written)
         self.cancellations = Cancellations(clock, self.database, self.written)
+        self.states = StatesOfRuns(clock, self.database, self.written)
         self.worker = SimulatedWorker
         remember_modules()
         modules = ProjectModules() if fresh else None
@@ -221,7 +223,7 @@ class World:
         self.progress = Progress(lambda: self.now, self.database)
         for source in (
             *(self.services, self.polls, self.suspensions, self.cancellations, self._tables),
-            *(self.pools, self.progress),
+            *(self.pools, self.progress, self.states),
         ):
             clock.add_source(source)
         self.client = stack.enter_context(get_client(sync_client=True))
@@ -323,7 +325,7 @@ class World:
     def kill(self, run_id: UUID, exit_code: int) -> None:
         from simulator.process import signals
 
-        process = self._process_of(run_id)
+        process = self.process_of(run_id)
         self.journal.here("order", f"killed, exit code {exit_code}", run_id=run_id)
         if exit_code in (-signal.SIGTERM, 128 + signal.SIGTERM):
             signals.of(process).send(signal.SIGTERM)
@@ -333,7 +335,7 @@ class World:
     def ensure_pool(self, name: str) -> None:
         self.pools.ensure(name)
 
-    def _process_of(self, run_id: UUID) -> Process:
+    def process_of(self, run_id: UUID) -> Process:
         """The process in which a worker runs a flow run, or the parent of a subflow, now.
 
         Raises SimulationError if there is none.

@@ -367,6 +367,14 @@ def run_numbers(what: str, given: Any) -> frozenset[int]:
     return frozenset(int(one) for one in given)
 
 
+def flow_and_state(what: str, given: Any) -> tuple[str, str]:
+    """The names of a flow and of a state."""
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
+        raise wrong(what, given, 'the names of a flow and of a state, such as ("load", "Running")')
+    flow, state = (text(what, one) for one in given)
+    return flow, state
+
+
 def attempts(what: str, given: Any) -> range:
     """Prefect's run counts, which begin at 1: "2" or "1-3"."""
     counts = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", str(given), re.ASCII)

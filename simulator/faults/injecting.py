@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from simulator.arguments import state_name
 from simulator.errors import SilentFault, SimulationError
 from simulator.faults.plain import from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Stage, StepFault, journal_of
@@ -44,6 +45,9 @@ class Faults:
                 pool(work_pool)
             elif (flow := getattr(fault, "flow", None)) is not None:
                 step_name(flow)
+            if (reached := getattr(fault, "reached", None)) is not None:
+                step_name(reached[0])
+                state_name(reached[1], ())
             self._inject(fault, stage)
 
     def _inject(self, fault: Fault, stage: Stage) -> None:

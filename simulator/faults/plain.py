@@ -54,7 +54,7 @@ def from_plain(plain: Mapping[str, Any]) -> Fault:
     return kind(**given)
 
 
-_DURATIONS = ("after", "by", "retry_after", "back")
+_DURATIONS = ("after", "by", "retry_after", "back", "lasts")
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -87,7 +87,7 @@ def _value(name: str, plain: Any) -> Any:
         return _error(plain)
     if name in _DURATIONS:
         return duration_from_plain(plain)
-    if name == "between" and isinstance(plain, list):
+    if name in ("between", "reached") and isinstance(plain, list):
         return tuple(plain)
     return plain
 

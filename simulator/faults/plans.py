@@ -22,6 +22,8 @@ from simulator.arguments import kinds as arguments
 from simulator.errors import UnsupportedOperation
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from prefect.client.orchestration import SyncPrefectClient
 
     from simulator.clock import VirtualClock
@@ -99,19 +101,40 @@ class VirtualStage(Stage, Protocol):
     exits: FaultsOf
     client: SyncPrefectClient
     events: CheckedFaults
+    states: States
     disks: FullDisks
     at_end: ExitStack
+
+    @property
+    def steps(self) -> FaultsOfSteps: ...
 
     @property
     def warehouse(self) -> Warehouse: ...
 
     def deployment_names(self) -> set[str]: ...
 
+    def process_of(self, run_id: UUID) -> Any:
+        """The process of a run, or of the parent of a subflow. SimulationError if there is none."""
+
 
 class FaultsOf(Protocol):
     """Takes note of the faults of one sort: those of steps, those of requests."""
 
     def strike(self, injected: Injected) -> None: ...
+
+
+class FaultsOfSteps(FaultsOf, Protocol):
+    """Knows the instant for which the outermost parent of a run was scheduled."""
+
+    def cycle(self, flow_run_id: UUID | None) -> datetime: ...
+
+
+class States(Protocol):
+    """Knows which runs of a flow are running, and tells when one has entered a state."""
+
+    def running(self, flow: str) -> list[UUID]: ...
+
+    def watch(self, flow: str, state: str, tell: Callable[[UUID], object]) -> None: ...
 
 
 class FaultsOfStarts(Protocol):

@@ -1,10 +1,11 @@
-"""Faults that strike at an instant of their own, whatever runs then, and may be over at another one."""
+"""Faults that strike at an instant, or when a run has reached a state, and may be over later."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -19,17 +20,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TimedFault(Fault):
-    """A fault that strikes `at` an instant, for ever; or `between` two: at the second one it is over."""
+    """A fault that strikes `at` an instant, for ever; or `between` two: at the second one it is over; or
+    whenever a run has `reached` a state.
+
+    Args:
+        at: The aware instant at which it strikes.
+        reached: A flow and a state, by their names: it strikes each time that a run of that flow has
+            entered that state (or its type, such as "RUNNING"), before time goes on. With `between`,
+            only then, and it is over at the second instant.
+        on: Numbers of the times that this happens, from 0, at which it may strike. Needs `reached`.
+        lasts: For how long, once it has struck: a timedelta. None: for ever. Needs `reached`.
+    """
 
     at: datetime | None = None
+    reached: tuple[str, str] | None = None
+    on: Collection[int] | None = None
+    lasts: timedelta | None = None
 
-    _checks: ClassVar[Mapping[str, arguments.Kind]] = {"at": arguments.optional(arguments.instant)}
+    _checks: ClassVar[Mapping[str, arguments.Kind]] = {
+        "at": arguments.optional(arguments.instant),
+        "reached": arguments.optional(arguments.flow_and_state),
+        "on": arguments.optional(arguments.run_numbers),
+        "lasts": arguments.optional(arguments.span(above_zero=True)),
+    }
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (self.at is None) == (self.between is None):
-            said = f"{self.kind} of {self.target!r}"
-            raise SimulationError(f"{said} needs at=instant or between=(from, until)")
+        said = f"{self.kind} of {self.target!r}"
+        if [self.at, self.reached or self.between].count(None) != 1:
+            needs = 'at=instant, between=(from, until) or reached=("flow", "State")'
+            raise SimulationError(f"{said} needs {needs}")
+        for name in ("on", "lasts"):
+            if self.reached is None and getattr(self, name) is not None:
+                given = f"{name}={getattr(self, name)!r}"
+                raise SimulationError(f'{said}: {given} needs reached=("flow", "State")')
+        if self.lasts is not None and self.between is not None:
+            raise SimulationError(f"{said}: between= and lasts= both say when it is over")
 
     def check(self, stage: Stage) -> None:
         if self.at is not None and self.at < stage.now:
@@ -39,24 +65,28 @@ class TimedFault(Fault):
 
     def begin(self, stage: Stage, injected: Injected) -> None:
         engine = virtual(stage, self)
-        if injected.dice().random() >= self.probability:
-            return
-        since, until = self.between or (self.at, None)
-        assert since is not None
-        clock = engine.clock
-        kept: list[Any] = []
+        if self.reached is not None:
+            engine.states.watch(*self.reached, _Occasions(self, engine, injected).reached)
+        elif injected.dice().random() < self.probability:
+            since, until = self.between or (self.at, None)
+            assert since is not None
+            blow = Blow(engine, injected, until=until)
+            engine.clock.call_at(
+                max(to_micros(since), engine.clock.instant), lambda: self.strike_until(blow)
+            )
 
-        def strike() -> None:
-            kept.append(self.strike(engine, Blow(engine, injected)))
-            engine.at_end.callback(put_back)
+    def strike_until(self, blow: Blow) -> None:
+        """Strike now, and be over when the blow is."""
+        engine = blow.engine
+        kept = [self.strike(engine, blow)]
 
         def put_back() -> None:
             while kept:
                 self.put_back(kept.pop())
 
-        clock.call_at(max(to_micros(since), clock.instant), strike)
-        if until is not None:
-            clock.call_at(to_micros(until), lambda: self.end(engine, kept.pop()))
+        engine.at_end.callback(put_back)
+        if blow.until is not None:
+            engine.clock.call_at(to_micros(blow.until), lambda: self.end(engine, kept.pop()))
 
     def strike(self, engine: VirtualStage, blow: Blow) -> Any:
         """What happens when it strikes, to be told by `blow`. Returns what its end has to know."""
@@ -72,18 +102,52 @@ class TimedFault(Fault):
 
 @dataclass(frozen=True)
 class Blow:
-    """One time that a fault strikes, which notes whom."""
+    """One time that a fault strikes, which notes whom.
+
+    `until` is the instant at which it is over; `run_id` the run that has reached the state which the
+    fault waits for, if it waits for one; `draw` what the dice have shown for it.
+    """
 
     engine: VirtualStage
     injected: Injected
+    until: datetime | None = None
+    run_id: UUID | None = None
+    draw: float | None = None
 
     def note(self, run_id: UUID | None = None, **details: Any) -> Note:
         """Take note that it strikes now, a run perhaps. `details`: what else is to be known of it."""
         fault: Fault = self.injected.fault
+        if self.draw is not None:
+            details["draw"] = self.draw
         return self.engine.journal.note(
             "fault",
             str(fault),
             run_id=run_id,
-            until=None if fault.between is None else fault.between[1],
+            until=self.until,
             details={"fault": self.injected.number, "target": fault.target, **details},
         )
+
+
+class _Occasions:
+    """The times that runs reach the state which a fault waits for."""
+
+    def __init__(self, fault: TimedFault, engine: VirtualStage, injected: Injected) -> None:
+        self._fault = fault
+        self._engine = engine
+        self._injected = injected
+        self._number = 0
+        self._within: Counter[datetime] = Counter()
+
+    def reached(self, run_id: UUID) -> None:
+        """A run has reached it now."""
+        fault, now = self._fault, self._engine.now
+        number, self._number = self._number, self._number + 1
+        cycle = self._engine.steps.cycle(run_id)
+        nth, self._within[cycle] = self._within[cycle], self._within[cycle] + 1
+        if not fault.within(now) or (fault.on is not None and number not in fault.on):
+            return
+        draw = self._injected.dice(f"reached {cycle.isoformat(timespec='seconds')}/{nth}").random()
+        if draw < fault.probability:
+            until = fault.between[1] if fault.between is not None else None
+            until = now + fault.lasts if fault.lasts is not None else until
+            fault.strike_until(Blow(self._engine, self._injected, until, run_id, draw))

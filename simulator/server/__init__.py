@@ -13,6 +13,7 @@ from simulator.server.observers import Cancellations, Suspensions
 from simulator.server.polls import DeploymentPolls
 from simulator.server.server import Server, application
 from simulator.server.services import background_services
+from simulator.server.states import StatesOfRuns
 from simulator.server.task_runs import TaskRuns
 from simulator.server.template import database_template
 from simulator.server.transport import AsyncTransport, Transport
@@ -25,6 +26,7 @@ __all__ = [
     "EventFaults",
     "RequestFaults",
     "Server",
+    "StatesOfRuns",
     "Suspensions",
     "TaskRuns",
     "Transport",

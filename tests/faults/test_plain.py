@@ -28,6 +28,7 @@ from simulator.faults import (
     Longer,
     NeverStarts,
     OutOfMemory,
+    ProcessKilled,
     Raise,
     Redeployed,
     Return,
@@ -70,6 +71,9 @@ FAULTS = [
     TableAltered(table="raw.orders", change="drop column amount", at=NOON),
     WarehouseLocked(between=WINDOW),
     WorkerKilled(at=NOON, worker="second"),
+    ProcessKilled(flow="child", at=NOON),
+    ProcessKilled(flow="child", reached=("parent", "AwaitingRetry"), between=WINDOW),
+    WorkerAway(reached=("child", "Running"), on=[0], lasts=HOUR),
     WorkerLost(work_pool="etl", back=timedelta(minutes=10), probability=0.5),
     SlowStart(by=lognormal(2 * HOUR, 0.5)),
     ExitLate(by=lognormal(2 * HOUR, 0.5)),
@@ -136,7 +140,7 @@ def test_it_is_told_in_one_line_that_names_its_target(fault) -> None:
             to_plain(Redeployed(deployment="child/dev", path="new", at=NOON)) | {"timezone": "UTC"},
             "timezone='UTC' is that of a cron=",
         ),
-        ({"kind": "worker away"}, "needs at=instant or between=(from, until)"),
+        ({"kind": "worker away"}, "needs at=instant, between=(from, until) or"),
     ],
 )
 def test_what_is_wrong_is_one_line(plain, message) -> None:

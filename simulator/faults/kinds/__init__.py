@@ -18,6 +18,7 @@ from simulator.faults.kinds.kill import Kill
 from simulator.faults.kinds.longer import Longer
 from simulator.faults.kinds.never_starts import NeverStarts
 from simulator.faults.kinds.out_of_memory import OutOfMemory
+from simulator.faults.kinds.process_killed import ProcessKilled
 from simulator.faults.kinds.raises import Raise
 from simulator.faults.kinds.redeployed import Redeployed
 from simulator.faults.kinds.returns import Return
@@ -34,7 +35,7 @@ ALL: tuple[type[Fault], ...] = (
     *(ApiRefused, ApiError, ApiLimited, ApiSlow, AnswerLost),
     *(EventLost, EventLate, EventTwice, HeartbeatLost),
     *(FileDamaged, DiskFull, TableAltered, WarehouseLocked, DeploymentPaused, Redeployed),
-    *(SlowStart, NeverStarts, ExitLate, WorkerAway, WorkerKilled, WorkerLost),
+    *(SlowStart, NeverStarts, ExitLate, WorkerAway, WorkerKilled, WorkerLost, ProcessKilled),
 )
 KINDS = {one.kind: one for one in ALL}
 """Each kind by the word for it in files."""
@@ -59,6 +60,7 @@ __all__ = [
     "Longer",
     "NeverStarts",
     "OutOfMemory",
+    "ProcessKilled",
     "Raise",
     "Redeployed",
     "Return",

@@ -30,8 +30,9 @@ class TableAltered(TimedFault):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.at is None:
-            raise SimulationError(f"{self.kind} of {self.table!r} needs at=instant: it stays so")
+        if (self.at is None and self.reached is None) or self.lasts is not None:
+            said = f"{self.kind} of {self.table!r}"
+            raise SimulationError(f"{said} needs at=instant or reached=, and no lasts: it stays so")
 
     @property
     def target(self) -> str:
