@@ -47,6 +47,7 @@ PATTERNS = {
     "R05": "Kept results against a parent's retry",
     "R06": "A circuit breaker around a partner that is down",
     "R07": "Heartbeats, and an automation that takes silence for death",
+    "R08": "A deployment's limit that keeps others waiting",
 }
 
 SHARED = {"warehouse", "products_api", "graph", "shapes"}
