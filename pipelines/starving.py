@@ -1,10 +1,10 @@
 """A backfill whose runs wait for their deployment's limit, and a job that has nothing to do with them.
 
 ``backfill-month`` may run twice at a time, ``refresh-dashboard`` runs every five minutes, and their work
-pool lets three runs pass. Twice two months are loaded and the third slot is free, and yet the dashboard
-is late by minutes. Users see it with more than two hundred waiting runs, the most that a poll brings
-(PrefectHQ/prefect #19403); where a pool has a limit, a handful does. For a worker asks for as many runs
-as the pool has slots free, and the server gives it the oldest that are due, of whatever deployment; only
+pool lets three runs pass. Two months are under way and the third slot is free, and yet the dashboard
+is late. Users see it with more than two hundred waiting runs, the most that a poll brings
+(PrefectHQ/prefect #19403); where a pool has a limit, a dozen do. For in each poll the server gives a
+worker as many runs as the pool has slots free, the oldest that are due, of whatever deployment; only
 when the worker takes one does the server look at the limit of its deployment, and refuses.
 
 ========================  =============================  ==================================

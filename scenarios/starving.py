@@ -1,4 +1,4 @@
-"""Runs that wait for a deployment's limit are given to the worker, in place of those that could start."""
+"""Runs that wait for a limit of their deployment are given to the worker in place of others."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,8 +28,8 @@ OTHER_POOL = "a pool of its own"
 
 MINUTE = timedelta(minutes=1)
 EVERY = 5 * MINUTE
-MONTHS = 20
-ORDERED = MINUTE
+MONTHS = 16
+ORDERED = 4.5 * MINUTE
 A_POLL = timedelta(seconds=10)
 
 
@@ -67,7 +67,7 @@ def starving(sim: Simulation, variant: Variant) -> None:
     for month in range(MONTHS):
         at = sim.start + ORDERED
         sim.trigger("backfill-month/dev", at=at, parameters={"month": month})
-    sim.advance(minutes=14.5)
+    sim.advance(minutes=14.9)
 
 
 def months(sim: Simulation) -> list[RunRecord]:
