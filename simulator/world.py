@@ -61,7 +61,7 @@ class World:
         from prefect.logging.handlers import set_api_log_sink
 
         from simulator.clock import starting_background
-        from simulator.faults import Events, Requests, Starts, Steps
+        from simulator.faults import Events, Nodes, Requests, Starts, Steps
         from simulator.history import Journal, Reader
         from simulator.patches import full_disks, network, readers, stdlib
         from simulator.patches import processes as apart
@@ -173,6 +173,8 @@ class World:
         )
         self._warehouse: Warehouse | None = None
         writes = Writes(self.journal, run_id_of_caller)
+        self.nodes = Nodes(lambda: self.now, self.steps.cycle, run_id_of_caller, self.journal)
+        dbt = self.nodes.invoked
         self._tables = WatchedTables(clock, lambda: self.warehouse, self.journal)
         self._history: tuple[tuple[int, datetime, int], History] | None = None
         self._reader = Reader(lambda: self.clock.timeline)
@@ -182,7 +184,7 @@ class World:
         stack.enter_context(settings.quiet_console())
         # With it dbt brings a library that gives the root logger a handler to the console.
         stack.enter_context(once_imported("snowplow_tracker.emitters", settings.quiet_console))
-        stack.enter_context(warehouse_installed(lambda: clock.now, self.folder, writes))
+        stack.enter_context(warehouse_installed(lambda: clock.now, self.folder, writes, dbt))
         stack.enter_context(stdlib.installed(clock, self.context, self.polls.sleep))
         stack.enter_context(
             client.installed(

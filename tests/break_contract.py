@@ -62,8 +62,8 @@ BREAKS = [
         "1 SQL now() in DuckDB reads the clock",
         "test_sql_now_follows_in_duckdb",
         "world.py",
-        "warehouse_installed(lambda: clock.now, self.folder, writes)",
-        "warehouse_installed(lambda: start, self.folder, writes)",
+        "warehouse_installed(lambda: clock.now, self.folder, writes, dbt)",
+        "warehouse_installed(lambda: start, self.folder, writes, dbt)",
     ),
     Break(
         "python-now",

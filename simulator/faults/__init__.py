@@ -29,6 +29,7 @@ from simulator.faults.kinds import (
     Kill,
     Longer,
     NeverStarts,
+    NodeFails,
     OutOfMemory,
     ProcessKilled,
     Raise,
@@ -41,6 +42,7 @@ from simulator.faults.kinds import (
     WorkerKilled,
     WorkerLost,
 )
+from simulator.faults.nodes import Nodes
 from simulator.faults.plain import duration_from_plain, from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Step, StepFault
 from simulator.faults.requests import Request, Requests
@@ -73,6 +75,8 @@ __all__ = [
     "LogNormal",
     "Longer",
     "NeverStarts",
+    "NodeFails",
+    "Nodes",
     "OutOfMemory",
     "ProcessKilled",
     "Raise",

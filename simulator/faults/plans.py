@@ -101,6 +101,7 @@ class VirtualStage(Stage, Protocol):
     exits: FaultsOf
     client: SyncPrefectClient
     events: CheckedFaults
+    nodes: FaultsOf
     states: States
     disks: FullDisks
     at_end: ExitStack

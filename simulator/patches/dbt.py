@@ -9,6 +9,8 @@ What is patched, and why:
   once fail in many ways, one of them silent: rows land in the other's database. Here the second one
   waits. It also speaks only to those who asked it to, writes where nobody else writes, and raises
   Ctrl-C, which dbt hands back as a result.
+- `BaseRunner.run` and `TestRunner.execute_data_test`: a node may be said to fail. An invocation says for
+  itself what is wrong with its nodes, which run in threads of dbt's own.
 - `duckdb.connect`: dbt keeps the DuckDB file open after an invocation, as its process would not.
   Whoever wants to open it in another way, read-only for example, is not told that it is busy.
 
@@ -33,6 +35,9 @@ from typing import Any
 import duckdb
 from dbt.adapters.factory import FACTORY
 from dbt.cli.main import cli, dbtRunner, dbtRunnerResult
+from dbt.task.base import BaseRunner
+from dbt.task.test import TestResultData, TestRunner
+from dbt_common.exceptions import DbtRuntimeError
 
 from simulator.patches.replacing import replacing
 from simulator.process import current_process
@@ -92,13 +97,22 @@ def shared_dbt(
     scratch: Path,
     within: Callable[[], AbstractContextManager[None]],
     built: Callable[[list[Any]], None],
+    invoked: Callable[[], Callable[[str], str | None]],
 ) -> Iterator[None]:
     """Patch dbt for one simulation. What dbt writes goes to `scratch`, unless told otherwise.
 
-    Each invocation is `within()`, and `built` is then told its results, one for each node.
+    Each invocation is `within()`, and `built` is then told its results, one for each node. What
+    `invoked()` gives is asked for each node, by name, what is wrong with it.
     """
+    nodes = _Nodes(invoked)
     replaced: list[tuple[Any, str, Any]] = [
-        (dbtRunner, "invoke", _one_at_a_time(dbtRunner.invoke, scratch, within, built)),
+        (
+            dbtRunner,
+            "invoke",
+            _one_at_a_time(dbtRunner.invoke, scratch, nodes.within(within), built),
+        ),
+        (BaseRunner, "run", nodes.running(BaseRunner.run)),
+        (TestRunner, "execute_data_test", nodes.testing(TestRunner.execute_data_test)),
         (duckdb, "connect", _after_release(duckdb.connect)),
     ]
     try:
@@ -120,6 +134,46 @@ def release(*, interrupt: bool = False) -> None:
             connections: Any = sys.modules[_CONNECTIONS].DuckDBConnectionManager
             connections._ENV.close()
             connections._ENV = None
+
+
+class _Nodes:
+    """Lets nodes fail of which the invocation says that something is wrong with them."""
+
+    def __init__(self, invoked: Callable[[], Callable[[str], str | None]]) -> None:
+        self._invoked = invoked
+        self._wrong: Callable[[str], str | None] = lambda _: None
+
+    def within(
+        self, within: Callable[[], AbstractContextManager[None]]
+    ) -> Callable[[], AbstractContextManager[None]]:
+        @contextmanager
+        def asked() -> Iterator[None]:
+            self._wrong = self._invoked()
+            with within():
+                yield
+
+        return asked
+
+    def running(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(run)
+        def ran(runner: BaseRunner, node: Any, manifest: Any) -> Any:
+            data_test = isinstance(runner, TestRunner)
+            if not data_test and (message := self._wrong(node.name)) is not None:
+                raise DbtRuntimeError(message, node=node)
+            return run(runner, node, manifest)
+
+        return ran
+
+    def testing(self, execute: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(execute)
+        def executed(runner: TestRunner, node: Any, manifest: Any) -> Any:
+            if self._wrong(node.name) is None:
+                return execute(runner, node, manifest)
+            return TestResultData(
+                failures=1, should_warn=True, should_error=True, adapter_response={}
+            )
+
+        return executed
 
 
 @contextmanager

@@ -6,7 +6,7 @@ The patches themselves stand in `simulator.patches.dbt` and `dbt_manifests`, whi
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -19,22 +19,26 @@ from simulator.warehouse.writes import Writes
 TRIED = "1.11"
 """The series of dbt-core that the patches were written for."""
 
+Invoked = Callable[[], Callable[[str], str | None]]
+"""Called by who invokes dbt. Gives what is asked for each node, by name: what is wrong with it."""
+
 _shared: Path | None = None
 
 
-def dbt_installed(scratch: Path, writes: Writes) -> AbstractContextManager[None]:
+def dbt_installed(scratch: Path, writes: Writes, invoked: Invoked) -> AbstractContextManager[None]:
     """Let flows call dbt from any thread for one simulation, as soon as they have imported it.
 
-    What it writes goes to `scratch`, unless they say where; `writes` is told what it builds.
+    What it writes goes to `scratch`, unless they say where; `writes` is told what it builds,
+    and `invoked` who invokes it.
     """
-    return once_imported("dbt.cli.main", lambda: _patched(scratch, writes))
+    return once_imported("dbt.cli.main", lambda: _patched(scratch, writes, invoked))
 
 
 @contextmanager
-def _patched(scratch: Path, writes: Writes) -> Iterator[None]:
+def _patched(scratch: Path, writes: Writes, invoked: Invoked) -> Iterator[None]:
     from simulator.patches.dbt import shared_dbt
 
-    with shared_dbt(scratch, writes.dbt, writes.built):
+    with shared_dbt(scratch, writes.dbt, writes.built, invoked):
         version = metadata.version("dbt-core")
         if not version.startswith(f"{TRIED}."):
             tell("dbt", f"dbt-core {version} was never tried in a simulation, {TRIED} was")

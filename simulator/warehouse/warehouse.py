@@ -19,13 +19,16 @@ from simulator.errors import SimulationError
 from simulator.patches import duckdb_locks, duckdb_statements
 from simulator.patches.duckdb import virtual_now
 from simulator.patches.full_disks import FULL
-from simulator.warehouse.dbt import dbt_installed, release
+from simulator.warehouse.dbt import Invoked, dbt_installed, release
 from simulator.warehouse.writes import Writes
 
 
 @contextmanager
 def warehouse_installed(
-    now: Callable[[], datetime], folder: Path, writes: Writes
+    now: Callable[[], datetime],
+    folder: Path,
+    writes: Writes,
+    invoked: Invoked = lambda: lambda _: None,
 ) -> Iterator[None]:
     """Patch DuckDB and dbt for one simulation; everything is as before when it ends.
 
@@ -33,12 +36,13 @@ def warehouse_installed(
         now: The virtual clock, as aware instants.
         folder: A throw-away folder; what dbt writes goes to `dbt` in it. Created when needed.
         writes: Takes notes of the tables that are written.
+        invoked: Called when dbt is invoked; says what is wrong with a node, if anything shall be.
     """
     with (
         virtual_now(now),
         duckdb_locks.installed(),
         duckdb_statements.told(writes.saw),
-        dbt_installed(folder / "dbt", writes),
+        dbt_installed(folder / "dbt", writes, invoked),
     ):
         yield
 

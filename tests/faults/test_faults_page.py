@@ -16,6 +16,7 @@ from simulator.errors import SimulationError
 from simulator.faults import from_plain
 from simulator.faults.events import EventFault
 from simulator.faults.kinds import ALL, KINDS
+from simulator.faults.nodes import NodeFault
 from simulator.faults.plans import Fault, StepFault
 from simulator.faults.requests import ApiFault
 from simulator.faults.starts import StartFault
@@ -29,6 +30,7 @@ GROUPS: dict[str, type[Fault]] = {
     "Events": EventFault,
     "Starts of processes": StartFault,
     "At an instant": TimedFault,
+    "dbt": NodeFault,
 }
 
 

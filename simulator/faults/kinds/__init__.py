@@ -17,6 +17,7 @@ from simulator.faults.kinds.heartbeat_lost import HeartbeatLost
 from simulator.faults.kinds.kill import Kill
 from simulator.faults.kinds.longer import Longer
 from simulator.faults.kinds.never_starts import NeverStarts
+from simulator.faults.kinds.node_fails import NodeFails
 from simulator.faults.kinds.out_of_memory import OutOfMemory
 from simulator.faults.kinds.process_killed import ProcessKilled
 from simulator.faults.kinds.raises import Raise
@@ -35,6 +36,7 @@ ALL: tuple[type[Fault], ...] = (
     *(ApiRefused, ApiError, ApiLimited, ApiSlow, AnswerLost),
     *(EventLost, EventLate, EventTwice, HeartbeatLost),
     *(FileDamaged, DiskFull, TableAltered, WarehouseLocked, DeploymentPaused, Redeployed),
+    NodeFails,
     *(SlowStart, NeverStarts, ExitLate, WorkerAway, WorkerKilled, WorkerLost, ProcessKilled),
 )
 KINDS = {one.kind: one for one in ALL}
@@ -59,6 +61,7 @@ __all__ = [
     "Kill",
     "Longer",
     "NeverStarts",
+    "NodeFails",
     "OutOfMemory",
     "ProcessKilled",
     "Raise",

@@ -48,7 +48,8 @@ class Evidence:
 
     def around(self, run: RunRecord, error: Note) -> Note | None:
         """The last fault of what lies around all runs, a file, a table or code, that an exception of a
-        run is about: it names it, or the run was given its path, or the exception comes out of it.
+        run is about: it names it, or the run was given its path, or the exception comes out of it; or of
+        a node of dbt that the run has run.
         """
         given = json.dumps(run.parameters, default=str)
         found = None
@@ -60,7 +61,8 @@ class Evidence:
                 code = any(
                     error.where.startswith(f"{one}:") for one in note.details.get("code", ())
                 )
-                if named or code or (path is not None and json.dumps(path) in given):
+                node = note.run_id == run.id and "node" in note.details
+                if named or code or node or (path is not None and json.dumps(path) in given):
                     found = note
         return found
 
