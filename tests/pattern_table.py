@@ -48,6 +48,7 @@ PATTERNS = {
     "R06": "A circuit breaker around a partner that is down",
     "R07": "Heartbeats, and an automation that takes silence for death",
     "R08": "A deployment's limit that keeps others waiting",
+    "R09": "A new release in the middle of a run",
 }
 
 SHARED = {"warehouse", "products_api", "graph", "shapes"}
