@@ -1,4 +1,4 @@
-"""Faults that strike at an instant, or when a run has reached a state, and may be over later."""
+"""Faults that strike at instants, said or drawn, or when a run has reached a state, for a while."""
 
 from __future__ import annotations
 
@@ -21,41 +21,59 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class TimedFault(Fault):
     """A fault that strikes `at` an instant, for ever; or `between` two: at the second one it is over; or
-    whenever a run has `reached` a state.
+    whenever a run has `reached` a state; or so often `per_day`, by chance.
 
     Args:
         at: The aware instant at which it strikes.
         reached: A flow and a state, by their names: it strikes each time that a run of that flow has
             entered that state (or its type, such as "RUNNING"), before time goes on. With `between`,
-            only then, and it is over at the second instant.
+            only then.
         on: Numbers of the times that this happens, from 0, at which it may strike. Needs `reached`.
-        lasts: For how long, once it has struck: a timedelta. None: for ever. Needs `reached`.
+        per_day: How often a day it strikes on average, at instants that are drawn as if none knew of
+            another (a Poisson process), each counted from the end of the one before. With `between`,
+            only then.
+        lasts: For how long, once it has struck: a timedelta. None: up to the end of `between`, or for
+            ever. Needs `reached` or `per_day`.
     """
+
+    momentary: ClassVar[bool] = False
+    """Whether it is never over: what it does is done."""
 
     at: datetime | None = None
     reached: tuple[str, str] | None = None
     on: Collection[int] | None = None
+    per_day: float | None = None
     lasts: timedelta | None = None
 
     _checks: ClassVar[Mapping[str, arguments.Kind]] = {
         "at": arguments.optional(arguments.instant),
         "reached": arguments.optional(arguments.flow_and_state),
         "on": arguments.optional(arguments.run_numbers),
+        "per_day": arguments.optional(arguments.number(above=0)),
         "lasts": arguments.optional(arguments.span(above_zero=True)),
     }
 
     def __post_init__(self) -> None:
         super().__post_init__()
         said = f"{self.kind} of {self.target!r}"
-        if [self.at, self.reached or self.between].count(None) != 1:
-            needs = 'at=instant, between=(from, until) or reached=("flow", "State")'
-            raise SimulationError(f"{said} needs {needs}")
-        for name in ("on", "lasts"):
-            if self.reached is None and getattr(self, name) is not None:
-                given = f"{name}={getattr(self, name)!r}"
-                raise SimulationError(f'{said}: {given} needs reached=("flow", "State")')
-        if self.lasts is not None and self.between is not None:
-            raise SimulationError(f"{said}: between= and lasts= both say when it is over")
+        ways = [one for one in (self.at, self.reached, self.per_day) if one is not None]
+        twice = self.at is not None and self.between is not None
+        if twice or len(ways) > 1 or not (ways or self.between):
+            needs = 'at=instant, between=(from, until), reached=("flow", "State") or per_day=rate'
+            raise SimulationError(f"{said} needs one of {needs}")
+        if self.on is not None and self.reached is None:
+            raise SimulationError(f'{said}: on={set(self.on)} needs reached=("flow", "State")')
+        if self.momentary and (self.lasts is not None or not ways):
+            needs = "at=instant, reached= or per_day=, and no lasts="
+            raise SimulationError(f"{said} needs {needs}: it is never over")
+        if self.lasts is not None and self.reached is None and self.per_day is None:
+            raise SimulationError(f"{said}: lasts={self.lasts} needs reached= or per_day=")
+
+    def until(self, now: datetime) -> datetime | None:
+        """When it is over if it strikes now; None: never."""
+        if self.lasts is not None:
+            return now + self.lasts
+        return None if self.between is None else self.between[1]
 
     def check(self, stage: Stage) -> None:
         if self.at is not None and self.at < stage.now:
@@ -67,13 +85,14 @@ class TimedFault(Fault):
         engine = virtual(stage, self)
         if self.reached is not None:
             engine.states.watch(*self.reached, _Occasions(self, engine, injected).reached)
+        elif self.per_day is not None:
+            _ByChance(self, engine, injected, self.per_day).next(stage.now)
         elif injected.dice().random() < self.probability:
             since, until = self.between or (self.at, None)
             assert since is not None
-            blow = Blow(engine, injected, until=until)
-            engine.clock.call_at(
-                max(to_micros(since), engine.clock.instant), lambda: self.strike_until(blow)
-            )
+            blow = Blow(engine, injected, until)
+            begin = max(to_micros(since), engine.clock.instant)
+            engine.clock.call_at(begin, lambda: self.strike_until(blow))
 
     def strike_until(self, blow: Blow) -> None:
         """Strike now, and be over when the blow is."""
@@ -148,6 +167,34 @@ class _Occasions:
             return
         draw = self._injected.dice(f"reached {cycle.isoformat(timespec='seconds')}/{nth}").random()
         if draw < fault.probability:
-            until = fault.between[1] if fault.between is not None else None
-            until = now + fault.lasts if fault.lasts is not None else until
+            until = fault.until(now)
             fault.strike_until(Blow(self._engine, self._injected, until, run_id, draw))
+
+
+class _ByChance:
+    """The instants at which a fault strikes that has a rate: one is drawn when the last one is over."""
+
+    def __init__(
+        self, fault: TimedFault, engine: VirtualStage, injected: Injected, per_day: float
+    ) -> None:
+        self._fault = fault
+        self._engine = engine
+        self._injected = injected
+        self._per_day = per_day
+        self._dice = injected.dice("rate")
+
+    def next(self, since: datetime) -> None:
+        """Draw the next one."""
+        begin, end = self._fault.between or (since, arguments.LAST)
+        since = max(since, begin)
+        days = self._dice.expovariate(self._per_day)
+        if days < (end - since) / timedelta(days=1):
+            at = since + timedelta(days=days)
+            self._engine.clock.call_at(to_micros(at), lambda: self._strike(at))
+
+    def _strike(self, at: datetime) -> None:
+        fault, draw = self._fault, self._dice.random()
+        until = fault.until(at)
+        if draw < fault.probability:
+            fault.strike_until(Blow(self._engine, self._injected, until, None, draw))
+        self.next(until or at)

@@ -76,6 +76,7 @@ FAULTS = [
     ProcessKilled(flow="child", at=NOON),
     ProcessKilled(flow="child", reached=("parent", "AwaitingRetry"), between=WINDOW),
     WorkerAway(reached=("child", "Running"), on=[0], lasts=HOUR),
+    WorkerAway(per_day=0.5, lasts=HOUR, between=WINDOW),
     WorkerLost(work_pool="etl", back=timedelta(minutes=10), probability=0.5),
     SlowStart(by=lognormal(2 * HOUR, 0.5)),
     ExitLate(by=lognormal(2 * HOUR, 0.5)),
@@ -142,7 +143,7 @@ def test_it_is_told_in_one_line_that_names_its_target(fault) -> None:
             to_plain(Redeployed(deployment="child/dev", path="new", at=NOON)) | {"timezone": "UTC"},
             "timezone='UTC' is that of a cron=",
         ),
-        ({"kind": "worker away"}, "needs at=instant, between=(from, until) or"),
+        ({"kind": "worker away"}, "needs one of at=instant, between=(from, until)"),
     ],
 )
 def test_what_is_wrong_is_one_line(plain, message) -> None:

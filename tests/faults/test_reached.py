@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -152,24 +153,67 @@ def test_a_file_is_damaged_whenever_it_has_been_written(tmp_path):
     assert all(0 <= note.details["draw"] < 0.5 for note in struck)
 
 
+def away(seed: int, *others) -> list[tuple[datetime, datetime]]:
+    """When the worker is away in a month, about twice a day."""
+    with Simulation(start=T0, seed=seed) as sim:
+        sim.deploy(load, name="dev")
+        sim.inject([*others, WorkerAway(per_day=2, lasts=2 * HOUR)])
+        sim.advance(days=30)
+        notes = [note for note in sim.history().notes if note.kind == "fault"]
+        return [(note.at, note.until) for note in notes if "worker" in note.text]
+
+
+@pytest.mark.filterwarnings("ignore::simulator.errors.SilentFault")
+def test_a_rate_draws_instants_that_nothing_else_moves():
+    first = away(0)
+    assert (
+        away(
+            0,
+            ProcessKilled(flow="load", per_day=3),
+            DeploymentPaused(deployment="load/dev", per_day=1),
+        )
+        == first
+    )
+    assert away(1) != first
+    # 30 days of 24 hours, each time 12 hours of waiting and 2 of absence: 51 on average, sigma some 6.
+    assert 33 < len(first) < 69
+    assert all(timedelta(0) <= 2 * HOUR - (until - at) < MINUTE for at, until in first)
+    assert all(before[1] < after[0] for before, after in pairwise(first))
+
+
+def test_a_rate_keeps_to_its_window():
+    between = (T0 + 2 * HOUR, T0 + 12 * HOUR)
+    with Simulation(start=T0) as sim:
+        sim.deploy(load, name="dev", cron="*/20 * * * *")
+        sim.inject(ProcessKilled(flow="load", per_day=24 * 6, between=between))
+        sim.advance(days=1)
+        struck = [note.at for note in sim.history().notes if note.kind == "fault"]
+        crashed = [run.end for run in sim.runs("load") if run.state == "Crashed"]
+    assert struck
+    assert all(between[0] <= at < between[1] for at in struck)
+    assert len(crashed) == len(struck)  # it lives for ten minutes of twenty, and dies once
+
+
 @pytest.mark.parametrize(
     ("kind", "given", "said"),
     [
-        (WorkerAway, {}, 'needs at=instant, between=(from, until) or reached=("flow", "State")'),
-        (WorkerAway, {"at": T0, "reached": ("load", "Running")}, "needs at=instant"),
-        (WorkerAway, {"at": T0, "on": [0]}, 'on=frozenset({0}) needs reached=("flow", "State")'),
-        (WorkerAway, {"at": T0, "lasts": HOUR}, "needs reached="),
-        (WorkerAway, {"reached": "load"}, 'such as ("load", "Running")'),
         (
             WorkerAway,
-            {"reached": ("load", "Running"), "between": (T0, T0 + HOUR), "lasts": HOUR},
-            "between= and lasts= both say when it is over",
+            {},
+            'needs one of at=instant, between=(from, until), reached=("flow", "State")',
         ),
-        (ProcessKilled, {"flow": "load", "between": (T0, T0 + HOUR)}, "lasts no time"),
+        (WorkerAway, {"at": T0, "reached": ("load", "Running")}, "needs one of at="),
+        (WorkerAway, {"at": T0, "on": [0]}, 'on={0} needs reached=("flow", "State")'),
+        (WorkerAway, {"at": T0, "lasts": HOUR}, "needs reached="),
+        (WorkerAway, {"reached": "load"}, 'such as ("load", "Running")'),
+        (ProcessKilled, {"flow": "load", "between": (T0, T0 + HOUR)}, "it is never over"),
+        (ProcessKilled, {"flow": "load", "per_day": 1, "lasts": HOUR}, "it is never over"),
+        (WorkerAway, {"per_day": 0}, "per_day=0"),
+        (WorkerAway, {"per_day": 1, "reached": ("load", "Running")}, "needs one of at=instant"),
         (
             TableAltered,
             {"table": "t", "change": "drop column a", "between": (T0, T0 + HOUR)},
-            "it stays so",
+            "it is never over",
         ),
     ],
 )

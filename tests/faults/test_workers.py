@@ -133,7 +133,7 @@ def test_a_worker_may_be_away_for_ever():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "worker killed of 'default' needs at=instant, between="),
+        ({}, "worker killed of 'default' needs one of at=instant, between="),
         ({"at": T0 - HOUR}, "at: 2025-12-31T23:00:00Z has passed"),
         ({"at": T0, "work_pool": "defualt"}, "no work pool 'defualt': did you mean 'default'"),
     ],

@@ -15,12 +15,13 @@ from simulator.faults.timed import Blow, TimedFault
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessKilled(TimedFault):
-    """The processes of all runs of `flow` that go on end `at` an instant, with `exit_code`; or that of a
-    run of `flow` when it has `reached` a state. Nothing of them happens any more, no `finally` and no
+    """The processes of all runs of `flow` that go on end, with `exit_code`; or, where a run of `flow` is
+    to have `reached` a state, that of this run. Nothing of them happens any more, no `finally` and no
     report, and their workers find them dead. A subflow's process is that of its parent.
     """
 
     kind: ClassVar[str] = "process killed"
+    momentary: ClassVar[bool] = True
 
     flow: str
     exit_code: int = -signal.SIGKILL
@@ -29,12 +30,6 @@ class ProcessKilled(TimedFault):
         "flow": arguments.text,
         "exit_code": arguments.exit_code,
     }
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if (self.at is None and self.reached is None) or self.lasts is not None:
-            said = f"{self.kind} of {self.flow!r}"
-            raise SimulationError(f"{said} needs at=instant or reached=, and lasts no time")
 
     @property
     def target(self) -> str:

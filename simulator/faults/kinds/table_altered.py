@@ -14,11 +14,12 @@ from simulator.faults.timed import Blow, TimedFault
 
 @dataclass(frozen=True, kw_only=True)
 class TableAltered(TimedFault):
-    """Somebody alters a `table` of the warehouse `at` an instant, in the words of SQL's `alter table`:
+    """Somebody alters a `table` of the warehouse, in the words of SQL's `alter table`:
     "drop column amount", "rename amount to total", "add column note varchar".
     """
 
     kind: ClassVar[str] = "table altered"
+    momentary: ClassVar[bool] = True
 
     table: str
     change: str
@@ -27,12 +28,6 @@ class TableAltered(TimedFault):
         "table": arguments.text,
         "change": arguments.text,
     }
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if (self.at is None and self.reached is None) or self.lasts is not None:
-            said = f"{self.kind} of {self.table!r}"
-            raise SimulationError(f"{said} needs at=instant or reached=, and no lasts: it stays so")
 
     @property
     def target(self) -> str:
