@@ -61,14 +61,11 @@ def import_returns() -> State:
     return Completed(name="No returns")
 
 
-def run_the_silent_again(within: timedelta, expect: set[str]) -> AutomationCore:
-    """An automation that crashes each run of which, `within` some time after a heartbeat, no event that
-    it `expect`s is heard, and runs its deployment again.
-
-    For: it needs nobody, and the machine that dies takes nothing of it away.
-    Against: events may be lost or late, and the run of which none is heard may be well.
+def when_silent(within: timedelta, expect: set[str]) -> EventTrigger:
+    """A trigger for each run of which, `within` some time after a heartbeat, no event that it `expect`s
+    is heard.
     """
-    silent = EventTrigger(
+    return EventTrigger(
         after={HEARTBEAT},
         expect=expect,
         match={"prefect.resource.id": "prefect.flow-run.*"},
@@ -77,6 +74,17 @@ def run_the_silent_again(within: timedelta, expect: set[str]) -> AutomationCore:
         threshold=1,
         within=within,
     )
-    crash = ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat any more.")
+
+
+CRASH = ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat any more.")
+
+
+def run_the_silent_again(within: timedelta, expect: set[str]) -> AutomationCore:
+    """An automation that crashes such a run, and runs its deployment again.
+
+    For: it needs nobody, and the machine that dies takes nothing of it away.
+    Against: events may be lost or late, and the run of which none is heard may be well.
+    """
     again = RunDeployment(source="inferred")
-    return AutomationCore(name="zombies", trigger=silent, actions=[crash, again])
+    silent = when_silent(within, expect)
+    return AutomationCore(name="zombies", trigger=silent, actions=[CRASH, again])

@@ -49,6 +49,7 @@ PATTERNS = {
     "R07": "Heartbeats, and an automation that takes silence for death",
     "R08": "A deployment's limit that keeps others waiting",
     "R09": "A new release in the middle of a run",
+    "R10": "Cleaning up by `finally`, hook, parent or automation",
 }
 
 SHARED = {"warehouse", "products_api", "graph", "shapes"}
