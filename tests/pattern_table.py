@@ -50,6 +50,7 @@ PATTERNS = {
     "R08": "A deployment's limit that keeps others waiting",
     "R09": "A new release in the middle of a run",
     "R10": "Cleaning up by `finally`, hook, parent or automation",
+    "R11": "Filling a gap in its order while the schedule goes on",
 }
 
 SHARED = {"warehouse", "products_api", "graph", "shapes"}
