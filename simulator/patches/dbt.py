@@ -35,9 +35,9 @@ from typing import Any
 import duckdb
 from dbt.adapters.factory import FACTORY
 from dbt.cli.main import cli, dbtRunner, dbtRunnerResult
+from dbt.exceptions import DbtRuntimeError  # type: ignore[attr-defined]  # it comes from dbt-common
 from dbt.task.base import BaseRunner
 from dbt.task.test import TestResultData, TestRunner
-from dbt_common.exceptions import DbtRuntimeError
 
 from simulator.patches.replacing import replacing
 from simulator.process import current_process
