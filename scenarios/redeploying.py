@@ -132,6 +132,7 @@ def a_load_that_checks_fails_and_the_next_cycle_is_right(sim):
     assert [run.state for run in refreshes(sim)] == ["Completed", "Failed", "Completed"]
     assert "does not read what release 1 has landed" in refreshes(sim)[1].message
     assert prices(sim) == [PRICE] * 2
+    assert "deploys load-prices/dev anew" in str(sim.explain(refreshes(sim)[1]))
 
 
 @redeploying.expect()

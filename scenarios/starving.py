@@ -112,6 +112,7 @@ def a_refresh_is_late_while_a_slot_of_the_pool_is_free(sim):
     waited = (late.scheduled, late.start)
     busy = [run for run in sim.runs() if run.start < waited[1] and run.end > waited[0]]
     assert at_a_time([run for run in busy if run is not late], sim) < SLOTS
+    assert "gave a free slot to backfill-month" in str(sim.explain(late))
 
 
 @starving.expect(PRIORITY, QUEUE, OTHER_POOL)

@@ -233,6 +233,19 @@ def test_a_run_that_fails_of_other_code_is_explained_by_it(sim, tmp_path):
     assert [sim.explain("says", number).fault for number in (0, 1, 2)] == [None, 0, None]
 
 
+def test_of_two_with_code_from_one_file_each_is_explained_by_its_own_fault(sim, tmp_path):
+    (tmp_path / "flows.py").write_text(BROKEN)
+    for name in ("first", "second"):
+        sim.deploy(says, name=name)
+    new = {"entrypoint": "flows.py:says", "path": tmp_path, "at": T0 + MINUTE}
+    sim.inject([Redeployed(deployment=f"says/{name}", **new) for name in ("first", "second")])
+    for name in ("first", "second"):
+        sim.trigger(f"says/{name}", at=T0 + 2 * MINUTE)
+    sim.advance(minutes=5)
+    causes = {run.deployment: sim.explain(run).fault for run in sim.runs("says")}
+    assert causes == {"says/first": 0, "says/second": 1}
+
+
 def test_a_deployment_is_given_another_schedule_and_has_its_own_again(sim):
     sim.deploy(says, name="dev", cron="0 * * * *")
     new = {"cron": "45 9-11 * * *", "timezone": "Asia/Tokyo"}  # nine hours before it is so in UTC

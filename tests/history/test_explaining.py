@@ -365,3 +365,17 @@ def test_an_exit_of_its_own_is_told(tmp_path: Path) -> None:
         run = sim.trigger("exits/dev")
         sim.advance(minutes=1)
         assert "Crashed: Process exited with status code: 3" in str(sim.explain(run))
+
+
+def test_a_slot_that_a_run_was_given_which_its_deployment_refused_is_told() -> None:
+    with Simulation() as sim:
+        sim.work_pool("narrow", concurrency_limit=2)
+        sim.deploy(long, name="limited", work_pool="narrow", concurrency_limit=1)
+        sim.deploy(child, name="dev", work_pool="narrow")
+        for _ in range(12):
+            sim.trigger("long/limited")
+        run = sim.trigger("child/dev", at=sim.start + MINUTE)
+        sim.advance(minutes=5)
+        why = str(sim.explain(run))
+        assert re.search(r"started 0:0\d:\d\d late", why), why
+        assert re.search(r"narrow gave a free slot to long/limited .*, which its deployment", why)

@@ -61,6 +61,7 @@ class Delays:
             self._busy(run, since, until),
             self._full("work pool", run.work_pool, run, since, until),
             self._full("work queue", f"{run.work_pool}/{run.work_queue}", run, since, until),
+            self._given_away(run, since, until),
         ):
             if reasons:
                 return reasons
@@ -140,19 +141,34 @@ class Delays:
         since: datetime,
         until: datetime,
     ) -> list[Reason]:
-        """Whether all slots of something were taken by runs that go through it."""
+        """Whether all slots of something were taken at one time by runs that go through it."""
         holders = [
             (end - begin, begin, other)
             for other in through
             for begin, end in held(other.states, self._evidence.history.now)
             if begin < until and end > since and other.id != run.id
         ]
-        if len({other.id for _, _, other in holders}) < limit:
+        if most_at_a_time([(begin, begin + span) for span, begin, _ in holders], since) < limit:
             return []
         _, begin, holder = max(holders, key=lambda one: (one[0], one[1]))
         slots = "the only slot" if limit == 1 else f"one of the {limit} slots"
         said = f"{title(holder)} held {slots} of {what}"
         return [Reason(said, begin, "", holder.id), *self._causes(holder)]
+
+    def _given_away(self, run: RunRecord, since: datetime, until: datetime) -> list[Reason]:
+        """Whether a pool with a limit gave what was free to runs that their deployments refused."""
+        gate = self._evidence.gate("work pool", run.work_pool)
+        if gate is None or gate.limit is None:
+            return []
+        for other in self._through("work pool", run):
+            for state in other.states:
+                if state.name == "AwaitingConcurrencySlot" and since <= state.timestamp < until:
+                    said = (
+                        f"work pool {run.work_pool} gave a free slot to {title(other)}, which its"
+                        " deployment's limit refused"
+                    )
+                    return [Reason(said, state.timestamp, "", other.id)]
+        return []
 
     def _through(self, kind: str, run: RunRecord) -> Iterable[RunRecord]:
         for other in self._evidence.happened:
@@ -173,6 +189,13 @@ class Delays:
             return [fault(struck[-1])]
         followed = [] if holder.completed else self._follow(holder)
         return followed if len(followed) > 1 else []
+
+
+def most_at_a_time(spans: Iterable[tuple[datetime, datetime]], since: datetime) -> int:
+    """The largest number of spans that there are at one instant, from one on."""
+    spans = list(spans)
+    instants = {max(begin, since) for begin, _ in spans}
+    return max((sum(begin <= at < end for begin, end in spans) for at in instants), default=0)
 
 
 def held(states: Iterable[StateRecord], now: datetime) -> list[tuple[datetime, datetime]]:

@@ -48,8 +48,8 @@ class Evidence:
 
     def around(self, run: RunRecord, error: Note) -> Note | None:
         """The last fault of what lies around all runs, a file, a table or code, that an exception of a
-        run is about: it names it, or the run was given its path, or the exception comes out of it; or of
-        a node of dbt that the run has run.
+        run is about: it names it, or the run was given its path, or the exception comes out of it and
+        its deployment was given it; or of a node of dbt that the run has run.
         """
         given = json.dumps(run.parameters, default=str)
         found = None
@@ -58,7 +58,7 @@ class Evidence:
             if note.kind == "fault" and note.at <= error.at and not over:
                 named = any(name in error.text for name in note.details.get("named", ()))
                 path = note.details.get("path")
-                code = any(
+                code = run.deployment in (None, note.details.get("target")) and any(
                     error.where.startswith(f"{one}:") for one in note.details.get("code", ())
                 )
                 node = note.run_id == run.id and "node" in note.details
