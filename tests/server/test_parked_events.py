@@ -11,6 +11,8 @@ from prefect.events import DeploymentEventTrigger, Event, emit_event
 
 from simulator import Simulation
 
+PARKED_UP_TO = timedelta(minutes=5)  # between an event and the one that it follows
+
 RESOURCE = {"prefect.resource.id": "a.story"}
 
 
@@ -57,3 +59,28 @@ def test_an_event_whose_leader_comes_is_evaluated_with_it(sim):
     assert ordered - told < timedelta(seconds=1)
     sim.advance(hours=1)
     assert len(sim.runs("follower")) == before + 1
+
+
+@flow
+def scheduled():
+    pass
+
+
+def test_of_a_run_that_a_schedule_has_just_made_is_heard_a_quarter_of_an_hour_late(sim):
+    """Prefect tells nobody that a schedule has made a run, and events within five minutes of that wait to
+    hear of it. A live server of 3.9.1 was seen to do the same.
+    """
+    ended = DeploymentEventTrigger(
+        expect={"prefect.flow-run.Completed"},
+        match_related={"prefect.resource.name": "often", "prefect.resource.role": "deployment"},
+    )
+    sim.deploy(scheduled, name="often", cron="*/2 * * * *")
+    sim.deploy(follower, name="heard", triggers=[ended])
+    sim.advance(minutes=21)
+    heard = sorted(run.scheduled for run in sim.runs(deployment="follower/heard"))
+    runs = sim.runs("scheduled")
+    late = [run for run in runs if run.states[1].timestamp - run.states[0].timestamp < PARKED_UP_TO]
+    assert 2 <= len(late) < len(runs) / 2
+    expected = [run.end + (timedelta(minutes=15) if run in late else timedelta(0)) for run in runs]
+    waited = [at - due for at, due in zip(heard, sorted(expected), strict=True)]
+    assert all(abs(one) < timedelta(seconds=10) for one in waited), waited
