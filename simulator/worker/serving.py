@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +24,13 @@ from prefect.runner import Runner
 
 from simulator.clock import Candidate, GridLoop, VirtualClock, start_counted
 from simulator.instants import to_micros
-from simulator.patches.prefect.deployments import poll, prefetch_of, served_by, taken_by
+from simulator.patches.prefect.deployments import (
+    poll,
+    prefetch_of,
+    served_by,
+    storage_of,
+    taken_by,
+)
 from simulator.patches.prefect.runner import LimitManager, ScheduledRunPoller
 from simulator.process import Process
 from simulator.server import Cancellations
@@ -79,10 +86,11 @@ class Serving:
         self._polls.begin()
 
     def close(self) -> None:
-        """End the runner's thread."""
+        """End the runner's thread, and remove what it has fetched, as Prefect's runner does."""
         self._polls.end()
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+        shutil.rmtree(storage_of(self._runner), ignore_errors=True)
 
     def _serve(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -229,7 +230,14 @@ def test_a_folder_stands_for_a_git_repository(sim):
     assert set(Path().iterdir()) == before
 
 
-def test_a_git_repository_of_a_served_flow_with_credentials_and_a_branch(sim):
+def test_a_git_repository_of_a_served_flow_with_credentials_and_a_branch(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Simulation(start=START) as sim:
+        serve_from_a_repository(sim)
+    assert not list((tmp_path / "runner_storage").iterdir())  # nothing of it is left
+
+
+def serve_from_a_repository(sim):
     sim.source("https://github.com/Org/Flows", HERE)
     repository = GitRepository(
         "https://github.com/org/flows.git",

@@ -85,6 +85,11 @@ def prefetch_of(runner: Runner) -> timedelta:
     return timedelta(seconds=int(runner._prefetch_seconds))
 
 
+def storage_of(runner: Runner) -> Path:
+    """The folder, among those for temporary files, into which a runner fetches code. It is its own."""
+    return runner._tmp_dir
+
+
 def served_by(runner: Runner) -> DeploymentRegistry:
     """The deployments that a runner has been given."""
     return runner._deployment_registry
