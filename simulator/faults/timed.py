@@ -27,7 +27,7 @@ class TimedFault(Fault):
         at: The aware instant at which it strikes.
         reached: A flow and a state, by their names: it strikes each time that a run of that flow has
             entered that state (or its type, such as "RUNNING"), before time goes on. With `between`,
-            only then.
+            only then. While it lasts, it does not strike again.
         on: Numbers of the times that this happens, from 0, at which it may strike. Needs `reached`.
         per_day: How often a day it strikes on average, at instants that are drawn as if none knew of
             another (a Poisson process), each counted from the end of the one before. With `between`,
@@ -71,9 +71,15 @@ class TimedFault(Fault):
 
     def until(self, now: datetime) -> datetime | None:
         """When it is over if it strikes now; None: never."""
+        if self.momentary:
+            return None
         if self.lasts is not None:
             return now + self.lasts
         return None if self.between is None else self.between[1]
+
+    def again(self, now: datetime) -> datetime:
+        """From when on it may strike again if it strikes now: while it lasts it does not."""
+        return now if self.momentary else self.until(now) or arguments.LAST
 
     def check(self, stage: Stage) -> None:
         if self.at is not None and self.at < stage.now:
@@ -155,6 +161,7 @@ class _Occasions:
         self._engine = engine
         self._injected = injected
         self._number = 0
+        self._again = arguments.FIRST
         self._within: Counter[datetime] = Counter()
 
     def reached(self, run_id: UUID) -> None:
@@ -163,10 +170,13 @@ class _Occasions:
         number, self._number = self._number, self._number + 1
         cycle = self._engine.steps.cycle(run_id)
         nth, self._within[cycle] = self._within[cycle], self._within[cycle] + 1
-        if not fault.within(now) or (fault.on is not None and number not in fault.on):
+        if now < self._again or not fault.within(now):
+            return
+        if fault.on is not None and number not in fault.on:
             return
         draw = self._injected.dice(f"reached {cycle.isoformat(timespec='seconds')}/{nth}").random()
         if draw < fault.probability:
+            self._again = fault.again(now)
             until = fault.until(now)
             fault.strike_until(Blow(self._engine, self._injected, until, run_id, draw))
 
@@ -194,7 +204,8 @@ class _ByChance:
 
     def _strike(self, at: datetime) -> None:
         fault, draw = self._fault, self._dice.random()
-        until = fault.until(at)
         if draw < fault.probability:
-            fault.strike_until(Blow(self._engine, self._injected, until, None, draw))
-        self.next(until or at)
+            fault.strike_until(Blow(self._engine, self._injected, fault.until(at), None, draw))
+            self.next(fault.again(at))
+        else:
+            self.next(at)
