@@ -30,9 +30,9 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What ruff looks at. Not all of them need exist.
-SOURCES := $(wildcard simulator pipelines scenarios tests benchmarks)
+SOURCES := $(wildcard simulator pipelines scenarios tests benchmarks docs/hooks)
 
-.PHONY: help simulate test conformance fuzz check format bench dist lock newest install clean
+.PHONY: help simulate test conformance fuzz check format bench site dist lock newest install clean
 
 help:
 	@echo "make simulate   run the scenarios, print verdicts and where the results are"
@@ -43,6 +43,7 @@ help:
 	@echo "make format     put format and imports right"
 	@echo "make bench      measure speed and memory"
 	@echo "make bench-long  what each tenth of a long simulation costs (ARGS=\"--days 9\")"
+	@echo "make site       build a site of docs/ in site/"
 	@echo "make dist       build a wheel and an archive of the sources in dist/"
 	@echo "make lock       write the locks anew (UPGRADE=--upgrade for newer versions)"
 	@echo "make newest     run the tests on the newest of everything that pyproject.toml allows"
@@ -76,6 +77,11 @@ bench-long: install
 
 bench: install
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# The variable stops an advertisement of the theme's.
+site: install
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "site/index.html; to search in it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
 
 # The wheel is built from the archive: what that lacks would be missed.
 dist: install
@@ -121,5 +127,5 @@ $(VENV)/.created:
 	@touch $@
 
 clean:
-	@rm -rf $(VENV) requirements-newest.lock *.egg-info build dist results .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) requirements-newest.lock *.egg-info build dist site results .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
