@@ -12,6 +12,9 @@ from simulator.history import kept_outcomes
 from simulator.report import write_lesson_page, write_page
 
 api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+axe = pytest.importorskip(
+    "axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python"
+)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium")
 
@@ -224,3 +227,41 @@ def test_a_lesson_is_as_it_was_after_a_look_at_a_run(page: Any, lesson: str) -> 
     page.wait_for_selector("form")
     assert page.get_by_label("2. Green").is_checked()
     assert "Answer 2 is right." in page.locator("main").text_content()
+
+
+# ---- for everybody
+
+
+def serious(page: Any) -> list[str]:
+    """What axe finds that is serious or critical, and where."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    return [
+        f"{one['id']} ({one['impact']}): {node['html']} {node['failureSummary']}"
+        for one in axe.Axe().run(page).response["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+def test_axe_finds_nothing_serious_on_the_page(page: Any, address: str) -> None:
+    for view in ("", "child-fails", "child-fails/state ignored", "broken", "no"):
+        go(page, address, view)
+        assert serious(page) == [], view
+    go(page, address, "child-fails/state ignored/parent-23")
+    assert serious(page) == []
+
+
+def test_axe_finds_nothing_serious_in_a_lesson(page: Any, lesson: str) -> None:
+    go(page, lesson)
+    assert serious(page) == []
+    page.get_by_label("2. Green").check()
+    page.get_by_role("button", name="See what happens").click()
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize("look", [("light", 1280), ("dark", 1280)], indirect=True, ids=str)
+def test_axe_would_find_what_nobody_can_read(page: Any, address: str) -> None:
+    go(page, address)
+    page.add_style_tag(content="td { color: #888 !important; background: #888; }")
+    assert any(one.startswith("color-contrast (serious)") for one in serious(page))
