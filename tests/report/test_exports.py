@@ -3,16 +3,17 @@
 import hashlib
 import json
 import re
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import duckdb
 import pytest
-from nights import night
+from nights import START, made, night
 
 from simulator.cli import call
-from simulator.history import RESULT_TABLES, SCHEMA, Results
+from simulator.history import RESULT_TABLES, SCHEMA, History, Results
 from simulator.report.exports import FORMATS, export
 from simulator.scenarios.verdict import Verdict
 
@@ -81,36 +82,100 @@ def test_markdown_counts_and_names_what_is_broken(results: Path) -> None:
     assert "- `default`: ValueError: no &lt;such> thing" in lines
 
 
+def trace_of(results: Path) -> list[dict[str, Any]]:
+    return json.loads(export(results, "trace").read_text())["traceEvents"]
+
+
 def test_a_trace_has_work_and_waits_of_a_run_on_tracks_apart(results: Path) -> None:
-    events = json.loads(export(results, "trace").read_text())["traceEvents"]
-    processes = {e["pid"]: e["args"]["name"] for e in events if e["name"] == "process_name"}
-    [process] = [pid for pid, name in processes.items() if "state ignored" in name]
-    own = [event for event in events if event["pid"] == process]
-    tracks = {e["args"]["name"]: e["tid"] for e in own if e["name"] == "thread_name"}
-    assert len(set(tracks.values())) == len(tracks)
+    events = trace_of(results)
+    processes = {e["args"]["name"]: e["pid"] for e in events if e["name"] == "process_name"}
+    assert [name for name in processes if "ignored" in name] == [
+        "child-fails [state ignored], seed 7",
+        "child-fails [state ignored], seed 7: parent/dev",
+        "child-fails [state ignored], seed 7: child/dev",
+        "child-fails [state ignored], seed 7: report/dev",
+    ]
+    tracks = [(e["pid"], e["tid"]) for e in events if e["name"] == "thread_name"]
+    assert len(set(tracks)) == len(tracks)
 
-    def spans(track: str) -> list[tuple[str, str, float]]:
-        return [
-            (e["name"], e["cat"], e["dur"] / 1e6)
-            for e in own
-            if e["ph"] == "X" and e["tid"] == tracks[track]
+    def own(deployment: str, track: str) -> list[dict[str, Any]]:
+        process = processes[f"child-fails [state ignored], seed 7: {deployment}"]
+        [place] = [
+            e["tid"]
+            for e in events
+            if e["name"] == "thread_name" and e["pid"] == process and e["args"]["name"] == track
         ]
+        return [e for e in events if (e["pid"], e["tid"]) == (process, place) and e["ph"] != "M"]
 
-    assert spans("child/dev child-23") == [("Running", "work", 290), ("Retrying", "work", 300)]
-    assert spans("child/dev child-23, waiting") == [
+    def spans(deployment: str, track: str) -> list[tuple[str, str, float]]:
+        found = [e for e in own(deployment, track) if e["ph"] == "X"]
+        return [(e["name"], e["cat"], e["dur"] / 1e6) for e in found]
+
+    assert spans("child/dev", "child-23") == [("Running", "work", 290), ("Retrying", "work", 300)]
+    assert spans("child/dev", "child-23, waiting") == [
         ("Scheduled", "wait", 1),
         ("Pending", "wait", 4),
         ("AwaitingRetry", "wait", 300),
     ]
     # What a schedule has made an hour ahead has not waited; what is due and late has, to the end.
-    assert spans("parent/dev parent-23, waiting") == [("Pending", "wait", 4)]
-    assert spans("report/dev report-00, waiting")[-1] == ("Late", "wait", 3585)
-    begun = next(
-        e["ts"] for e in own if e["ph"] == "X" and e["tid"] == tracks["child/dev child-23"]
-    )
-    assert datetime.fromtimestamp(begun / 1e6, UTC).isoformat() == "2026-03-28T23:00:10+00:00"
-    marks = {(e["name"], e["cat"]) for e in own if e["ph"] == "i"}
+    assert spans("parent/dev", "parent-23, waiting") == [("Pending", "wait", 4)]
+    assert spans("report/dev", "report-00, waiting")[-1] == ("Late", "wait", 3585)
+    marks = {(e["name"], e["cat"]) for e in own("child/dev", "child-23") if e["ph"] == "i"}
     assert {("Failed", "state"), ("raises ValueError('boom')", "fault")} <= marks
+
+
+IN_TRACE = {
+    "work": "select run_id, name, entered_at, over_at from stays where type in ('RUNNING', 'CANCELLING')",
+    "wait": """select run_id, name, case when name = 'Scheduled' and scheduled_at > entered_at
+        then scheduled_at else entered_at end as began, over_at from stays
+        where type in ('SCHEDULED', 'PENDING', 'PAUSED') and not
+        (name = 'Scheduled' and entered_at < scheduled_at and over_at <= scheduled_at)""",
+    "state": "select run_id, state, ended_at, ended_at from flow_runs where ended_at is not null",
+    "task": """select run_id, state, started_at, coalesce(ended_at, until)
+        from tasks join variants using (scenario, variant, seed) where started_at is not null""",
+    "fault": "select run_id, text, noted_at, noted_at from notes where kind = 'fault'",
+    "away": "select run_id, text, noted_at, noted_at from notes where kind = 'away'",
+}
+"""By category, what the tables hold of it: run, name, begin and end."""
+
+STAYS = """create temp view stays as select states.*, scheduled_at, coalesce(lead(entered_at) over
+    (partition by scenario, variant, seed, run_id order by position), until) as over_at
+    from states join flow_runs using (scenario, variant, seed, run_id)
+    join variants using (scenario, variant, seed)"""
+
+
+def test_a_trace_holds_what_the_tables_hold_at_the_same_instants(results: Path) -> None:
+    events = [event for event in trace_of(results) if event["ph"] != "M"]
+    assert {event["cat"] for event in events} <= set(IN_TRACE)
+    with duckdb.connect(str(results), read_only=True) as connection:
+        connection.execute(STAYS)
+        for kind, query in IN_TRACE.items():
+            kept = sorted(
+                (name, _since(begin), _since(end))
+                for _, name, begin, end in connection.execute(query).fetchall()
+            )
+            found = sorted(
+                (e["name"], e["ts"], e["ts"] + e.get("dur", 0)) for e in events if e["cat"] == kind
+            )
+            assert found == kept
+            assert kept or kind == "task"
+
+
+def _since(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001  # as kept
+
+
+def test_an_attempt_that_took_no_time_is_in_the_trace_too(tmp_path: Path) -> None:
+    path = tmp_path / "results.duckdb"
+    run = made("quick", START, ("Pending", 0), ("Running", 0), ("Completed", 0))
+    Results.open(path).add("s", "v", 0, History([run], now=START), [], [])
+    spans = [(e["name"], e["dur"]) for e in trace_of(path) if e["ph"] == "X"]
+    assert spans == [("Running", 0), ("Pending", 0)]
+
+
+def test_the_page_names_every_category_of_a_trace() -> None:
+    told = re.findall(r"^\| `(\w+)` \|", PAGE.partition("\n## ")[0], re.MULTILINE)
+    assert told == [kind for kind in IN_TRACE if kind not in ("fault", "away")]
 
 
 def test_the_page_is_the_schema_and_so_is_the_file(results: Path) -> None:
