@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -31,6 +31,7 @@ from simulator.folders import throw_away
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from simulator.report import Watched
     from simulator.scenarios import Scenario, VariantResult
 
 RESULTS = "results.duckdb"
@@ -57,13 +58,17 @@ def run(
         bool,
         typer.Option("--keep-database", help="Keep Prefect's database of each: for `simulate ui`."),
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Serve the page on 127.0.0.1 while it runs.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
     """Run scenarios, each variant in a process of its own, and say what holds.
 
-    With --verbose each expectation is told as soon as its variant is done.
+    With --verbose each expectation is told as soon as its variant is done. With --watch a browser
+    follows: it shows how far the variants have come, and each of them as soon as it is done.
     """
     from simulator.history import Results
     from simulator.scenarios import (
@@ -78,6 +83,7 @@ def run(
 
     exclusive(json=json, quiet=quiet)
     exclusive(quiet=quiet, verbose=verbose)
+    exclusive(quiet=quiet, watch=watch)
     if days is not None:
         check_days(days)
     if jobs is not None and jobs < 1:
@@ -95,7 +101,8 @@ def run(
             databases = out / DATABASES if keep_database else None
             if databases is not None:
                 databases.mkdir(exist_ok=True)
-            return _run(chosen, seed, days, jobs, out, kept, aloud, databases)
+            with _watched(out / RESULTS if watch else None) as watched:
+                return _run(chosen, seed, days, jobs, out, kept, aloud, databases, watched)
     except Terminated:
         return 143
 
@@ -118,6 +125,7 @@ def _run(
     kept: Kept,
     aloud: Aloud,
     databases: Path | None,
+    watched: Watched | None,
 ) -> int:
     from simulator.report import Display, console, summary
     from simulator.scenarios import run_scenarios
@@ -131,6 +139,9 @@ def _run(
         f"{_counted(len(chosen), 'scenario')}, {_counted(variants, 'variant')}, seed {seed}, "
         f"{_counted(jobs, 'process', 'es')} at a time"
     )
+    writing = nullcontext if watched is None else watched.writing
+    if watched is not None:
+        screen.print(f"Watch it: {watched.url}", soft_wrap=True)
     try:
         events = run_scenarios(
             chosen,
@@ -142,16 +153,21 @@ def _run(
             databases=databases,
         )
         with Display(screen, chosen, verbose=aloud.verbose) as display, closing(events):
-            for result in followed(events, display):
+            followers = (display,) if watched is None else (display, watched)
+            for result in followed(events, *followers):
                 results.append(result)
-                if problem := kept.add(result):
+                with writing():
+                    problem = kept.add(result)
+                if problem:
                     display.warned(f"{problem} (tried again later)")
     except KeyboardInterrupt as interrupt:
         stopped = interrupt
     kept.unwritten += cut
     if not aloud.json:
         summary(screen, chosen, results)
-    if problem := kept.write():
+    with writing():
+        problem = kept.write()
+    if problem:
         raise SimulationError(f"{problem}; {len(kept.unwritten)} of {variants} variants are lost")
     place = out / RESULTS
     passed = sum(result.passed for result in results)
@@ -167,6 +183,18 @@ def _run(
     if stopped is not None:
         return 143 if isinstance(stopped, Terminated) else 130
     return 0 if passed == variants else 1
+
+
+@contextmanager
+def _watched(results: Path | None) -> Iterator[Watched | None]:
+    """A server of the page about these results, if there are any to be watched."""
+    from simulator.report import Watched
+
+    if results is None:
+        yield None
+    else:
+        with Watched(results) as watched:
+            yield watched
 
 
 def _page(results: Path, screen: Console) -> Path | None:

@@ -1,7 +1,8 @@
 """What people look at: tables in a terminal, and a page for a browser.
 
 It reads verdicts and histories, and imports nothing that runs. Open `terminal.py` for the tables,
-`page.py` for the page, `lanes.py` for its lanes in plain characters.
+`page.py` for the page, `lanes.py` for its lanes in plain characters, `watching.py` for the page of a run
+that goes on.
 """
 
 from simulator.report.differing import counted, difference_lines, few_of_each_variant
@@ -17,9 +18,11 @@ from simulator.report.terminal import (
     summary,
     table,
 )
+from simulator.report.watching import Watched
 
 __all__ = [
     "Display",
+    "Watched",
     "console",
     "counted",
     "difference_lines",

@@ -3,8 +3,8 @@
     write_page(Path("results/results.duckdb"), Path("results/report.html"))
 
 `numbers.py` says what is shown. `layout.js` says where it goes, `drawing.js` puts it on a canvas,
-`views.js` into text and tables, `lesson.js` asks before it shows, `page.js` reacts to the reader; they
-stand in `web/`.
+`views.js` into text and tables, `lesson.js` asks before it shows, `page.js` reacts to the reader, and
+`watching.js` follows a run that goes on; they stand in `web/`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from simulator.history import Outcome, kept_outcomes
 from simulator.report.numbers import numbers
 
 SCRIPTS = ("layout.js", "drawing.js", "views.js", "lesson.js", "page.js")
+
+NO_REQUESTS = "script-src 'unsafe-inline'"
+"""The end of what the page forbids itself: whatever is not named, it may not ask for."""
 
 
 def write_page(results: Path, output: Path) -> None:
@@ -52,7 +55,13 @@ def as_page(results: Path) -> str:
     return _filled(numbers(kept_outcomes(results)))
 
 
-def _filled(shown: Mapping[str, Any]) -> str:
+def as_watched_page() -> str:
+    """The page of a run that goes on, as HTML: empty, it asks the server that it comes from."""
+    page = _filled(numbers([]), (*SCRIPTS, "watching.js"))
+    return page.replace(NO_REQUESTS, f"{NO_REQUESTS}; connect-src 'self'", 1)
+
+
+def _filled(shown: Mapping[str, Any], scripts: Iterable[str] = SCRIPTS) -> str:
     """The page with its style, its scripts and what it shows."""
     data = json.dumps(shown, separators=(",", ":"), ensure_ascii=False).replace(
         "<", "\\u003c"
@@ -60,7 +69,7 @@ def _filled(shown: Mapping[str, Any]) -> str:
     page = _web("page.html")
     for mark, text in (
         ("/*STYLE*/", _web("page.css")),
-        ("/*SCRIPT*/", "\n".join(_web(name) for name in SCRIPTS)),
+        ("/*SCRIPT*/", "\n".join(_web(name) for name in scripts)),
         ("/*DATA*/", data),
     ):
         before, _, after = page.partition(mark)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import duckdb
 import pytest
@@ -881,3 +882,37 @@ class TestRealSimulations:
         told = "Stopped. 0 of 2 variants are in results/results.duckdb, and what [12] more had done by then"
         assert re.search(rf"{told}\nPage: results/report\.html\n$", out)
         assert not list((project / "tmp").iterdir())
+
+
+WATCHED = """
+@scenario(name="watched", question="Who looks?", variants={"a": 0})
+def act(sim, days):
+    while not os.path.exists("somebody looks"):
+        time.sleep(0.01)
+    sim.advance(days=days)
+"""
+
+
+def test_a_run_that_is_watched_tells_a_browser_the_last_of_it(project: Path, start: Start) -> None:
+    define(project, watched=WATCHED)
+    process = start("run", "--watch", "--json")
+    assert process.stderr is not None
+    address = next(line for line in process.stderr if line.startswith("Watch it: "))
+    assert address.startswith("Watch it: http://127.0.0.1:")
+    with urlopen(address.split()[-1] + "events", timeout=PATIENCE) as stream:
+        told = (json.loads(line.removeprefix(b"data: ")) for line in stream if line.strip())
+        first = next(told)
+        assert (first["over"], first["data"]["scenarios"]) == (False, [])
+        Path("somebody looks").touch()
+        events = list(told)
+    assert events[-1]["over"]
+    [last] = [event["data"] for event in events if "data" in event]
+    assert [one["name"] for one in last["scenarios"]] == ["watched"]
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    assert json.loads(out)["page"] == "results/report.html"
+
+
+def test_nobody_can_watch_quietly(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    define(project, watched=WATCHED)
+    assert "--quiet and --watch exclude each other" in refused(capfd, "run", "-q", "--watch")

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nights import write_results
 
-from simulator.history import kept_outcomes
-from simulator.report import write_lesson_page, write_page
+from simulator.history import Results, kept_outcomes
+from simulator.report import Watched, write_lesson_page, write_page
 
 api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 axe = pytest.importorskip(
@@ -227,6 +228,44 @@ def test_a_lesson_is_as_it_was_after_a_look_at_a_run(page: Any, lesson: str) -> 
     page.wait_for_selector("form")
     assert page.get_by_label("2. Green").is_checked()
     assert "Answer 2 is right." in page.locator("main").text_content()
+
+
+# ---- while a run goes on
+
+
+def test_the_page_of_a_run_follows_it(browser: Any, tmp_path: Path) -> None:
+    file = tmp_path / "results.duckdb"
+    Results.open(file)
+    context = browser.new_context()
+    page = context.new_page()
+    with Watched(file) as watched:
+        wrong: list[str] = []
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "request", lambda asked: asked.url.startswith(watched.url) or wrong.append(asked.url)
+        )
+        page.goto(watched.url)
+        page.wait_for_selector("text=0 of 0 variants hold")
+        watched.moved("child-fails", "state raised", 1.5, 3)
+        page.wait_for_selector("text=Running: child-fails [state raised], day 2 of 3")
+        with watched.writing():
+            write_results(file)
+        page.wait_for_selector("text=1 of 3 variants hold")
+        go(page, watched.url, "child-fails/state ignored")
+        page.get_by_role("button", name="Zoom in").click()
+        near = drawn(page)
+        with watched.writing():
+            Results.open(file).add("late", "default", 7, None, error="ValueError: late", days=1)
+        watched.started("late", "another")
+        page.wait_for_selector("text=late [another], begins")
+        assert drawn(page) == near  # what a reader looks at is left alone
+    page.wait_for_selector("text=The run is over")
+    page.get_by_role("link", name="Simulation results").click()
+    page.wait_for_selector("text=1 of 4 variants hold")
+    assert serious(page) == []
+    context.close()
+    assert wrong == []
 
 
 # ---- for everybody

@@ -1,7 +1,11 @@
 // The page: reads the numbers, shows the view that the link names, and reacts to the reader.
 
-const DATA = JSON.parse(document.getElementById("data").textContent);
-for (const scenario of DATA.scenarios) scenario.origin = Date.parse(scenario.origin);
+let DATA;
+function read(data) {
+  DATA = data;
+  for (const scenario of DATA.scenarios) scenario.origin = Date.parse(scenario.origin);
+}
+read(JSON.parse(document.getElementById("data").textContent));
 const main = document.getElementById("view");
 const HOME = DATA.lesson ? DATA.lesson.title : "Simulation results";
 document.querySelector(".home").textContent = HOME;
@@ -204,7 +208,7 @@ function listen(scenario, part, { view, zoom, pan, reset, moveTo, select, fold, 
 }
 
 // #scenario/variant/run, each part optional.
-function show() {
+function show(anew = true) {
   const parts = location.hash.slice(1).split("/").filter(Boolean).map(decodeURIComponent);
   const scenario = DATA.scenarios.find((one) => one.name === parts[0]);
   const variant = scenario && scenario.variants.find((one) => one.slug === parts[1]);
@@ -224,7 +228,7 @@ function show() {
         DATA.lesson ? "" : el("section", {}, el("h2", {}, "Verdicts and measures"), ...verdicts(scenario))]
     : DATA.lesson ? lessonView(DATA.lesson, DATA.scenarios[0]) : overview(DATA);
   main.replaceChildren(...content.flat().filter((one) => one !== ""));
-  window.scrollTo(0, 0);
+  if (anew) window.scrollTo(0, 0);
 }
 
 window.addEventListener("hashchange", () => { show(); main.focus({ preventScroll: true }); });
