@@ -204,9 +204,11 @@ class World:
         stack.enter_context(races.decided(clock, seed))
         stack.enter_context(api_version.asked_by_each())
         stack.enter_context(direct.installed(Scripts(clock, self.context, self._seeds.next)))
-        stack.enter_context(
-            network.guarded(network.Guard(allowed, caller), settings.HOST, server.door)
+        refused = lambda host, where: self.journal.note(  # noqa: E731
+            "refused", host, where=where, run_id=run_id_of_caller()
         )
+        guard = network.Guard(allowed, caller, refused)
+        stack.enter_context(network.guarded(guard, settings.HOST, server.door))
         stack.enter_context(
             deployments.installed(self.flows.know, self.runners.serve, self.sources.folder_of)
         )

@@ -35,6 +35,7 @@ class Note:
     - "away": a worker of the pool `text` was away from `at` until `until`;
     - "order": somebody asked for a state or an end from outside; `text` says what;
     - "table": what was seen of the column of a table that is promised to be fresh;
+    - "refused": a connection of `run_id` to the host `text` was refused: it would leave this machine;
     - "write": a run wrote the table `text` ("schema.table"), or dbt did not: `details` has its
       "status", "success" or what dbt says, with the tables that it "read", or what dbt "said".
 

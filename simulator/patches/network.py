@@ -33,12 +33,19 @@ PLACE_OF_API = "127.83.73.77"
 class Guard:
     """Which hosts may be reached, and who is told that another one may not.
 
-    `who()` names what runs now, such as "flow 'mails'", and where it is written.
+    `who()` names what runs now, such as "flow 'mails'", and where it is written. `heard` is called with
+    each host that is refused, and the line that asked for it.
     """
 
-    def __init__(self, allowed: Hosts, who: Callable[[], tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        allowed: Hosts,
+        who: Callable[[], tuple[str, str]],
+        heard: Callable[[str, str], object] = lambda *_: None,
+    ) -> None:
         self._allowed = allowed
         self._who = who
+        self._heard = heard
         self._found: dict[str, str] = {}  # addresses, and the names that they were looked up by
 
     def look_up(self, host: Any) -> None:
@@ -67,6 +74,7 @@ class Guard:
             where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         target = host if port is None else f"{host}:{port}"
         caveats.tell("network", f"a connection to {target} was refused", where)
+        self._heard(host, where)
         return ConnectionRefused(
             f"{who} wants to reach {target} at {where}: a simulation does not leave this"
             f" machine; put something in its place, or open it with allow_network=[{host!r}]"

@@ -1,9 +1,11 @@
-"""Gives each simulated process its own `print`, `sys.stdout`, `sys.stderr`, `sys.stdin`, `sys.argv`.
+"""Gives each simulated process its own `print`, `sys.stdout`, `sys.stderr`, `sys.stdin`, `sys.argv`,
+`sys.path`.
 
 Python 3.11 to 3.13, Prefect 3.8 and 3.9. What is patched, and why:
 
 - the class of the module `sys`: `contextlib.redirect_stdout` and whoever else assigns to
-  `sys.stdout` does so for all processes. A property of the module's class sends each to its own.
+  `sys.stdout` does so for all processes. A property of the module's class sends each to its own. So
+  with `sys.path`, on which Prefect puts the folder of each flow that it loads.
 - what `sys` holds as `stdout` and `stderr`: the built-in `print` looks there, past any property.
 - `builtins.print`, and Prefect's `patch_print` in its engines: for `log_prints` Prefect puts its own
   function in the place of `print` and afterwards what it found there, which may be the one of

@@ -32,6 +32,7 @@ class ProjectModules:
     def __init__(self) -> None:
         self.everybody: Modules = {}
         self.sources: dict[str, ModuleSpec] = {}
+        self._finder = _Finder(self)
         self._changes: dict[str, list[Callable[[types.ModuleType], Callable[[], None]]]] = {}
 
     def represent(self) -> MetaPathFinder:
@@ -42,7 +43,7 @@ class ProjectModules:
                 self.everybody[name] = module
                 self.sources[name] = source
                 sys.modules[name] = ModuleOfProcess(name, self)
-        return _Finder(self)
+        return self._finder
 
     def withdraw(self) -> None:
         """Let `sys.modules` have again what it had, and what no process has imported since."""
@@ -102,14 +103,29 @@ class ProjectModules:
         # With other options than in its module: a process finds what is in the module.
         return (name, place) if getattr(there, "fn", None) is flow.fn else None
 
+    def _source(self, name: str, table: Modules) -> ModuleSpec:
+        """Where the calling process finds a module: each has its own `sys.path`, and what another one
+        has found under this name may be another file.
+
+        Raises ModuleNotFoundError for what only others find.
+        """
+        parent = table.get(name.rpartition(".")[0])
+        path = None if parent is None else getattr(parent, "__path__", None)
+        found = found_behind(self._finder, name, path)
+        source = None if found is None else _own_source(found)
+        if source is not None:
+            return source
+        if name in self.everybody:  # a test may have imported it in a way of its own
+            return self.sources[name]
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
     def _import(self, name: str, table: Modules) -> types.ModuleType:
         parent, _, child = name.rpartition(".")
         if parent in self.sources:
             self.module(parent)
             if name in table:  # the parent has imported it
                 return table[name]
-        source = self.sources[name]
-        made = importlib.util.module_from_spec(_copied(source))
+        made = importlib.util.module_from_spec(_copied(self._source(name, table)))
         table[name] = made
         if parent in table:
             setattr(table[parent], child, made)

@@ -1,4 +1,6 @@
-"""What a process prints with, and where to: its own `print`, `sys.stdout`, `sys.argv` and the like."""
+"""What a process prints with, where to, and where it imports from: its own `print`, `sys.stdout`,
+`sys.argv`, `sys.path` and the like.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 
 from simulator.process.own import Own
 
-NAMES_OF_SYS = ("stdin", "stdout", "stderr", "argv")
+NAMES_OF_SYS = ("stdin", "stdout", "stderr", "argv", "path")
 """What of `sys` each process has for itself."""
 
 
@@ -16,7 +18,7 @@ class Output:
     """What one process has in the place of some attributes of `sys`, and of `print`."""
 
     def __init__(self) -> None:
-        self.of_sys: dict[str, Any] = {"argv": list(vars(sys)["argv"])}
+        self.of_sys: dict[str, Any] = {name: list(vars(sys)[name]) for name in ("argv", "path")}
         self.print: Callable[..., None] | None = None
 
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from simulator.places import is_users_file, place_of_error
-
-PACKAGES = {
-    "PIL": "pillow",
-    "bs4": "beautifulsoup4",
-    "cv2": "opencv-python",
-    "dateutil": "python-dateutil",
-    "dotenv": "python-dotenv",
-    "google.cloud": "google-cloud",
-    "sklearn": "scikit-learn",
-    "yaml": "pyyaml",
-}
-"""What to install for a module, where the two differ by more than a dash."""
+from simulator.places import is_users_file, place_of_error, short
+from simulator.project.packages import package_of
 
 
 def cause_of(error: BaseException, folder: Path) -> str:
@@ -39,29 +30,57 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _told(error: BaseException, folder: Path) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return _missing_module(error.name, folder)
+    missing = _missing(error)
+    if missing is not None:
+        return _missing_module(*missing, folder)
     if isinstance(error, KeyError) and _raised_in(error, "os.py", "<frozen os>"):
         return f"the environment variable {error.args[0]!r} is not set"
     if isinstance(error, FileNotFoundError) and error.filename:
         return _missing_file(Path(str(error.filename)))
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}:{error.lineno}: {error.msg}"
+    if isinstance(error, SyntaxError) and error.filename:
+        version = ".".join(map(str, sys.version_info[:2]))
+        return f"Python {version} cannot read {short(error.filename)}:{error.lineno}: {error.msg}"
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
-def _missing_module(name: str, folder: Path) -> str:
-    top = name.partition(".")[0]
-    own = next(_own_modules(top, folder), None)
-    if own is not None:
-        relative = own.parent.relative_to(folder)
+def _missing(error: BaseException) -> tuple[str, str] | None:
+    """The module that could not be imported because it is not there, and what was asked of it, such as
+    "google.cloud" and "google.cloud.bigquery"; None for another error.
+
+    A package that several share is there as soon as one of them is: it only lacks a name.
+    """
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        said = re.match(r"from ([\w.]+) import (\w+)", frame.line or "")
+        asked = ".".join(said.groups()) if said and said[1] == error.name else error.name
+        return error.name, asked
+    lacks = re.match(r"cannot import name '(\w+)' from '[\w.]+' \(unknown", str(error))
+    if isinstance(error, ImportError) and error.name and lacks:
+        name = f"{error.name}.{lacks[1]}"
+        return name, name
+    return None
+
+
+def _missing_module(name: str, asked: str, folder: Path) -> str:
+    top, *inner = name.split(".")
+    own = list(_own_modules(top, folder))
+    there = [one for one in own if _has(one, inner)]
+    if there:
+        relative = there[0].parent.relative_to(folder)
         return (
             f"the module {name!r} is the project's own, in {str(relative)!r}, and Python does not"
             f" look there: set PYTHONPATH, or install it (pip install -e)"
         )
-    package = PACKAGES.get(name) or PACKAGES.get(top) or top.replace("_", "-")
-    return f"the module {name!r} is not installed (pip install {package})"
+    if own:
+        return f"the project's own {str(own[0].relative_to(folder))!r} has no {'.'.join(inner)!r}"
+    return f"the module {name!r} is not installed (pip install {package_of(asked, folder)})"
+
+
+def _has(module: Path, inner: list[str]) -> bool:
+    """Whether there is a module inside of a package, by the parts of its name."""
+    place = module.joinpath(*inner)
+    return not inner or place.is_dir() or place.with_suffix(".py").is_file()
 
 
 def _own_modules(top: str, folder: Path) -> Iterator[Path]:

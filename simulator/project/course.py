@@ -54,10 +54,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Course:
-    """A project from `start` to `end` (aware UTC), under one seed. `refused` counts the messages of
-    connections that ended a step, `missing_modules` the runs that ended for want of one; `made_up`
-    names the blocks and variables that nobody has given; `stubs` counts the calls of each. `timezone`
-    is the one to say instants in.
+    """A project from `start` to `end` (aware UTC), under one seed. `refused` has the hosts to
+    which connections were refused, and how many runs failed with that, `missing_modules` the runs that
+    ended for want of one; `made_up` names the blocks and variables that nobody has given; `stubs` counts
+    the calls of each. `timezone` is the one to say instants in.
     """
 
     folder: Path

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 class ProjectSimulation(Simulation):
     """A `Simulation` that begins in the folder of a project, each of whose runs loads its file anew.
 
-    `folder`: the project's, which is the working directory as long as the simulation is open. The
-    secrets, blocks and variables that `configuration` gives are there; any other is made up, and
-    environment variables that look like credentials are hidden. What `overrides` says of a flow or task,
-    by its name and one of `retries`, `retry_delay_seconds` and `timeout_seconds`, holds in place of what
-    its file says. All else as for `Simulation`.
+    `folder`: the project's, which is the working directory as long as the simulation is open, and stands
+    for the repository from which a script would load its flows. The secrets, blocks and variables that
+    `configuration` gives are there; any other is made up, and environment variables that look like
+    credentials are hidden. What `overrides` says of a flow or task, by its name and one of `retries`,
+    `retry_delay_seconds` and `timeout_seconds`, holds in place of what its file says. All else as for
+    `Simulation`.
     """
 
     _world: World
@@ -58,6 +59,7 @@ class ProjectSimulation(Simulation):
             stack.enter_context(contextlib.chdir(self.project))
             stack.enter_context(_with_path(self.project))
             super().__enter__()
+            self._world.sources.other = self.project
             stack.enter_context(self.given.installed())
             stack.enter_context(attributes.overridden(self.overrides))
             self._world.setenv(stack, hidden(os.environ))

@@ -114,8 +114,8 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
         told = [str(one).splitlines() for one in course.promises]
         yield f"Promises: {broken} of {len(told)} broken", told
     if course.refused:
-        refused = [[f"{message} ({count} times)"] for message, count in course.refused.items()]
-        yield "Connections that were refused, and ended a step: give them a stub", refused
+        refused = [[f"{host} (in {count} runs)"] for host, count in course.refused.items()]
+        yield "Connections that were refused to runs that failed: see --stub-network", refused
     if course.missing_modules:
         missing = [[f"{name} (of {count} runs)"] for name, count in course.missing_modules.items()]
         yield "Modules that are not installed here, and ended a run", missing

@@ -9,10 +9,13 @@ from simulator.errors import SimulationError
 
 
 class Sources:
-    """The folders that a simulation's user has put in the place of repositories."""
+    """The folders that a simulation's user has put in the place of repositories. `other` stands for any
+    repository that is neither among them nor on this machine; None: there is no such folder.
+    """
 
     def __init__(self) -> None:
         self._folders: dict[str, Path] = {}
+        self.other: Path | None = None
 
     def put(self, url: str, folder: Path) -> None:
         """Let `folder` stand for the repository at `url`.
@@ -32,6 +35,8 @@ class Sources:
             return folder
         if url.startswith("file://") or (":" not in url and Path(url).exists()):
             return None
+        if self.other is not None:
+            return self.other
         raise SimulationError(
             f"the git repository {_shown(url)!r} is not on this machine: say which folder stands for"
             " it, with Simulation.source(url, folder)"

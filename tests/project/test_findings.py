@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
-from prefect import flow
+from prefect import flow, task
 
 from simulator import Simulation
 from simulator.faults import WorkerAway
 from simulator.project import course, load, opened
-from simulator.project.findings import needs_module, observed
+from simulator.project.findings import at_once, needs_module, needs_stub, observed, written
 
 HOUR = timedelta(hours=1)
 
@@ -80,3 +82,55 @@ def test_what_is_not_installed_here_is_no_fault_of_the_design() -> None:
         sim.advance(hours=2)
         assert list(observed(sim.history())) == []
         assert needs_module(sim.history()) == {"nowhere_to_be_found": 1}
+
+
+@task(retries=1)
+def asks() -> None:
+    try:
+        urlopen("https://prices.invalid/")
+    except URLError:
+        raise RuntimeError("the prices cannot be had") from None
+
+
+@flow
+def loads() -> None:
+    asks()
+
+
+@flow
+def night() -> None:
+    loads()
+
+
+def test_what_is_refused_a_connection_is_no_fault_of_the_design_whatever_its_error_says() -> None:
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        sim.deploy(night, name="dev", cron="0 1 * * *", timezone="UTC")
+        sim.advance(hours=2)
+        history = sim.history()
+    (run,) = history.runs(deployment="night/dev")
+    assert run.failed
+    assert "prices.invalid" not in (run.message or "")
+    assert list(observed(history)) == []
+    ((asked, times),) = needs_stub(history).items()
+    assert asked.startswith("prices.invalid at ")
+    assert "test_findings.py:" in asked
+    assert times == 1  # the child asked; the parent only failed of it
+
+
+def test_runs_that_take_no_time_were_there_one_at_a_time() -> None:
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        sim.deploy(quiet, name="dev", cron="0 1 * * *", timezone="UTC")
+        sim.advance(hours=2)
+        history = sim.history()
+    assert at_once(history.runs(), history.now) == 1
+    assert at_once([], history.now) == 0
+
+
+def test_a_default_is_frozen_if_it_is_of_the_moment(tmp_path: Path) -> None:
+    (tmp_path / "flows.py").write_text(
+        "import prefect\nfrom datetime import date, time\n"
+        "@prefect.flow\ndef night(day=date.today(), at=time(8, 30)): ...\n"
+    )
+    [one] = written(tmp_path, [], [])
+    assert (one.kind, one.where) == ("frozen default", "flows.py:4")
+    assert one.sentence.startswith("the default date.today() of 'night' is computed once")

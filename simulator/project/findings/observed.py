@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from simulator.history import History, RunRecord, TaskRecord, explain, moment
+from simulator.places import short
 from simulator.project.findings.finding import Finding
 from simulator.report import duration
 
@@ -17,9 +19,6 @@ LATE = timedelta(minutes=10)
 
 MANY = 3
 """So many deployments that are due at one instant collide."""
-
-NETWORK = "which this simulation may not reach"
-"""What the error of a refused connection says."""
 
 MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 """What the error of an import inside of a flow says."""
@@ -42,17 +41,15 @@ def observed(history: History) -> Iterator[Finding]:
 
 
 def needs_stub(history: History) -> dict[str, int]:
-    """What the guard of the network has refused to runs that failed of it: the message, how often."""
-    refused: dict[str, int] = defaultdict(int)
-    for run in history.runs():
-        ends = [
-            (run.state_type, run.message),
-            *((one.state_type, one.message) for one in run.tasks),
-        ]
-        for state_type, message in ends:
-            if state_type in ("FAILED", "CRASHED") and NETWORK in (message or ""):
-                refused[" ".join((message or "").split())] += 1
-    return dict(refused)
+    """The hosts to which a connection was refused, with the lines that asked for them, and in how many
+    runs that failed, whatever their errors say: libraries wrap what was refused, or hide it.
+    """
+    asked: dict[str, set[UUID]] = defaultdict(set)
+    failed = {run.id for run in history.runs() if run.failed}
+    for note in history.notes:
+        if note.kind == "refused" and note.run_id in failed:
+            asked[f"{note.text} at {short(note.where)}"].add(note.run_id)
+    return {told: len(runs) for told, runs in asked.items()}
 
 
 def needs_module(history: History) -> dict[str, int]:
@@ -215,9 +212,10 @@ def _late(history: History) -> Iterator[Finding]:
 
 
 def _failing(history: History) -> Iterator[Finding]:
+    refused = {note.run_id for note in history.notes if note.kind == "refused"}
     for name, runs in _by_deployment(history).items():
         own = [run for run in runs if run.parent_id is None]
-        bad = [run for run in own if run.failed and not _is_of_here(run.message or "")]
+        bad = [run for run in own if run.failed and not _is_of_here(run, refused)]
         if bad:
             yield _of_runs(
                 history,
@@ -250,9 +248,13 @@ def _colliding(history: History) -> Iterator[Finding]:
         )
 
 
-def _is_of_here(message: str) -> bool:
-    """Whether a run has failed for what this machine lacks, and not by its project's design."""
-    return NETWORK in message or MODULE.search(message) is not None
+def _is_of_here(run: RunRecord, refused: Collection[UUID | None]) -> bool:
+    """Whether a run may have failed for what this machine lacks, and not by its project's design: it, or
+    what it has called, was refused a connection, or a module is missing.
+    """
+    return MODULE.search(run.message or "") is not None or any(
+        one.id in refused for one in (run, *run.descendants())
+    )
 
 
 # -- what the looks share ------------------------------------------------------------------------------
@@ -266,7 +268,7 @@ def lateness(run: RunRecord, now: datetime) -> timedelta:
 
 
 def at_once(runs: Iterable[RunRecord], now: datetime) -> int:
-    """How many of these runs were going on at once, at most."""
+    """How many of these runs were going on at once, at most: one, if all of them took no time."""
     moves = [
         move
         for run in runs
@@ -277,7 +279,7 @@ def at_once(runs: Iterable[RunRecord], now: datetime) -> int:
     for _, step in sorted(moves):
         current += step
         most = max(most, current)
-    return most
+    return max(most, min(len(moves), 1))
 
 
 def _scheduled(history: History) -> list[RunRecord]:

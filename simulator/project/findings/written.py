@@ -79,7 +79,7 @@ def _frozen(tree: ast.Module, place: str) -> Iterator[Finding]:
         own = node.args
         for default in [*own.defaults, *filter(None, own.kw_defaults)]:
             calls = [one for one in ast.walk(default) if isinstance(one, ast.Call)]
-            if any(called(one) in AT_IMPORT for one in calls):
+            if any(_is_of_the_moment(one) for one in calls):
                 yield Finding(
                     "frozen default",
                     node.name,
@@ -89,10 +89,15 @@ def _frozen(tree: ast.Module, place: str) -> Iterator[Finding]:
                 )
 
 
+def _is_of_the_moment(call: ast.Call) -> bool:
+    """Whether it gives another value each day. `time(8, 30)` is an hour of any day."""
+    given = bool(call.args or call.keywords)
+    return called(call) in AT_IMPORT and not (given and called(call) == "time")
+
+
 def _is_flow(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any(
-        name.id == "flow"
+        "flow" in (getattr(name, "id", None), getattr(name, "attr", None))
         for one in function.decorator_list
         for name in ast.walk(one)
-        if isinstance(name, ast.Name)
     )
