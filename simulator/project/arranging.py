@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from simulator import arguments, promises
 from simulator.errors import SimulationError
 from simulator.project.configuration import Configuration
+from simulator.project.raising import answers
 
 if TYPE_CHECKING:
     from simulator.promises import Promise
@@ -71,7 +72,7 @@ def arrange_functions(sim: Simulation, configuration: Configuration) -> None:
     for name, given in configuration.stubs.items():
         if _is_dotted(name):
             with configuration.at("stubs", name):
-                sim.stub(name, **given)
+                sim.stub(name, **answers(given))
 
 
 def arrange_steps(sim: Simulation, configuration: Configuration) -> None:
@@ -85,7 +86,7 @@ def arrange_steps(sim: Simulation, configuration: Configuration) -> None:
     for name, given in configuration.stubs.items():
         if not _is_dotted(name):
             with configuration.at("stubs", name):
-                sim.stub(name, **given)
+                sim.stub(name, **answers(given))
     for number, fault in enumerate(configuration.faults):
         with configuration.at("faults", number):
             sim.inject(fault)

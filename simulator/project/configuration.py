@@ -128,7 +128,7 @@ def _tables(what: str, value: Any) -> Any:
     return tuple(value)
 
 
-STUB_KEYS = ("returns", "each", "attempts", "columns")
+STUB_KEYS = ("returns", "each", "attempts", "columns", "raises")
 
 
 def _stub(what: str, value: Any) -> Mapping[str, Any]:
@@ -137,6 +137,9 @@ def _stub(what: str, value: Any) -> Mapping[str, Any]:
     for key in value:
         if key not in STUB_KEYS:
             raise arguments.unknown(f"key of the stub of {what!r}:", key, STUB_KEYS, few=True)
+    if "raises" in value and len(value) > 1:
+        others = ", ".join(key for key in value if key != "raises")
+        raise SimulationError(f"stub of {what!r}: `raises` excludes {others}")
     return value
 
 

@@ -8,6 +8,7 @@ from simulator.stubs.functions import Functions
 from simulator.stubs.samples import TEXT, NoSample, returned, sample
 from simulator.stubs.simulated import Stubbing
 from simulator.stubs.stub import MADE_UP, Stub
+from simulator.stubs.targets import target_of
 
 __all__ = [
     "MADE_UP",
@@ -18,4 +19,5 @@ __all__ = [
     "Stubbing",
     "returned",
     "sample",
+    "target_of",
 ]

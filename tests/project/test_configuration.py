@@ -170,6 +170,20 @@ def test_what_is_wrong_is_one_line_with_the_place(text: str, said: str, tmp_path
     [
         ("[durations]\nraed = 3", "2: no flow or task named 'raed': did you mean 'read'?"),
         ("[stubs]\nread = { returns = [1, 'two'] }", r"2: stub of 'read': .* type list\[int\]"),
+        (
+            "[stubs]\nread = { raises = 'ValueErrr' }",
+            "2: no exception of Python 'ValueErrr': did you mean 'ValueError'?",
+        ),
+        (
+            "[stubs]\nread = { each = [{ raises = 'json.JSONDecodeErorr' }] }",
+            "2: no exception of json 'JSONDecodeErorr': did you mean 'JSONDecodeError'?",
+        ),
+        ("[stubs]\nread = { raises = 'jsonn.Error' }", "2: stub: no module 'jsonn'"),
+        ("[stubs]\nread = { raises = 3 }", "2: raises=3 must be the name of an exception"),
+        (
+            "[stubs]\nread = { raises = 'OSError', returns = [1] }",
+            "2: stub of 'read': `raises` excludes returns",
+        ),
         ("[stubs]\n'nowhere.f' = {}", "2: stub: no module 'nowhere'"),
         ("[[faults]]\nkind = 'rise'\nstep = 'read'", "1: no kind of fault 'rise': did you mean"),
         (
@@ -270,3 +284,25 @@ def test_the_page_about_it_holds(tmp_path: Path, capfd) -> None:
     assert call(["project", str(tmp_path / "shop"), "--check", "--json"]) == 0
     told = json.loads(capfd.readouterr().out)
     assert (told["seed"], told["stubs"].keys()) == (7, {"shop.export.lines_of", "notify"})
+
+
+def test_a_stub_that_raises_what_the_flow_knows(folder: Path) -> None:
+    (folder / "till.py").write_text(
+        "class Closed(Exception): ...\n\ndef total() -> int:\n    raise OSError('away')\n"
+    )
+    (folder / "flows.py").write_text(
+        "from prefect import flow, task\nfrom till import Closed, total\n\n"
+        "@task(retries=1)\ndef read() -> int:\n    return 0\n\n"
+        "@flow\ndef orders():\n    try:\n        total()\n"
+        "    except Closed as closed:\n        assert closed.args == (7,)\n"
+        "        assert read() == 3\n"
+    )
+    (folder / "simulation.toml").write_text(
+        "[stubs]\n'till.total' = { raises = { type = 'till.Closed', args = [7] } }\n"
+        "read = { attempts = [{ raises = 'TimeoutError' }, 3] }\n"
+    )
+    with opened(folder) as sim:
+        load(sim)
+        sim.advance(days=1)
+        [run] = sim.runs()
+    assert (run.state, [task.run_count for task in run.tasks]) == ("Completed", [2])
