@@ -70,4 +70,6 @@ def _content(path: str) -> str:
     text = (ROOT / path).read_text(encoding="utf-8")
     if path.endswith(".md"):
         return text
-    return f"# {path}\n\n````{PurePosixPath(path).suffix[1:]}\n{text}````\n"
+    # Who searches for a word wants the pages about it first, not each use of it.
+    hidden = "---\nsearch:\n  exclude: true\n---\n\n"
+    return f"{hidden}# {path}\n\n````{PurePosixPath(path).suffix[1:]}\n{text}````\n"
