@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 import traceback
@@ -74,6 +75,9 @@ def _missing_module(name: str, asked: str, folder: Path) -> str:
         )
     if own:
         return f"the project's own {str(own[0].relative_to(folder))!r} has no {'.'.join(inner)!r}"
+    spec = importlib.util.find_spec(top) if inner else None
+    if spec is not None and spec.origin is not None:
+        return f"the {top!r} that is installed has no {'.'.join(inner)!r}: another version is meant"
     return f"the module {name!r} is not installed (pip install {package_of(asked, folder)})"
 
 

@@ -119,6 +119,8 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
     if course.missing_modules:
         missing = [[f"{name} (of {count} runs)"] for name, count in course.missing_modules.items()]
         yield "Modules that are not installed here, and ended a run", missing
+    if caveats := [[one] for one in course.caveats if not one.startswith("network: ")]:
+        yield "What this simulation could not show rightly", caveats
     title = f"Findings: {len(course.findings)}" if course.findings else "No findings"
     yield title, [list(_lines(one)) for one in course.findings]
 

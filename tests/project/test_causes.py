@@ -43,6 +43,11 @@ def test_a_package_has_the_name_that_the_project_says(
     assert cause(code, project).endswith(f"is not installed (pip install {install})")
 
 
+def test_a_module_that_another_version_has(tmp_path: Path) -> None:
+    told = cause("import json.no_such_thing", tmp_path)
+    assert told == "the 'json' that is installed has no 'no_such_thing': another version is meant"
+
+
 def test_packages_of_google_go_by_what_is_asked_of_them(tmp_path: Path) -> None:
     said = cause("from google.no_such_thing import bigquery", tmp_path)
     assert said.endswith("(pip install google-no-such-thing-bigquery)")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from prefect import flow, task
+from prefect.schedules import Cron, Schedule
 
 from simulator import Simulation
 from simulator.faults import WorkerAway
-from simulator.project import course, load, opened
+from simulator.project import course, load, opened, sections
 from simulator.project.findings import at_once, needs_module, needs_stub, observed, written
 
 HOUR = timedelta(hours=1)
@@ -63,12 +65,15 @@ deployments:
     with opened(tmp_path, start="2026-03-28T12:00:00Z") as sim:
         load(sim)
         sim.advance(days=1)
-        found = course(sim).findings
+        lived = course(sim)
+    found = lived.findings
     (change,) = [one for one in found if one.kind == "change of clocks"]
     assert (change.subject, change.where) == ("night/prod", "prefect.yaml:3")
     assert change.sentence.startswith(
         "on 2026-03-29, when the clocks of Europe/Berlin change, a run"
     )
+    told = dict(sections(replace(lived, caveats=("real time: a", "network: b"))))
+    assert told["What this simulation could not show rightly"] == [["real time: a"]]
 
 
 @flow
@@ -134,3 +139,19 @@ def test_a_default_is_frozen_if_it_is_of_the_moment(tmp_path: Path) -> None:
     [one] = written(tmp_path, [], [])
     assert (one.kind, one.where) == ("frozen default", "flows.py:4")
     assert one.sentence.startswith("the default date.today() of 'night' is computed once")
+
+
+@flow
+def of(region: str = "eu") -> None: ...
+
+
+def test_schedules_that_meet_with_other_parameters_do_other_work(tmp_path: Path) -> None:
+    def both(*regions: str) -> list[Schedule]:
+        return [Cron("0 1 * * *", timezone="UTC", parameters={"region": one}) for one in regions]
+
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        sim.deploy(of, name="two", schedules=both("eu", "us"))
+        sim.deploy(of, name="one", schedules=both("eu", "eu"))
+        sim.advance(hours=2)
+        found = list(observed(sim.history()))
+    assert [(one.kind, one.subject) for one in found] == [("doubled schedule", "of/one")]

@@ -131,12 +131,13 @@ def _is_left(task: TaskRecord, run: RunRecord) -> bool:
 
 
 def _doubled(history: History) -> Iterator[Finding]:
-    due: dict[tuple[str, datetime], list[RunRecord]] = defaultdict(list)
+    due: dict[tuple[str, datetime, str], list[RunRecord]] = defaultdict(list)
     for run in _scheduled(history):
         assert run.scheduled is not None
-        due[named(run), run.scheduled].append(run)
+        # With other parameters, such as one schedule for each region, it is other work.
+        due[named(run), run.scheduled, repr(sorted(run.parameters.items()))].append(run)
     twice: dict[str, list[RunRecord]] = defaultdict(list)
-    for (name, _), runs in due.items():
+    for (name, *_), runs in due.items():
         if len(runs) > 1:
             twice[name].append(runs[0])
     for name, runs in twice.items():
