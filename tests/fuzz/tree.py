@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from string import Template
 from typing import Any
@@ -207,3 +207,9 @@ def smaller(program: Node) -> Iterator[Node]:
             yield replace(program, body=before + node.body + after)
         for less in smaller(node):
             yield replace(program, body=(*before, less, *after))
+
+
+def without(program: Node, kinds: Collection[str]) -> Node:
+    """A program that lacks every statement of these kinds, and what those hold."""
+    body = tuple(without(node, kinds) for node in program.body if node.kind not in kinds)
+    return replace(program, body=body)
