@@ -2,7 +2,7 @@
 
 An hourly parent with three `run_deployment` children lives through a simulated day: 96 flow runs
 through the scheduler, the worker and the polls. Beside it, in the same simulation, 96 bare subflows
-of one parent: what Prefect's engine and server cost without any of that. Heartbeats are off for both.
+of one parent: what Prefect's engine and server cost without any of that.
 
 Figures in seconds say something about the machine, and only the ratio about the simulator.
 """

@@ -106,7 +106,7 @@ class Events(CountedFaults):
         if fault.event == HEARTBEAT and not self._beating():
             raise SimulationError(
                 f"{fault.kind}: flow runs send no heartbeats here:"
-                ' use Simulation(settings={"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": 30})'
+                " PREFECT_FLOWS_HEARTBEAT_FREQUENCY is None; by default they come every 180 seconds"
             )
 
     def struck(self, emitted: Emitted) -> tuple[Injected, float, Fate] | None:

@@ -57,8 +57,6 @@ def of_a_simulation(folder: Path) -> dict[Any, Any]:
         names.PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False,
         names.PREFECT_LOGGING_TO_API_ENABLED: True,
         names.PREFECT_MESSAGING_BROKER: "simulator.server.broker",
-        # A heartbeat costs a second of real time at the end of every sync flow run.
-        names.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
         # Streams for websockets, which nobody opens.
         names.PREFECT_API_EVENTS_STREAM_OUT_ENABLED: False,
         names.PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED: False,

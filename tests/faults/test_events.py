@@ -181,7 +181,7 @@ def test_a_run_that_was_killed_with_its_worker_is_found_dead():
 
 
 def test_heartbeats_may_be_asked_for_by_a_variable_of_the_processes():
-    with Simulation(start=T0) as sim:
+    with Simulation(start=T0, settings={"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": None}) as sim:
         sim.setenv(PREFECT_FLOWS_HEARTBEAT_FREQUENCY="30")
         sim.deploy(job, name="dev")
         sim.inject(HeartbeatLost(on=[1]))
@@ -191,8 +191,11 @@ def test_heartbeats_may_be_asked_for_by_a_variable_of_the_processes():
 
 
 def test_what_cannot_be_is_refused():
-    with Simulation(start=T0) as sim:
-        with pytest.raises(SimulationError, match="flow runs send no heartbeats here: use"):
+    with Simulation(start=T0, settings={"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": None}) as sim:
+        with pytest.raises(
+            SimulationError, match="no heartbeats here: PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
+        ):
             sim.inject(HeartbeatLost())
+    with Simulation(start=T0) as sim:
         with pytest.raises(SimulationError, match="did you mean 'react'"):
             sim.inject(EventLost(flow="raect"))

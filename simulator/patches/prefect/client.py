@@ -37,7 +37,7 @@ from prefect.types import _datetime as prefect_datetime
 
 from simulator.clock import VirtualClock
 from simulator.errors import UnsupportedOperation
-from simulator.patches.prefect import of_series, steps
+from simulator.patches.prefect import heartbeats, of_series, steps
 from simulator.patches.prefect.results import reading_settled
 from simulator.patches.replacing import replacing
 
@@ -92,6 +92,7 @@ def installed(
         (flow_runs, "anyio", _Anyio(async_poll)),
         # A thread with a websocket and a loop that wakes five times a second, for each flow run.
         (prefect_flow_engine, "observe_flow_run_suspension", observe_suspension),
+        heartbeats.ending_with_the_run(),
         # Its processes would have clocks of their own; its callbacks lose the error that says so.
         (ProcessPoolTaskRunner, "submit", _refuse_process_pool),
         # Background threads of an earlier life of this process are not on this clock.
