@@ -25,10 +25,11 @@ class Hold:
     `ident` is the thread that stands behind it, if any. A `background` thread serves the others: it
     is asked to end after them, and not interrupted. A thread of a dead `process` stays parked until
     the clock is closed, whatever it waits for. `calls` are made by the thread where it waits next.
-    One that only `asks`, such as a request, says by itself nothing about progress.
+    One that only `asks`, such as a request, says by itself nothing about progress. A thread that
+    `idles` does the same again and again as long as others live: its waits keep nobody going.
     """
 
-    __slots__ = ("asks", "background", "calls", "ident", "name", "process")
+    __slots__ = ("asks", "background", "calls", "ident", "idles", "name", "process")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Hold:
         self.name = name
         self.ident = ident
         self.background = background
+        self.idles = False
         self.process = process
         self.calls: list[Callable[[], object]] = []
 

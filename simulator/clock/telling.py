@@ -47,7 +47,8 @@ def stall(now: datetime, seconds: float, holders: Iterable[Hold]) -> str:
 
 def nothing(now: datetime, waits: Iterable[Waiting]) -> str:
     """What is waited for can never happen."""
-    first, *others = _in_order(wait.hold for wait in waits) or ["nobody"]
+    who = (wait.hold for wait in waits if not wait.hold.idles)
+    first, *others = _in_order(who) or ["nobody"]
     cause = (
         f"nothing is left to run at {now:%Y-%m-%dT%H:%M:%SZ}, and what is waited for can never happen;"
         f" who waits: {first}"

@@ -158,7 +158,7 @@ class VirtualClock:
         """
         if timeout is not None and not wait.woken:
             with self._mutex:
-                wait.timer = self._push(timeout, lambda: self._time_out(wait))
+                wait.timer = self._push(timeout, lambda: self._time_out(wait), wait.hold.idles)
         parked = self._park(wait)
         if not block:
             return True
@@ -282,12 +282,12 @@ class VirtualClock:
         with self._mutex:
             return self._push(seconds, action)
 
-    def _push(self, seconds: float, action: Callable[[], None]) -> Timer:
+    def _push(self, seconds: float, action: Callable[[], None], idle: bool = False) -> Timer:
         when, shown = self._after(seconds)
-        return self._set(when, shown, action)
+        return self._set(when, shown, action, idle)
 
-    def _set(self, when: int, shown: int, action: Callable[[], None]) -> Timer:
-        timer = Timer(tied(when), next(self._sequence), action, shown)
+    def _set(self, when: int, shown: int, action: Callable[[], None], idle: bool = False) -> Timer:
+        timer = Timer(tied(when), next(self._sequence), action, shown, idle)
         heapq.heappush(self._timers, timer)
         return timer
 
@@ -341,7 +341,7 @@ class VirtualClock:
                         continue
                     if done is not None and done():
                         return
-                    when, shown, fire = self._next_event()
+                    when, shown, fire = self._next_event(endless=end is None)
                     if fire is None or (end is not None and (when, shown) > end):
                         self._tell_of_deadlock()
                         if end is None:
@@ -390,8 +390,11 @@ class VirtualClock:
                 raise ClockStalled(telling.stall(self.now, self.stall_limit, holds))
             self._quiet.wait(min(remaining, LOOK_SECONDS))
 
-    def _next_event(self) -> tuple[int, int, Callable[[], None] | None]:
-        """When it is due, what reads will show at least, and what to call; None if there is none."""
+    def _next_event(self, endless: bool) -> tuple[int, int, Callable[[], None] | None]:
+        """When it is due, what reads will show at least, and what to call; None if there is none.
+
+        For who drives to no end (`endless`) there is none if all that is left is idle.
+        """
         best: tuple[int, int, Callable[[], None] | None] = (0, 0, None)
         for source in self._sources:
             when = source.next_instant()
@@ -402,8 +405,13 @@ class VirtualClock:
                 heapq.heappop(self._timers)
             if self._timers and (best[2] is None or self._timers[0].when < best[0]):
                 timer = self._timers[0]
+                if endless and timer.idle and best[2] is None and self._all_idle():
+                    return best
                 return (timer.when, timer.shown, partial(self._fire, timer))
         return best
+
+    def _all_idle(self) -> bool:
+        return all(timer.idle or timer.action is None for timer in self._timers)
 
     def _fire(self, timer: Timer) -> None:
         with self._mutex:

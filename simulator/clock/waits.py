@@ -19,15 +19,24 @@ class Timer:
     """An action due at an instant. Timers fire in the order `(when, sequence)`.
 
     Once it fires, every read is at least `shown`: whoever sleeps for a second reads a second more.
+    One that is `idle` is no reason to go on, if there is no other one.
     """
 
-    __slots__ = ("action", "sequence", "shown", "when")
+    __slots__ = ("action", "idle", "sequence", "shown", "when")
 
-    def __init__(self, when: int, sequence: int, action: Callable[[], None], shown: int) -> None:
+    def __init__(
+        self,
+        when: int,
+        sequence: int,
+        action: Callable[[], None],
+        shown: int,
+        idle: bool = False,
+    ) -> None:
         self.when = when
         self.sequence = sequence
         self.action: Callable[[], None] | None = action
         self.shown = shown
+        self.idle = idle
 
     def cancel(self) -> None:
         self.action = None

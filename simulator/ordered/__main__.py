@@ -94,7 +94,7 @@ def _unbeating(variables: Mapping[str, str]) -> AbstractContextManager[Any]:
     With them, whoever calls a sync flow goes on up to a second late, by chance. The virtual engine has
     them without: see `simulator.patches.prefect.heartbeats`.
     """
-    if str(PREFECT_FLOWS_HEARTBEAT_FREQUENCY) in variables:
+    if PREFECT_FLOWS_HEARTBEAT_FREQUENCY.name in variables:
         return nullcontext()
     return temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
 

@@ -17,6 +17,7 @@ Python 3.11 to 3.13, Prefect 3.8 and 3.9. What is patched, and why:
 from __future__ import annotations
 
 import builtins
+import importlib
 import sys
 import types
 from collections.abc import Iterator
@@ -71,7 +72,7 @@ def _own_sys() -> Iterator[None]:
     shared: dict[str, Any] = {name: vars(sys)[name] for name in NAMES_OF_SYS}
     properties = {name: _property(name, shared) for name in NAMES_OF_SYS}
     before = type(sys)
-    sys.__class__ = type("sys", (before,), properties)
+    sys.__class__ = type("sys", (before,), {"__reduce__": _by_name, **properties})
     vars(sys)["stdout"] = _Stream("stdout")
     vars(sys)["stderr"] = _Stream("stderr")
     try:
@@ -79,6 +80,11 @@ def _own_sys() -> Iterator[None]:
     finally:
         sys.__class__ = before
         vars(sys).update(shared)
+
+
+def _by_name(module: types.ModuleType) -> tuple[Any, ...]:
+    """As cloudpickle has modules: it goes by their exact class, which is another one now."""
+    return importlib.import_module, (module.__name__,)
 
 
 def _property(name: str, shared: dict[str, Any]) -> property:

@@ -8,6 +8,7 @@ nothing. Modules outside the project, installed libraries and Python's own, are 
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 import types
@@ -166,6 +167,8 @@ class ModuleOfProcess(types.ModuleType):
         own_name, modules = types.ModuleType.__getattribute__(self, "_stands_for")
         if name == "__class__":
             return ModuleOfProcess
+        if name == "__reduce_ex__":  # as cloudpickle has modules, which goes by their exact class
+            return lambda _: (importlib.import_module, (own_name,))
         if name in _MADE_BY_IMPORT and own_name not in sys.modules:
             # It is being made: its code must not run before `sys.modules` has it.
             raise AttributeError(name)

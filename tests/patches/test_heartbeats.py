@@ -7,6 +7,7 @@ import inspect
 import threading
 import time
 from collections import defaultdict
+from datetime import timedelta
 
 import pytest
 from prefect import flow, flow_engine
@@ -14,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.events.filters import EventFilter, EventNameFilter, EventOrder
 from prefect.settings.models.flows import FlowsSettings
 
-from simulator import Simulation
+from simulator import NothingToRun, Simulation
 
 
 @flow
@@ -99,6 +100,23 @@ def test_who_calls_a_flow_does_not_wait_for_its_heartbeats_to_end():
     with Simulation() as sim:
         assert sim.run(calls).state == "Completed"
     assert took == [60, 0.5, 2.25]
+
+
+@flow
+def waits_for_ever():
+    threading.Event().wait()
+
+
+def test_a_flow_that_waits_for_ever_is_told_of_though_its_heart_beats():
+    """Also where the heartbeats of another one, which began later, go on beside it."""
+    with Simulation() as sim:
+        sim.deploy(waits_for_ever, name="dev")
+        sim.trigger("waits-for-ever/dev")
+        sim.advance(minutes=1)
+        with pytest.raises(NothingToRun) as told:
+            sim.run(waits_for_ever)
+        assert "heartbeats" not in str(told.value)
+        assert sim.now - sim.start < timedelta(hours=1)
 
 
 def test_no_thread_of_a_heartbeat_is_left():

@@ -264,3 +264,8 @@ def test_a_module_that_was_exchanged_for_another_is_watched(monkeypatch, tmp_pat
         assert not sim.caveats
         sim.run(second.counts, by=1)
         assert ["'TIMES' of 'exchanged'" in one.message for one in sim.caveats] == [True]
+
+
+def test_modules_are_pickled_by_cloudpickle_as_they_are_in_any_process(sim):
+    """As the context of a background task is, and a result, with a function that is pickled by value."""
+    assert values(run_one(sim, pipeline.pickles_modules)) == {"same": "True True True"}

@@ -30,6 +30,8 @@ class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
       a statement belongs to a dialect, so all engines share one, and what was compiled for it.
     - "database is locked" comes from DEFERRED transactions that turn to writing after somebody else
       has written; no busy time-out helps, and the client backs off for seconds. IMMEDIATE ones wait.
+      What another session begins meanwhile begins as Prefect has it: where it only reads, as for the
+      event of a work queue that is paused, it would wait for ever for the one that it is a part of.
     """
 
     dialect: ClassVar[Dialect | None] = None
@@ -48,7 +50,15 @@ class VirtualSqlite(prefect_databases.AioSqliteConfiguration):
         self, session: AsyncSession, with_for_update: bool = False
     ) -> AsyncIterator[AsyncSessionTransaction]:
         async with super().begin_transaction(session, with_for_update=True) as transaction:
-            yield transaction
+            if with_for_update:
+                yield transaction
+                return
+            await session.connection()  # which says BEGIN
+            before = prefect_databases.SQLITE_BEGIN_MODE.set("DEFERRED")
+            try:
+                yield transaction
+            finally:
+                prefect_databases.SQLITE_BEGIN_MODE.reset(before)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+import cloudpickle
 from prefect import flow, task
 from prefect.cache_policies import INPUTS
 from prefect.deployments import run_deployment
@@ -76,6 +77,12 @@ def looks_through_all_modules() -> None:
 
 def broken_is_there() -> bool:
     return sys.modules[f"{__package__}.broken"].__file__.endswith("broken.py")
+
+
+@flow(log_prints=True)
+def pickles_modules() -> None:
+    system, own, clock = cloudpickle.loads(cloudpickle.dumps([sys, models, time]))
+    print("same", system is sys, own.Client is models.Client, clock is time)
 
 
 @flow
