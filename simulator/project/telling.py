@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -119,10 +120,20 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
     if course.missing_modules:
         missing = [[f"{name} (of {count} runs)"] for name, count in course.missing_modules.items()]
         yield "Modules that are not installed here, and ended a run", missing
-    if caveats := [[one] for one in course.caveats if not one.startswith("network: ")]:
+    if caveats := list(_folded(one for one in course.caveats if not one.startswith("network: "))):
         yield "What this simulation could not show rightly", caveats
     title = f"Findings: {len(course.findings)}" if course.findings else "No findings"
     yield title, [list(_lines(one)) for one in course.findings]
+
+
+def _folded(caveats: Iterable[str]) -> Iterator[list[str]]:
+    """Caveats of one kind at one line of code as one, the first of them: many runs meet them."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for one in caveats:
+        places = re.findall(r"\(([^()]+:\d+)", one)
+        alike.setdefault((one.partition(":")[0], places[-1] if places else one), []).append(one)
+    for first, *others in alike.values():
+        yield [first, f"and {len(others)} more like it"] if others else [first]
 
 
 def _lines(finding: Finding) -> Iterator[str]:

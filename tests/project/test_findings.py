@@ -72,8 +72,12 @@ deployments:
     assert change.sentence.startswith(
         "on 2026-03-29, when the clocks of Europe/Berlin change, a run"
     )
-    told = dict(sections(replace(lived, caveats=("real time: a", "network: b"))))
-    assert told["What this simulation could not show rightly"] == [["real time: a"]]
+    races = [f"race: it left 'a-{n}' (1{n}) behind (flows.py:3, run 'r-{n}')" for n in range(3)]
+    told = dict(sections(replace(lived, caveats=("real time: a", "network: b", *races))))
+    assert told["What this simulation could not show rightly"] == [
+        ["real time: a"],
+        [races[0], "and 2 more like it"],
+    ]
 
 
 @flow
