@@ -13,11 +13,10 @@ LEFT_OUT = {".venv", "venv", "node_modules", "site-packages", "tests", "test", "
 
 @dataclass(frozen=True)
 class Script:
-    """A file that serves or deploys on `line` when it is run; `pools` are the work pools it names."""
+    """A file that serves or deploys on `line` when it is run."""
 
     file: Path
     line: int
-    pools: tuple[str, ...] = ()
 
 
 def python_files(folder: Path) -> Iterator[Path]:
@@ -42,10 +41,7 @@ def script(file: Path) -> Script | None:
     serving = [call for call in calls if called(call) in ("serve", "deploy", "aserve")]
     if not serving:
         return None
-    given = [one for call in calls for one in call.keywords if one.arg == "work_pool_name"]
-    values = [one.value for one in given]
-    pools = [str(one.value) for one in values if isinstance(one, ast.Constant) and one.value]
-    return Script(file, min(call.lineno for call in serving), tuple(dict.fromkeys(pools)))
+    return Script(file, min(call.lineno for call in serving))
 
 
 def parsed(file: Path) -> ast.Module | None:

@@ -149,16 +149,17 @@ class ProjectSimulation(Simulation):
 
         What cannot be run is put down with its cause, and nothing is raised.
         """
+        from simulator.patches.prefect import work_pools
+
         known = self._world.deployment_names()
         where = f"{script.file.relative_to(self.project)}:{script.line}"
-        for pool in script.pools:
-            self.work_pool(pool)
         try:
-            self.in_process(
-                f"script {script.file.name!r}",
-                lambda: self._seen.append(_as_main(script.file)),
-                arguments=[str(script.file)],
-            )
+            with work_pools.made_when_asked_for(self._world.worker):
+                self.in_process(
+                    f"script {script.file.name!r}",
+                    lambda: self._seen.append(_as_main(script.file)),
+                    arguments=[str(script.file)],
+                )
         except SystemExit as end:
             if end.code not in (None, 0):
                 cause = f"it ended with exit code {end.code}"

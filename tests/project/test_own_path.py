@@ -21,10 +21,13 @@ def main():
 DEPLOYS = """
 from prefect import flow
 
+POOLS = ["k8s"]
+
 if __name__ == "__main__":
-    flow.from_source("https://git.invalid/team/shop.git", entrypoint="a/flows.py:main").deploy(
-        "cloned", work_pool_name="k8s", cron="0 * * * *"
-    )
+    for pool in POOLS:
+        flow.from_source("https://git.invalid/team/shop.git", entrypoint="a/flows.py:main").deploy(
+            "cloned", work_pool_name=pool, cron="0 * * * *"
+        )
 """
 
 

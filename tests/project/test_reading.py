@@ -127,5 +127,5 @@ def test_scripts_are_found_by_what_they_call(tmp_path: Path) -> None:
     (tmp_path / "serves.py").write_text(FLOW + '\n\nif __name__ == "__main__":\n    main.serve()\n')
     (tmp_path / "deploys.py").write_text('import x\nx.main.deploy("a", work_pool_name="k8s")\n')
     deploys, serves = scripts(tmp_path)
-    assert (serves.file.name, serves.line, serves.pools) == ("serves.py", 8, ())
-    assert (deploys.file.name, deploys.line, deploys.pools) == ("deploys.py", 2, ("k8s",))
+    assert (serves.file.name, serves.line) == ("serves.py", 8)
+    assert (deploys.file.name, deploys.line) == ("deploys.py", 2)
