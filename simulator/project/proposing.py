@@ -43,7 +43,9 @@ def as_toml(proposed: Iterable[Proposal]) -> str:
 
 
 def called_at(where: str) -> str | None:
-    """The dotted name of the imported function that is called on a line, "file:line"."""
+    """The dotted name of the imported function, or of the method of an imported class, that is called on
+    a line, "file:line".
+    """
     file, _, line = where.rpartition(":")
     tree = parsed(Path(file))
     if tree is None or not line.isdigit():
@@ -55,6 +57,8 @@ def called_at(where: str) -> str | None:
         root = _root(call.func)
         if found is None and root in made:
             found = _name(made[root].func, names)
+            if found is not None and found.rpartition(".")[2][0].isupper():
+                found += _method(call.func)
         if found is not None and "." in found:
             return found
     return None
@@ -102,6 +106,13 @@ def _name(function: ast.expr, names: dict[str, str]) -> str | None:
         inner = _name(function.value, names)
         return None if inner is None else f"{inner}.{function.attr}"
     return names.get(function.id) if isinstance(function, ast.Name) else None
+
+
+def _method(function: ast.expr) -> str:
+    """What is called of an object of a class, as ".get" of `session.get`; empty if it is further in."""
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return f".{function.attr}"
+    return ""
 
 
 def _root(function: ast.expr) -> str:

@@ -34,7 +34,7 @@ def here(session):
     [
         (7, "urllib.request.urlopen"),
         (9, "urllib.request.urlopen"),
-        (12, "http.client.HTTPConnection"),
+        (12, "http.client.HTTPConnection.request"),
         (14, "urllib.request.build_opener"),
         (15, None),
         (16, None),
