@@ -32,13 +32,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What ruff looks at. Not all of them need exist.
 SOURCES := $(wildcard simulator pipelines scenarios tests benchmarks docs/hooks)
 
-.PHONY: help simulate test conformance fuzz check format bench site dist lock newest install clean
+.PHONY: help simulate test conformance fuzz attack check format bench site dist lock newest install clean
 
 help:
 	@echo "make simulate   run the scenarios, print verdicts and where the results are"
 	@echo "make test       run the tests, scenarios included"
 	@echo "make conformance  run cases on the virtual engine and on a real Prefect, and compare"
 	@echo "make fuzz       make programs up, run them on both engines and compare (ARGS=\"--programs 50 --seed 1\")"
+	@echo "make attack     let topologies made up at random live, and kill simulate run (ARGS=\"--examples 50 --kills 5\")"
 	@echo "make check      format, lint and types"
 	@echo "make format     put format and imports right"
 	@echo "make bench      measure speed and memory"
@@ -61,6 +62,9 @@ conformance: install
 
 fuzz: install
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+attack: install
+	@$(BIN)/python -m tests.attack $(ARGS)
 
 check: install
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -1,0 +1,200 @@
+"""The simulator under attack: `python -m tests.attack`. Prints figures, and writes docs/reliability.md.
+
+Topologies made up at random, each in a simulation, against the laws; some of them once more in another
+process with another hash seed, which must have the same history; and `simulate run` killed at random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+import prefect
+
+from simulator.history import History
+from simulator.instants import Real
+from tests.attack.kills import Kills, campaign
+from tests.attack.laws import LAWS, broken
+from tests.attack.running import live
+from tests.attack.topologies import topology
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+
+
+@dataclass
+class Attack:
+    """What came of it. `broken`: by seed, what was against a law."""
+
+    seeds: range
+    flows: int = 0
+    runs: int = 0
+    seconds: float = 0.0
+    fired: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
+    broken: dict[int, list[str]] = field(default_factory=dict)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Attack as asked for. Returns 1 if anything was not as it must be."""
+    asked = _parser().parse_args(arguments)
+    if asked.digest is not None:
+        print(digest(live(topology(asked.digest)).history))
+        return 0
+    attack = attacked(range(asked.seed, asked.seed + asked.examples), asked.repeat)
+    with tempfile.TemporaryDirectory() as folder:
+        kills = campaign(Path(folder), asked.kills, asked.seed)
+    text = page(attack, kills)
+    print(text)
+    if asked.write:
+        PAGE.write_text(text)
+    return 1 if attack.broken or kills.broken else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m tests.attack", description=__doc__)
+    parser.add_argument("--examples", type=int, default=300, help="how many topologies")
+    parser.add_argument("--seed", type=int, default=1, help="of the first; each next has the next")
+    parser.add_argument(
+        "--repeat", type=int, default=20, help="every how manieth is run in another process as well"
+    )
+    parser.add_argument("--kills", type=int, default=200, help="how many times a process is killed")
+    parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
+    parser.add_argument("--digest", type=int, help=argparse.SUPPRESS)
+    return parser
+
+
+def attacked(seeds: range, repeat: int) -> Attack:
+    """Let the topologies of these seeds live, one after another, and tell of each."""
+    attack, began = Attack(seeds), Real.monotonic()
+    for seed in seeds:
+        try:
+            lived = live(topology(seed))
+            said = broken(lived)
+        except (
+            Exception
+        ) as error:  # whatever it is: a topology is valid, and nothing is to be raised
+            attack.broken[seed] = [f"{type(error).__name__}: {error}"]
+            print(f"seed {seed}: {attack.broken[seed]}", flush=True)
+            continue
+        attack.flows += len(lived.topology.nodes)
+        attack.runs += len(lived.history.runs())
+        attack.fired += lived.fired
+        attack.ends.update(run.state_type for run in lived.history.runs())
+        if repeat and seed % repeat == 0:
+            attack.repeated += 1
+            if (other := _elsewhere(seed)) != digest(lived.history):
+                said.append(f"another process has another history: {other}")
+        if said:
+            attack.broken[seed] = said
+        print(
+            f"seed {seed}: {len(lived.history.runs())} runs, {said or 'as it must be'}", flush=True
+        )
+    attack.seconds = Real.monotonic() - began
+    return attack
+
+
+def digest(history: History) -> str:
+    """What has happened, in one word: runs, their tasks and states, to the millisecond."""
+    told = [
+        (
+            run.flow,
+            str(run.scheduled),
+            [str(state) for state in run.states],
+            sorted((task.task, [str(state) for state in task.states]) for task in run.tasks),
+        )
+        for run in history.runs()
+    ]
+    return hashlib.sha256(json.dumps(sorted(told)).encode()).hexdigest()[:16]
+
+
+def _elsewhere(seed: int) -> str:
+    """The digest of a topology's history in a process of its own, with another hash seed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.attack", "--digest", str(seed)],
+        env=os.environ | {"PYTHONHASHSEED": str(seed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return (done.stdout.split() or [done.stderr[-300:]])[-1]
+
+
+PAGE_TEXT = """\
+# Reliability
+
+What the simulator itself stands. Written by `make attack ARGS=--write`, with Prefect $prefect,
+Python $python, on $day.
+
+## Topologies made up at random
+
+$examples topologies (seeds $first to $last) of 2 to 30 flows: subflows, tasks that call flows,
+`run_deployment`, automations, retries, schedules, limits, and up to four faults each.
+$flows flows, $runs runs, $seconds s of real time. How runs have ended: $ends.
+
+What must be true of each:
+
+$laws
+- the same seed, the same history, in another process with another hash seed ($repeated of them)
+
+**$against of $examples were against any of it.**
+$broken
+| fault | how often it has struck |
+|---|---|
+$faults
+
+## `simulate run`, killed
+
+$points times a process of it, drawn at random, got SIGKILL at a random moment. The results must be
+readable, with every variant that was told of; no process may be left, and after the next run no file.
+
+Killed: $killed. Exit codes: $codes.
+
+**$bad times it was not so.**
+$kills"""
+
+
+def page(attack: Attack, kills: Kills) -> str:
+    """The figures as Markdown."""
+    listed = [f"- seed {seed}: {'; '.join(said)}" for seed, said in attack.broken.items()]
+    return Template(PAGE_TEXT).substitute(
+        prefect=prefect.__version__,
+        python=platform.python_version(),
+        day=time.strftime("%Y-%m-%d"),
+        examples=len(attack.seeds),
+        first=attack.seeds[0],
+        last=attack.seeds[-1],
+        flows=attack.flows,
+        runs=attack.runs,
+        seconds=f"{attack.seconds:.0f}",
+        ends=_counted(attack.ends),
+        laws="\n".join(f"- {check.__name__.replace('_', ' ')}" for check in LAWS),
+        repeated=attack.repeated,
+        against=len(attack.broken),
+        broken="\n".join(["", *listed, ""]) if listed else "",
+        faults="\n".join(f"| {kind} | {count} |" for kind, count in sorted(attack.fired.items())),
+        points=kills.points,
+        killed=_counted(kills.killed),
+        codes=_counted(kills.codes),
+        bad=len(kills.broken),
+        kills="".join(f"\n- {said}" for said in kills.broken) + "\n" * bool(kills.broken),
+    )
+
+
+def _counted(counter: Counter[str] | Counter[int]) -> str:
+    return ", ".join(f"{count} x {what}" for what, count in counter.most_common())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

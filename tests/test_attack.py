@@ -1,0 +1,153 @@
+"""The simulator under attack: topologies made up at random, and a killed `simulate run`.
+
+Eight topologies and three kills here; `python -m tests.attack` takes any number, and docs/reliability.md
+has what came of many.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from simulator.history import RunRecord
+from tests.attack.__main__ import PAGE, attacked, digest, main, page
+from tests.attack.kills import Kills, campaign
+from tests.attack.laws import LAWS, broken
+from tests.attack.running import Lived, live
+from tests.attack.topologies import FAULTS, START, Node, Topology, name, topology
+
+SEEDS = range(1, 9)
+
+
+@pytest.mark.slow
+def test_topologies_made_up_at_random_are_as_they_must_be():
+    attack = attacked(SEEDS, repeat=4)
+    assert attack.broken == {}
+    assert (attack.repeated, len(attack.fired) > 3) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_readable_results_and_nothing_else(tmp_path):
+    kills = campaign(tmp_path, points=3, seed=1)
+    assert kills.broken == []
+    assert kills.points == 3
+
+
+def test_a_seed_is_always_the_same_topology():
+    assert topology.__wrapped__(7) == topology(7)
+    assert len({topology(seed) for seed in range(1, 20)}) == 19
+
+
+def test_every_edge_and_most_kinds_of_faults_are_drawn():
+    some = [topology(seed) for seed in range(1, 120)]
+    hows = {how for one in some for node in one.nodes for _, how in node.calls}
+    assert hows == {"subflow", "caught", "in a task", "deployment", "fired", "after"}
+    kinds = {type(fault) for one in some for fault in one.faults}
+    assert len(kinds) >= len(FAULTS) - 4
+    assert {len(one.nodes) for one in some} >= {2, 10, 20}
+
+
+@pytest.fixture(scope="module")
+def lived():
+    """A parent with a child that waits for its limit, every hour."""
+    parent = Node(seconds=20, calls=((1, "deployment"),), every_minutes=60)
+    return live(Topology((parent, Node(seconds=60, limit=1))))
+
+
+def changed(lived: Lived, flow: str, **changes: object) -> Lived:
+    """The same, but for the first run of a flow."""
+    history = lived.history
+    first = next(run for run in history.runs() if run.flow == flow)
+    runs = [replace(run, **changes) if run is first else run for run in history.runs()]
+    return replace(lived, history=_Fake(runs))
+
+
+class _Fake:
+    def __init__(self, runs: list[RunRecord]) -> None:
+        self._runs = runs
+
+    def runs(self) -> list[RunRecord]:
+        return self._runs
+
+
+def test_what_is_as_it_must_be_breaks_no_law(lived):
+    assert broken(lived) == []
+    assert Counter(run.flow for run in lived.history.runs() if run.completed)[name(1)] >= 3
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("law", "lie"),
+    [
+        ("time_never_runs_back", lambda run: {"states": run.states[::-1]}),
+        ("time_never_runs_back", lambda run: {"start": run.end + HOUR}),
+        (
+            "no_transition_that_prefect_forbids",
+            lambda run: {"states": run.states + run.states[-2:]},
+        ),
+        ("every_scheduled_run_is_accounted_for", lambda run: {"scheduled": START + 2 * HOUR}),
+        ("who_has_not_ended_was_kept_from_it", lambda run: {"state_type": "RUNNING"}),
+    ],
+)
+def test_a_lie_breaks_the_law(lived, law, lie):
+    first = next(run for run in lived.history.runs() if run.flow == name(0))
+    assert law in {said.partition(":")[0] for said in broken(changed(lived, name(0), **lie(first)))}
+
+
+def test_a_child_that_outlives_its_parent_breaks_the_law(lived):
+    parent = next(run for run in lived.history.runs() if run.children)
+    lie = changed(lived, name(0), end=parent.children[0].end - timedelta(seconds=1))
+    laws = {said.partition(":")[0] for said in broken(lie)}
+    assert "a_child_ends_before_a_parent_that_waits_for_it" in laws
+
+
+def test_slots_that_are_not_given_back_and_runs_beyond_a_limit_break_the_law(lived):
+    (said,) = broken(replace(lived, slots={name(1): 1}))
+    assert said == f"slots_are_given_back: 1 slots of {name(1)} are taken, by nobody"
+    first, second, *_ = [run for run in lived.history.runs() if run.flow == name(1)]
+    states = tuple(
+        replace(state, timestamp=state.timestamp + (second.start - first.start))
+        for state in first.states
+    )
+    (said,) = broken(changed(lived, name(1), states=states))
+    assert said == f"slots_are_given_back: 2 runs of {name(1)} at once, with a limit of 1"
+
+
+def test_what_is_left_behind_breaks_the_law(lived):
+    assert broken(replace(lived, left=["a thread"])) == ["nothing_is_left_behind: a thread"]
+
+
+def test_another_history_has_another_digest(lived):
+    lie = changed(lived, name(0), scheduled=START)
+    assert digest(lie.history) != digest(lived.history)
+
+
+def test_the_page_says_what_came_of_it():
+    attack = attacked(range(0), repeat=1)
+    attack.seeds = range(3, 5)
+    attack.broken = {4: ["time_never_runs_back: it did"]}
+    text = page(attack, Kills(points=2, broken=["results-1: a traceback"]))
+    assert "**1 of 2 were against any of it.**" in text
+    assert "- seed 4: time_never_runs_back: it did" in text
+    assert "- results-1: a traceback" in text
+    assert len(LAWS) == text.count("\n- ") - 3
+
+
+def test_the_page_that_is_kept_is_of_this_program():
+    kept = Path(PAGE).read_text()
+    for check in LAWS:
+        assert f"- {check.__name__.replace('_', ' ')}" in kept
+    assert "were against any of it.**" in kept
+
+
+def test_wrong_arguments_are_refused(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--examples", "many"])
+    assert ended.value.code == 2
+    assert "invalid int value: 'many'" in capsys.readouterr().err
