@@ -26,6 +26,11 @@ class Hosts:
             )
         self._allowed = [_split(one) for one in given]
 
+    @property
+    def this_machine_only(self) -> bool:
+        """Whether no other host is allowed."""
+        return not self._allowed
+
     def may_be_looked_up(self, name: str) -> bool:
         """Whether somebody may be asked for the address of a name."""
         return _is_of_this_machine(name) or any(

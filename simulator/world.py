@@ -152,7 +152,7 @@ class World:
         self.functions = Functions(modules)
         self.sources = Sources()
         self._environment: dict[str, str] = {}
-        self.setenv(stack, settings.for_children(self.folder))
+        self.setenv(stack, settings.for_children(self.folder, allowed.this_machine_only))
         self._seeds = Seeds(seed)
         self.starts = Starts(lambda: self.now, self.steps.cycle)
         self.exits = Starts(lambda: self.now, self.steps.cycle)

@@ -203,3 +203,25 @@ def test_a_real_process_that_a_flow_starts_does_not_find_the_users_profile(sim):
         return told.stdout.strip()
 
     assert sim.run(starts).result == f"{URL} {sim.folder}"
+
+
+@flow
+def clones(url: str) -> str:
+    done = subprocess.run(["git", "ls-remote", url], capture_output=True, text=True, check=False)
+    return done.stderr
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:1/x.git", "ssh://git@127.0.0.1:1/x.git"])
+def test_git_in_a_process_of_its_own_fetches_from_no_other_machine(sim, url):
+    said = sim.run(clones, url=url).result
+    assert f"transport '{url.partition(':')[0]}' not allowed" in said
+
+
+def test_git_fetches_from_files_and_from_where_it_is_allowed(sim, tmp_path):
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path)], check=True)
+    assert sim.run(clones, url=f"file://{tmp_path}").result == ""
+
+
+def test_git_is_not_kept_from_hosts_where_some_are_allowed():
+    with Simulation(allow_network=["git.example.com"]) as simulation:
+        assert "not allowed" not in simulation.run(clones, url="https://127.0.0.1:1/x.git").result

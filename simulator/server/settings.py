@@ -69,11 +69,13 @@ def beating(variables: Mapping[str, str]) -> bool:
     return own is not None or get_current_settings().flows.heartbeat_frequency is not None
 
 
-def for_children(folder: Path) -> dict[str, str]:
+def for_children(folder: Path, this_machine_only: bool) -> dict[str, str]:
     """Environment variables that keep a real process, which a flow or a test starts, from the user's
-    own profile, database and server. It finds nobody at the address.
+    own profile, database and server. It finds nobody at the address. Where no other host may be reached,
+    git fetches from none: the guard of the network does not reach into its process.
     """
-    return {
+    git = {"GIT_ALLOW_PROTOCOL": "file"} if this_machine_only else {}
+    return git | {
         "PREFECT_API_URL": API_URL,
         "PREFECT_HOME": str(folder),
         "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
