@@ -1,6 +1,6 @@
 """The simulator under attack: topologies made up at random, and a killed `simulate run`.
 
-Four topologies and two kills here; `python -m tests.attack` takes any number, and docs/reliability.md
+Four small topologies and a kill here; `python -m tests.attack` takes any number, and docs/reliability.md
 has what came of many.
 """
 
@@ -25,16 +25,17 @@ SEEDS = range(1, 5)
 
 @pytest.mark.slow
 def test_topologies_made_up_at_random_are_as_they_must_be():
-    attack = attacked(SEEDS, repeat=2)
+    attack = attacked(SEEDS, repeat=4, most=8)
     assert attack.broken == {}
-    assert (attack.repeated, len(attack.fired) > 3) == (2, True)
+    assert attack.repeated == 1
+    assert len(attack.fired) > 2
 
 
 @pytest.mark.slow
 def test_a_killed_run_leaves_readable_results_and_nothing_else(tmp_path):
-    kills = campaign(tmp_path, points=2, seed=1)
+    kills = campaign(tmp_path, points=1, seed=1)
     assert kills.broken == []
-    assert kills.points == 2
+    assert kills.points == 1
 
 
 def test_a_seed_is_always_the_same_topology():

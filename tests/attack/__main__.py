@@ -27,7 +27,7 @@ from simulator.instants import Real
 from tests.attack.kills import Kills, campaign
 from tests.attack.laws import LAWS, broken
 from tests.attack.running import live
-from tests.attack.topologies import topology
+from tests.attack.topologies import MOST, topology
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
@@ -37,6 +37,7 @@ class Attack:
     """What came of it. `broken`: by seed, what was against a law."""
 
     seeds: range
+    most: int = MOST
     flows: int = 0
     runs: int = 0
     seconds: float = 0.0
@@ -50,9 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Attack as asked for. Returns 1 if anything was not as it must be."""
     asked = _parser().parse_args(arguments)
     if asked.digest is not None:
-        print(digest(live(topology(asked.digest)).history))
+        print(digest(live(topology(asked.digest, asked.most)).history))
         return 0
-    attack = attacked(range(asked.seed, asked.seed + asked.examples), asked.repeat)
+    attack = attacked(range(asked.seed, asked.seed + asked.examples), asked.repeat, asked.most)
     with tempfile.TemporaryDirectory() as folder:
         kills = campaign(Path(folder), asked.kills, asked.seed)
     text = page(attack, kills)
@@ -69,18 +70,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--repeat", type=int, default=20, help="every how manieth is run in another process as well"
     )
+    parser.add_argument("--most", type=int, default=MOST, help="flows of a topology")
     parser.add_argument("--kills", type=int, default=200, help="how many times a process is killed")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     parser.add_argument("--digest", type=int, help=argparse.SUPPRESS)
     return parser
 
 
-def attacked(seeds: range, repeat: int) -> Attack:
+def attacked(seeds: range, repeat: int, most: int = MOST) -> Attack:
     """Let the topologies of these seeds live, one after another, and tell of each."""
-    attack, began = Attack(seeds), Real.monotonic()
+    attack, began = Attack(seeds, most), Real.monotonic()
     for seed in seeds:
         try:
-            lived = live(topology(seed))
+            lived = live(topology(seed, most))
             said = broken(lived)
         except (
             Exception
@@ -94,7 +96,7 @@ def attacked(seeds: range, repeat: int) -> Attack:
         attack.ends.update(run.state_type for run in lived.history.runs())
         if repeat and seed % repeat == 0:
             attack.repeated += 1
-            if (other := _elsewhere(seed)) != digest(lived.history):
+            if (other := _elsewhere(seed, most)) != digest(lived.history):
                 said.append(f"another process has another history: {other}")
         if said:
             attack.broken[seed] = said
@@ -119,10 +121,10 @@ def digest(history: History) -> str:
     return hashlib.sha256(json.dumps(sorted(told)).encode()).hexdigest()[:16]
 
 
-def _elsewhere(seed: int) -> str:
+def _elsewhere(seed: int, most: int) -> str:
     """The digest of a topology's history in a process of its own, with another hash seed."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.attack", "--digest", str(seed)],
+        [sys.executable, "-m", "tests.attack", "--digest", str(seed), "--most", str(most)],
         env=os.environ | {"PYTHONHASHSEED": str(seed)},
         capture_output=True,
         text=True,
@@ -139,7 +141,7 @@ Python $python, on $day.
 
 ## Topologies made up at random
 
-$examples topologies (seeds $first to $last) of 2 to 30 flows: subflows, tasks that call flows,
+$examples topologies (seeds $first to $last) of 2 to $most flows: subflows, tasks that call flows,
 `run_deployment`, automations, retries, schedules, limits, and up to four faults each.
 $flows flows, $runs runs, $seconds s of real time. How runs have ended: $ends.
 
@@ -173,6 +175,7 @@ def page(attack: Attack, kills: Kills) -> str:
         python=platform.python_version(),
         day=time.strftime("%Y-%m-%d"),
         examples=len(attack.seeds),
+        most=attack.most,
         first=attack.seeds[0],
         last=attack.seeds[-1],
         flows=attack.flows,

@@ -33,7 +33,7 @@ def step(): ...
 def hourly():
     step()
 
-@scenario(name="NAME", question="Is it kept?", days=1, variants={"one": 1, "two": 2, "three": 3})
+@scenario(name="NAME", question="Is it kept?", days=1, variants={"one": 1, "two": 2})
 def act(sim, variant, days):
     sim.deploy(hourly, name="dev", interval=timedelta(minutes=60 / variant))
     sim.advance(hours=2)
