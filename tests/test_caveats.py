@@ -3,6 +3,8 @@
 import inspect
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -155,3 +157,29 @@ def test_stand_under_a_failing_test(pytester: pytest.Pytester) -> None:
     )
     result = pytester.runpytest_subprocess("-p", "no:randomly", timeout=240)
     result.stdout.re_match_lines([r"caveat: race: two ends are possible \(.*\.py:4\)"])
+
+
+@flow
+def waits_a_minute():
+    time.sleep(60)
+
+
+def test_a_thread_of_a_script_that_sleeps_beside_the_clock_is_told_of():
+    """It sleeps in real time: what it does next comes at any virtual instant."""
+    slept = threading.Event()
+
+    def sleeps() -> None:
+        while not slept.is_set():
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=sleeps)
+    with Simulation() as sim:
+        thread.start()
+        for _ in range(20):
+            sim.run(waits_a_minute)
+        slept.set()
+        thread.join()
+        (told,) = sim.caveats
+    assert told.kind == "real time"
+    assert "a thread that no run has started sleeps in real time" in told.message
+    assert told.where.endswith(f"test_caveats.py:{sleeps.__code__.co_firstlineno + 2}")

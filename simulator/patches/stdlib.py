@@ -43,6 +43,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, SupportsFloat, SupportsIndex
 
+from simulator import caveats
 from simulator.cfunctions import calling, overriding
 from simulator.clock import (
     Locks,
@@ -65,6 +66,7 @@ from simulator.patches import loops, real_world, stdlib_pools
 from simulator.patches.driven_loops import loops_driving
 from simulator.patches.replacing import replacing
 from simulator.patches.time_machine import virtual_time
+from simulator.places import is_users, place_of_call
 
 _ModuleLock: Any = vars(importlib._bootstrap)["_ModuleLock"]
 
@@ -250,10 +252,23 @@ def _patched_sleep(clock: VirtualClock, poll: Poll | None) -> Iterator[None]:
         elif hold is None and waiter(clock) is not None:
             clock.sleep(seconds)
         else:
+            if hold is None and seconds > 0 and clock.driver not in (None, threading.get_ident()):
+                _tell_of_real_sleep(sys._getframe(2))
             Real.sleep(seconds)
 
     with calling([(time.sleep, virtual)]):
         yield
+
+
+def _tell_of_real_sleep(caller: types.FrameType) -> None:
+    """Tell of a thread that a script or a test has started, which sleeps beside a clock that jumps."""
+    if is_users(caller):
+        caveats.tell(
+            "real time",
+            "a thread that no run has started sleeps in real time, while virtual time goes on at its own"
+            " pace: start it in a flow, or let the test advance",
+            where=place_of_call(caller),
+        )
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import load_flow_from_entrypoint
+from prefect.runner import Runner
 from prefect.runner.storage import GitRepository
 
-from simulator import Simulation, SimulationError
+from simulator import Simulation, SimulationError, UnsupportedOperation
 from tests.worker import served_flows as flows
 
 HERE = Path(flows.__file__).parent
@@ -331,3 +332,12 @@ def test_a_work_pool_that_a_script_makes_has_a_worker(sim):
     sim.stop_worker("theirs")
     sim.advance(hours=1)
     assert states(sim, "quick/dev").count("Completed") == 2
+
+
+def test_a_runner_that_is_to_run_once_is_refused():
+    """It would serve until the end of the simulation, and its caller would find the run Scheduled."""
+    with Simulation():
+        runner = Runner()
+        runner.add_flow(flows.greets)
+        with pytest.raises(UnsupportedOperation, match="run_once=True"):
+            asyncio.run(runner.start(run_once=True))

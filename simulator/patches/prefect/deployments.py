@@ -24,6 +24,7 @@ from prefect.docker.docker_image import DockerImage
 from prefect.runner import Runner
 from prefect.runner.storage import GitRepository
 
+from simulator.errors import UnsupportedOperation
 from simulator.patches.prefect.loading import explained, missing_of
 from simulator.patches.prefect.runner import DeploymentRegistry, ScheduledRunPoller
 from simulator.patches.replacing import replacing
@@ -142,6 +143,11 @@ def _telling_async(make: Any, applied: Callable[[UUID, Any], None]) -> Callable[
 
 def _serving(serve: Callable[[Runner], None]) -> Callable[..., Any]:
     async def start(self: Any, run_once: bool = False, webserver: bool | None = None) -> None:
+        if run_once:
+            raise UnsupportedOperation(
+                "Runner.start(run_once=True): a simulation serves until its end; leave run_once out, and"
+                " advance as far as the runs should go"
+            )
         serve(self)
 
     return start

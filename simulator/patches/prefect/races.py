@@ -7,6 +7,7 @@ Here nothing is quick or slow, and all of them would crash. `tests/patches/test_
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -42,14 +43,15 @@ def decided(clock: VirtualClock, seed: int) -> Iterator[None]:
         if not began or clock.timeline.instant_of(to_micros(began)) != clock.instant:
             return True  # it came when all was over, or had to wait for something
         won = wins(engine)
-        code = engine.task.fn.__code__
+        # The function of a task may be a flow, or an object that can be called.
+        code = getattr(inspect.unwrap(engine.task.fn), "__code__", None)
         end = "completes" if won else "crashes"
         caveats.tell(
             "race",
             f"the flow returned at once and left {engine.task_run.name!r} ({engine.task_run.id})"
             f" behind: in real life it completes or crashes by chance, and with this seed it {end};"
             " wait for its future",
-            where=f"{code.co_filename}:{code.co_firstlineno}",
+            where="" if code is None else f"{code.co_filename}:{code.co_firstlineno}",
         )
         return not won
 
