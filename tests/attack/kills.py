@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,24 +21,25 @@ PATIENCE = 300.0
 
 TOLD = re.compile(r"^holds +(\w+) \[(\w+)\]", re.MULTILINE)
 
-SCENARIO = """
-import time
-from datetime import timedelta
-from prefect import flow, task
-from simulator.scenario import scenario
+# Indented, or pytest would take this file for one of scenarios.
+SCENARIO = textwrap.dedent("""
+    import time
+    from datetime import timedelta
+    from prefect import flow, task
+    from simulator.scenario import scenario
 
-@task
-def step(): ...
+    @task
+    def step(): ...
 
-@flow
-def hourly():
-    step()
+    @flow
+    def hourly():
+        step()
 
-@scenario(name="NAME", question="Is it kept?", days=1, variants={"one": 1, "two": 2})
-def act(sim, variant, days):
-    sim.deploy(hourly, name="dev", interval=timedelta(minutes=60 / variant))
-    sim.advance(hours=2)
-"""
+    @scenario(name="NAME", question="Is it kept?", days=1, variants={"one": 1, "two": 2})
+    def act(sim, variant, days):
+        sim.deploy(hourly, name="dev", interval=timedelta(minutes=60 / variant))
+        sim.advance(hours=2)
+    """)
 
 
 @dataclass
