@@ -86,7 +86,7 @@ def _start(folder: Path, out: str) -> subprocess.Popen[bytes]:
 
 def _kill_once(folder: Path, out: str, seconds: float, dice: random.Random, found: Kills) -> None:
     process = _start(folder, out)
-    time.sleep(seconds)
+    time.sleep(seconds)  # real ones: the kill is to come at any moment of the run
     there = _of_session(process.pid)
     if there:
         victim = dice.choice(sorted(there))
@@ -121,7 +121,7 @@ def _looked_at(folder: Path, out: str, process: subprocess.Popen[bytes]) -> list
     broken += [f"{told} was told of, and is not kept" for told in set(TOLD.findall(said)) - kept]
     end = time.monotonic() + 10
     while (there := _of_session(process.pid)) and time.monotonic() < end:
-        time.sleep(0.1)
+        time.sleep(0.1)  # no children of this process: their end can only be looked for
     if there:
         broken.append(f"processes are left: {there}")
         for left in there:

@@ -49,7 +49,7 @@ class _Flows:
 
     def _sync(self, node: Node) -> Callable[[], None]:
         def body() -> None:
-            time.sleep(node.seconds)
+            time.sleep(node.seconds)  # virtual
             for other, how in node.calls:
                 self._call(other, how)
 
@@ -138,11 +138,7 @@ def live(topology: Topology) -> Lived:
         folder = sim.folder
     if folder.exists():
         lived.left.append(f"the folder {folder}")
-    lived.left += [
-        f"{kind}: {left}"
-        for kind, left in (_things() - before).items()
-        if kind != "files" or left > 2
-    ]
+    lived.left += [f"{kind}: {left}" for kind, left in (_things() - before).items()]
     return lived
 
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import hypothesis
 from hypothesis import strategies as st
 
 from simulator.faults import (
@@ -41,6 +40,7 @@ from simulator.faults import (
     WorkerKilled,
     WorkerLost,
 )
+from tests.drawn import drawn
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOURS = 3
@@ -120,10 +120,9 @@ def _of_flow(kind: type, **more: Drawn) -> Callable[[int], Drawn]:
 
 
 def _of_deployment(kind: type, **more: Drawn) -> Callable[[int], Drawn]:
-    deployments = lambda count: st.integers(0, count - 1).map(  # noqa: E731
-        lambda number: f"{name(number)}/dev"
+    return lambda count: st.builds(
+        kind, deployment=st.integers(0, count - 1).map(lambda number: f"{name(number)}/dev"), **more
     )
-    return lambda count: st.builds(kind, deployment=deployments(count), **more)
 
 
 FAULTS: tuple[Callable[[int], Drawn], ...] = (
@@ -158,23 +157,8 @@ FAULTS: tuple[Callable[[int], Drawn], ...] = (
 
 @cache
 def topology(seed: int, most: int = MOST) -> Topology:
-    """The topology of a seed. Hypothesis begins with the simplest example: the last of some is taken."""
-    drawn: list[Topology] = []
-
-    @hypothesis.seed(seed)
-    @hypothesis.settings(
-        max_examples=3,
-        phases=[hypothesis.Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
-    @hypothesis.given(topologies(most))
-    def draw(one: Topology) -> None:
-        drawn.append(one)
-
-    draw()
-    return drawn[-1]
+    """The topology of a seed."""
+    return drawn(topologies(most), seed)
 
 
 @st.composite

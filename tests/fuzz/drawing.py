@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import hypothesis
 from hypothesis import strategies as st
 
+from tests.drawn import drawn
 from tests.fuzz import grammar
 from tests.fuzz.tree import KINDS, STANDS_IN, Node
 
@@ -23,23 +23,8 @@ WITHOUT = 9
 
 @cache
 def program(seed: int) -> Node:
-    """The program of a seed. Hypothesis begins with the simplest example: the last of some is taken."""
-    drawn: list[Node] = []
-
-    @hypothesis.seed(seed)
-    @hypothesis.settings(
-        max_examples=3,
-        phases=[hypothesis.Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
-    @hypothesis.given(_programs())
-    def draw(one: Node) -> None:
-        drawn.append(one)
-
-    draw()
-    return drawn[-1]
+    """The program of a seed."""
+    return drawn(_programs(), seed)
 
 
 @cache

@@ -48,10 +48,9 @@ def _send_heartbeats(
             engine.logger.debug("Failed to emit heartbeat", exc_info=True)
 
     def beats() -> None:
+        # Or a flow that waits for ever would beat for ever, and never be told of.
         if (hold := counted()) is not None:
-            hold.idles = (
-                True  # or a flow that waits for ever would beat for ever, and never be told of
-            )
+            hold.idles = True
         while not over.wait(every):
             run = engine.flow_run
             if run is not None and run.state is not None and run.state.is_final():
