@@ -25,10 +25,20 @@ class LiveServer(StockServer):
     `settings`: Prefect settings of the server, its workers and all flows, by the names of their
     environment variables. The user's own do not hold.
 
+    A work queue cannot be paused or resumed there, nor otherwise be given another status: the server
+    refuses it after half a minute in which it answers nobody (see `database_name`).
+
     Raises SimulationError for a setting that Prefect does not know, or if the server does not start.
     """
 
     options = ("--no-ui",)
+
+    # With ":memory:" in the name Prefect uses a single connection. With more of them its server comes to
+    # a halt on a busy machine: garbage is collected in the event loop's thread, a cursor in it belongs
+    # to a connection that waits for SQLite's lock in a thread of its own, and to let go of it takes that
+    # connection's mutex, while who holds the lock would go on in the event loop. The price: what opens a
+    # session inside of another one waits for itself, as the event of a work queue's new status does.
+    database_name = "prefect:memory:.db"
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)

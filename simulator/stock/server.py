@@ -41,6 +41,8 @@ class StockServer(ABC):
     options: tuple[str, ...] = ()
     """Of `prefect server start`, beside its address."""
 
+    database_name = "prefect.db"
+
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         self._settings = dict(settings or {})
         self._mutex = threading.RLock()
@@ -94,13 +96,8 @@ class StockServer(ABC):
 
     @property
     def database(self) -> Path:
-        """Its SQLite file.
-
-        With ":memory:" in the name Prefect uses a single connection. With more of them its server
-        comes to a halt on a busy machine: one of them holds the lock for writing, another one waits
-        for it, for up to a minute, and keeps the thread waiting in which the first would go on.
-        """
-        return self.folder / "prefect:memory:.db"
+        """Its SQLite file."""
+        return self.folder / self.database_name
 
     def _environment(self) -> dict[str, str]:
         """Of all its processes: the caller's, without the Prefect settings in it."""

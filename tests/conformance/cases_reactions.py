@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from prefect import flow, task
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
 from prefect.concurrency.sync import concurrency
 from prefect.deployments import run_deployment
@@ -18,7 +18,7 @@ from prefect.events.actions import (
     ActionTypes,
     ChangeFlowRunState,
     PauseDeployment,
-    PauseWorkQueue,
+    PauseWorkPool,
     RunDeployment,
 )
 from prefect.events.schemas.automations import CompoundTrigger, SequenceTrigger, TriggerTypes
@@ -299,23 +299,21 @@ def deployment_that_a_failure_pauses(sim: Simulation) -> None:
 
 
 @case(concurrent=True)
-def queue_that_a_failure_pauses(sim: Simulation) -> None:
-    """PauseWorkQueue: what is ordered then waits until the queue is resumed."""
-    sim.work_queue("paused-by-failure")
+def pool_that_a_failure_pauses(sim: Simulation) -> None:
+    """PauseWorkPool: what is ordered then waits until the pool is resumed."""
+    pool = "conformance-paused-by-failure"
+    sim.work_pool(pool)
+    sim.deploy(bad, "stopping", work_pool=pool)
+    sim.deploy(good, "stopped", work_pool=pool)
     with get_client(sync_client=True) as client:
-        queue = client.read_work_queue_by_name("paused-by-failure", "default").id
-    sim.deploy(bad, "stopping", work_queue_name="paused-by-failure")
-    sim.deploy(good, "stopped", work_queue_name="paused-by-failure")
-    stop = PauseWorkQueue(source="selected", work_queue_id=queue)
-    with _automation("stopping", _when("stopping", "Failed"), [stop]):
-        sim.trigger("bad/stopping")
-        with get_client(sync_client=True) as client:
-            until(sim, lambda: client.read_work_queue(queue).is_paused)
-    sim.trigger("good/stopped")
-    sim.advance(seconds=8)
-    assert not any(run.final for run in sim.runs("good"))
-    with get_client(sync_client=True) as client:
-        client.update_work_queue(queue, is_paused=False)
+        stop = PauseWorkPool(source="selected", work_pool_id=client.read_work_pool(pool).id)
+        with _automation("stopping", _when("stopping", "Failed"), [stop]):
+            sim.trigger("bad/stopping")
+            until(sim, lambda: client.read_work_pool(pool).is_paused)
+        sim.trigger("good/stopped")
+        sim.advance(seconds=8)
+        assert not any(run.final for run in sim.runs("good"))
+        client.update_work_pool(pool, WorkPoolUpdate(is_paused=False))
     until(sim, ended(sim, "good"))
 
 
