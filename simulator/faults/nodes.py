@@ -68,7 +68,11 @@ class Nodes(CountedFaults):
         """Called by who invokes dbt. Returns what dbt asks for each node by its name, from any thread:
         what is wrong with it, if a fault strikes it.
         """
+        from prefect.context import TaskRunContext
+
         run = self._run()
+        context = TaskRunContext.get()
+        task_run = None if context is None else context.task_run.id
 
         def wrong(node: str) -> str | None:
             if not self.faults:
@@ -79,7 +83,9 @@ class Nodes(CountedFaults):
                 return None
             injected, draw, _ = found
             details = {"fault": injected.number, "target": node, "draw": draw, "node": node}
-            self._journal.note("fault", str(injected.fault), run_id=run, details=details)
+            self._journal.note(
+                "fault", str(injected.fault), run_id=run, task_run_id=task_run, details=details
+            )
             return str(injected.fault.message)
 
         return wrong

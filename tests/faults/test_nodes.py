@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from dbt.cli.main import dbtRunner
-from prefect import flow
+from prefect import flow, task
 from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings
 
 from simulator import Simulation
@@ -116,6 +116,30 @@ def test_it_reaches_prefect_dbt(shop):
         assert [run.state for run in runs] == ["Failed", "Completed", "Failed"]
         assert [sim.explain(run).fault for run in runs] == [0, None, 0]
         assert "the connection was closed" in runs[0].message
+
+
+@task
+def builds_whatever_comes_of_it(folder: str) -> None:
+    dbtRunner().invoke(["build", "--project-dir", folder, "--profiles-dir", folder])
+
+
+@task
+def publishes() -> None:
+    raise ConnectionError("no answer")
+
+
+@flow
+def build_and_publish(folder: str) -> None:
+    builds_whatever_comes_of_it(folder)
+    publishes()
+
+
+def test_another_task_of_its_run_does_not_fail_for_it(shop):
+    with Simulation(start=T0) as sim:
+        sim.inject(NodeFails(node="orders", on=[0]))
+        why = sim.explain(sim.run(build_and_publish, folder=str(shop)))
+        assert why.fault is None
+        assert "no answer" in str(why)
 
 
 def test_one_that_is_never_run_is_told_at_the_end(shop):

@@ -49,7 +49,8 @@ class Evidence:
     def around(self, run: RunRecord, error: Note) -> Note | None:
         """The last fault of what lies around all runs, a file, a table or code, that an exception of a
         run is about: it names it, or the run was given its path, or the exception comes out of it and
-        its deployment was given it; or of a node of dbt that the run has run.
+        its deployment was given it; or of a node of dbt that the same task has run, or any of the run's
+        where the exception left the flow's own code.
         """
         given = json.dumps(run.parameters, default=str)
         found = None
@@ -61,7 +62,8 @@ class Evidence:
                 code = run.deployment in (None, note.details.get("target")) and any(
                     error.where.startswith(f"{one}:") for one in note.details.get("code", ())
                 )
-                node = note.run_id == run.id and "node" in note.details
+                here = error.task_run_id in (None, note.task_run_id)
+                node = note.run_id == run.id and "node" in note.details and here
                 if named or code or node or (path is not None and json.dumps(path) in given):
                     found = note
         return found
