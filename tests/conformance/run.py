@@ -142,7 +142,10 @@ def run(cases: list[Case], jobs: int, lie: str | None, told: Told) -> None:
             command = _command(other, lines, lie) if other else ["true"]
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
-            ended = [acting.submit(_live, one, server, listening, told) for one in cases]
+            deployments: dict[str, str] = {}
+            ended = [
+                acting.submit(_live, one, server, listening, told, deployments) for one in cases
+            ]
             for name, observed in _virtual(process, lines, log):
                 listening.submit(told, "virtual", by_name[name], observed).result()
             for future in ended:
@@ -155,8 +158,19 @@ def run(cases: list[Case], jobs: int, lie: str | None, told: Told) -> None:
             process.wait()
 
 
-def _live(case: Case, server: LiveServer, listening: ThreadPoolExecutor, told: Told) -> None:
-    observed = observe(case, Simulation.live(server))
+def _live(
+    case: Case,
+    server: LiveServer,
+    listening: ThreadPoolExecutor,
+    told: Told,
+    deployments: dict[str, str],
+) -> None:
+    """Act a case on the server that all share. `deployments`: the case that each of them belongs to."""
+    simulation = Simulation.live(server)
+    observed = observe(case, simulation)
+    for name in simulation._world.deployment_names():
+        if (other := deployments.setdefault(name, case.name)) != case.name:
+            observed.error = f"AssertionError: the deployment {name!r} is that of {other} as well"
     listening.submit(told, "live", case, observed).result()
 
 
