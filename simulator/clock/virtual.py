@@ -181,6 +181,8 @@ class VirtualClock:
             if parked:
                 wait.parked = True
                 self._parked.add(wait)
+                if wait not in wait.hold.waits:
+                    wait.hold.waits.append(wait)
                 self._holds.discard(wait.hold)
                 self._progress += 1
             quiet = not self._holds
@@ -199,6 +201,7 @@ class VirtualClock:
 
     def unpark(self, wait: Wait) -> bool:
         """End a wait on the waiting thread's own side, whoever ended it."""
+        quiet = False
         with self._mutex:
             if wait.parked:  # nobody woke it: it woke itself
                 self._parked.discard(wait)
@@ -207,6 +210,14 @@ class VirtualClock:
             wait.woken = True
             if wait.timer is not None:
                 wait.timer.cancel()
+            waits = wait.hold.waits
+            if wait in waits:
+                waits.remove(wait)
+            if waits and waits[-1].parked:  # back in the middle of another one, which goes on
+                self._holds.discard(wait.hold)
+                quiet = not self._holds
+        if quiet:
+            self._signal_quiet()
         if wait.error is not None:
             raise wait.error
         while wait.hold.calls:  # of an event loop, which does its own blocking
@@ -229,7 +240,8 @@ class VirtualClock:
         if wait.parked:
             wait.parked = False
             self._parked.discard(wait)
-            self._holds.add(wait.hold)
+            if wait.hold.waits[-1] is wait:
+                self._holds.add(wait.hold)
             self._progress += 1
             wait.open()
         return True
@@ -252,7 +264,7 @@ class VirtualClock:
         """Let the thread of `hold` make a call where it waits, now or next, and then wait on."""
         with self._mutex:
             hold.calls.append(call)
-            for wait in [wait for wait in self._parked if wait.hold is hold and not hold.dead]:
+            for wait in [wait for wait in hold.waits[-1:] if wait.parked and not hold.dead]:
                 wait.parked = False
                 self._parked.discard(wait)
                 self._holds.add(hold)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from simulator.clock import VirtualClock, start_counted
+from simulator.clock import VirtualClock, Wait, start_counted
 from simulator.errors import Deadlock, NothingToRun
 from simulator.instants import Real, to_micros
 from simulator.patches import stdlib
@@ -426,6 +426,38 @@ def test_who_waits_in_a_condition_to_the_end_has_its_lock_again_first(world, mak
         threading.excepthook = at_the_end
     assert [what for what, _ in world.told] == ["lets go", "has left"]
     assert told == []
+
+
+@pytest.mark.parametrize(("seconds", "awake_at"), [(60, 60), (5, 10)])
+def test_a_tracer_may_wait_for_a_lock_within_a_wait(world, seconds, awake_at):
+    """As coverage's does, or a finalizer: the wait that it comes in the middle of goes on after it."""
+    lock = threading.Lock()
+
+    def holds():
+        with lock:
+            time.sleep(10)
+
+    def trace(frame, *_):
+        if frame.f_code is Wait.block.__code__ and not traced:
+            traced.append(frame)
+            with lock:
+                world.tell("traced")
+
+    traced = []
+
+    def is_traced():
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            time.sleep(seconds)
+        finally:
+            sys.settrace(before)
+        world.tell("awake")
+
+    world.clock.stall_limit = 5
+    world.start(holds, is_traced)
+    world.drive()
+    assert world.told == [("traced", 10), ("awake", awake_at)]
 
 
 def test_locks_are_as_they_were_afterwards():
