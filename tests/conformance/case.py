@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from simulator import Simulation, SimulationError
+from simulator.records import RunRecord, TaskRecord
 from simulator.versions import series as series_here
 
 T = TypeVar("T")
@@ -127,3 +128,13 @@ def at_work(sim: Simulation, flow: str) -> None:
     """
     until(sim, running(sim, flow))
     sim.advance(seconds=3)
+
+
+def tasks_of(sim: Simulation, run: RunRecord, count: int) -> list[TaskRecord]:
+    """So many tasks of a run, in their order: a real server writes them down a moment later, from events."""
+
+    def tasks() -> list[TaskRecord]:
+        return [task for task in sim.history().run(run.id).tasks if task.end is not None]
+
+    until(sim, lambda: len(tasks()) >= count)
+    return sorted(tasks(), key=lambda task: task.states[0].timestamp)

@@ -14,7 +14,7 @@ from prefect.transactions import transaction
 
 from simulator import Simulation
 from simulator.versions import series
-from tests.conformance.case import by_series, case, until
+from tests.conformance.case import by_series, case, tasks_of, until
 from tests.conformance.cases_caching import same_key
 from tests.conformance.shapes import good
 
@@ -55,7 +55,7 @@ def calls_it_twice():
 def returned_failure_with_a_cache_key(sim: Simulation) -> None:
     """A task with a cache key returns a Failed state, and is called twice."""
     run = sim.run(calls_it_twice)
-    names = [one.state for one in sorted(run.tasks, key=lambda task: task.states[0].timestamp)]
+    names = [task.state for task in tasks_of(sim, run, 2)]
     assert names == by_series({"3.8": ["Failed", "Cached"], "3.9": ["Failed", "Failed"]})
 
 
@@ -176,7 +176,7 @@ def calls_on_condition():
 @case(series={"3.8": "one attempt: only a function is asked", "3.9": "three attempts"})
 def retry_condition_that_is_an_object(sim: Simulation) -> None:
     """The condition of a task's retries is an object with `__call__`, and says yes."""
-    (tried,) = sim.run(calls_on_condition).tasks
+    (tried,) = tasks_of(sim, sim.run(calls_on_condition), 1)
     assert tried.run_count == by_series({"3.8": 1, "3.9": 3})
 
 
