@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from unittest.mock import MagicMock
 
@@ -103,9 +104,12 @@ def test_values_are_made_up_of_the_annotation(sim) -> None:
 
 
 def test_wrong_types_and_nothing_to_make_a_value_of(sim) -> None:
-    for wrong in (3, ["three"], {"a": 1}):
+    @task(name="only here")  # of one called "read", other tests have types of their own
+    def only_here() -> list[int]: ...
+
+    for step, wrong in itertools.product((read, only_here.name), (3, ["three"], {"a": 1})):
         with pytest.raises(SimulationError, match=r"must be of the type list\[int\]") as caught:
-            sim.stub("read", returns=wrong)
+            sim.stub(step, returns=wrong)
         assert "\n" not in str(caught.value)
     sim.stub(read, returns=MagicMock())
 
