@@ -256,7 +256,7 @@ class VirtualClock:
         """Raise `error` in the thread `ident` if it is parked now. False if it is not."""
         with self._mutex:
             for wait in self._parked:
-                if wait.hold.ident == ident:
+                if wait.hold.ident == ident and wait is wait.hold.waits[0]:  # not a tracer's own
                     return self._wake(wait, error)
         return False
 

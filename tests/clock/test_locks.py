@@ -1,4 +1,4 @@
-"""Bare locks among threads on a virtual clock, without Prefect."""
+"""Bare locks among threads on a virtual clock, without Prefect. Whoever sleeps here sleeps in virtual time."""
 
 from __future__ import annotations
 
@@ -428,10 +428,13 @@ def test_who_waits_in_a_condition_to_the_end_has_its_lock_again_first(world, mak
     assert told == []
 
 
-@pytest.mark.parametrize(("seconds", "awake_at"), [(60, 60), (5, 10)])
-def test_a_tracer_may_wait_for_a_lock_within_a_wait(world, seconds, awake_at):
-    """As coverage's does, or a finalizer: the wait that it comes in the middle of goes on after it."""
+@pytest.fixture
+def sleeper(world):
+    """Lets a thread sleep and, within that wait, wait for a lock that another one holds for ten seconds:
+    as coverage's tracer does, or a finalizer.
+    """
     lock = threading.Lock()
+    traced = []
 
     def holds():
         with lock:
@@ -439,25 +442,41 @@ def test_a_tracer_may_wait_for_a_lock_within_a_wait(world, seconds, awake_at):
 
     def trace(frame, *_):
         if frame.f_code is Wait.block.__code__ and not traced:
-            traced.append(frame)
+            traced.append(threading.get_ident())
             with lock:
                 world.tell("traced")
 
-    traced = []
+    def start(seconds):
+        def sleeps():
+            before = sys.gettrace()
+            sys.settrace(trace)
+            try:
+                time.sleep(seconds)
+                world.tell("awake")
+            except Ended:
+                world.tell("interrupted")
+            finally:
+                sys.settrace(before)
 
-    def is_traced():
-        before = sys.gettrace()
-        sys.settrace(trace)
-        try:
-            time.sleep(seconds)
-        finally:
-            sys.settrace(before)
-        world.tell("awake")
+        world.clock.stall_limit = 5
+        world.start(holds, sleeps)
+        return traced
 
-    world.clock.stall_limit = 5
-    world.start(holds, is_traced)
+    return start
+
+
+@pytest.mark.parametrize(("seconds", "awake_at"), [(60, 60), (5, 10)])
+def test_a_wait_goes_on_after_one_within_it(world, sleeper, seconds, awake_at):
+    sleeper(seconds)
     world.drive()
     assert world.told == [("traced", 10), ("awake", awake_at)]
+
+
+def test_who_waits_within_a_wait_is_interrupted_in_the_outer_one(world, sleeper):
+    traced = sleeper(60)
+    world.clock.call_later(5, lambda: world.clock.interrupt(traced[0], Ended()))
+    world.drive()
+    assert world.told == [("traced", 10), ("interrupted", 10)]
 
 
 def test_locks_are_as_they_were_afterwards():
