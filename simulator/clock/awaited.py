@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import locks, queues, selector_events, taskgroups, tasks
 from collections.abc import Iterable
+from inspect import getattr_static
 from selectors import SelectorKey
 from typing import Any, cast
 
@@ -19,6 +20,8 @@ _SocketTransport: Any = selector_events._SelectorSocketTransport  # type: ignore
 
 _OF_PROCESS = ("wait", "communicate")
 """What an object is called for that stands for a process, and has its `returncode`."""
+
+_NONE = object()
 
 _ONLY_OPEN = ("_accept_connection", "_do_wait")
 """What a loop calls for a server that listens, and for a process that runs."""
@@ -64,7 +67,12 @@ def _may_await_the_world(task: asyncio.Task[Any]) -> bool:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
         if frame is not None:
             code = frame.f_code
-            if code.co_name in _OF_PROCESS and hasattr(frame.f_locals.get("self"), "returncode"):
+            if code.co_name in _OF_PROCESS and _is_process(frame.f_locals.get("self")):
                 return True  # AnyIO's waits for an event, which the end of the process sets
         awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
     return code is None or code.co_filename not in _IN_MEMORY
+
+
+def _is_process(owner: object) -> bool:
+    """Whether it has a `returncode`, which is not read: who reads it has asked for the end."""
+    return getattr_static(owner, "returncode", _NONE) is not _NONE

@@ -68,18 +68,17 @@ class VirtualSelector(selectors.DefaultSelector):
         assert loop is not None
         if what is None and len(self.get_map()) == 1:
             return []
-        awaited = awaits_the_world(loop, self.get_map().values())
-        if what is None and not awaited:
-            return []
         with waiting_really():  # one wait, however often it looks: a look in vain takes no time
+            if found := super().select(0):  # who parks with it in hand lets time run away meanwhile
+                return found
+            awaited = awaits_the_world(loop, self.get_map().values())
             while (left := loop.real_seconds_left()) > 0:
-                if what is None:
-                    found = super().select(None if left == inf else left)
-                elif what.ready(0) or (left == inf and not awaited):
+                if what is not None and what.ready(0):
+                    what = None
+                if not awaited and (what is None or left == inf):
                     break
-                else:
-                    found = super().select(min(left, LOOK_SECONDS))
-                if found:
+                longest = left if what is None else min(left, LOOK_SECONDS)
+                if found := super().select(None if longest == inf else longest):
                     return found
         asked(None)
         return []

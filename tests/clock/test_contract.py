@@ -499,7 +499,7 @@ def test_a_stall_names_its_holder():
 
     reader, writer = os.pipe()
     try:
-        with Simulation(start=START, stall_limit=1) as sim:
+        with Simulation(start=START, stall_limit=4) as sim:
             with pytest.raises(ClockStalled) as stalled:
                 sim.run(hangs)
             os.write(writer, b"x")

@@ -11,6 +11,7 @@ import os
 import queue
 import select
 import selectors
+import signal
 import socket
 import ssl
 import subprocess
@@ -250,6 +251,60 @@ def test_the_end_of_a_process_is_waited_for_also_if_an_event_tells_of_it(run):
             assert (await anyio.run_process([sys.executable, "-c", program])).returncode == 0
 
     assert run(waits) == 0
+
+
+async def asked_for(process):
+    assert process.returncode is None  # now it has asked
+    end(process)
+    assert await process.wait() == -signal.SIGKILL
+
+
+async def waited_for(process):
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(process.wait())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        end(process)
+    assert waiting.result() == -signal.SIGKILL
+
+
+async def told_by_an_event(process):
+    """Nothing tells that the event waits for the world; but its news is there."""
+    ended = asyncio.Event()
+    loop, file = asyncio.get_running_loop(), os.pidfd_open(process.pid)
+    os.set_blocking(file, False)
+    loop.add_reader(file, lambda: (loop.remove_reader(file), ended.set()))
+    end(process)
+    await ended.wait()
+    os.close(file)
+    assert await process.wait() == -signal.SIGKILL
+
+
+def end(process):
+    """In real time, and for certain, before the loop looks again."""
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+
+@pytest.mark.parametrize("waits", [asked_for, waited_for, told_by_an_event])
+def test_no_loop_parks_with_the_end_of_a_process_in_hand(run, monkeypatch, waits):
+    """Time could move before its thread has seen it: here it gets all the time that it wants for that."""
+    park = VirtualClock.park
+
+    def slowly(clock, wait, timeout=None, block=True):
+        parked = park(clock, wait, timeout, block)
+        if not block and wait.parked:
+            Real.sleep(0.2)
+        return parked
+
+    monkeypatch.setattr(VirtualClock, "park", slowly)
+
+    async def main():
+        process = await asyncio.create_subprocess_exec(*FOR_EVER)
+        threading.Thread(target=time.sleep, args=(3600,)).start()
+        await waits(process)
+
+    assert run(main) < 1
 
 
 # -- polls -------------------------------------------------------------------------------------------
