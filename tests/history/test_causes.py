@@ -98,7 +98,9 @@ def test_every_spoilt_run_goes_back_to_its_fault(
     wrong = []
     explained = 0
     cases = list(drawn(batch))
-    with Simulation(start=T0, seed=batch) as sim:
+    # A run that hangs beats to the end: seldom enough here that four days of it cost little.
+    beats = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "3600"}
+    with Simulation(start=T0, seed=batch, settings=beats) as sim:
         sim.setenv(WAREHOUSE_PATH=sim.warehouse.path, LANDING_DIR=sim.folder / "landing")
         for child in CHILDREN:
             sim.deploy(child, name="dev")
