@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.conformance.compare import compare
 from tests.conformance.known import KNOWN
 from tests.conformance.lies import LIES
 from tests.conformance.observe import Observed, _key, observe
+from tests.conformance.run import main
 
 CASES = all_cases()
 
@@ -139,6 +141,26 @@ def test_what_prefect_has_changed_is_a_part_of_the_cases_that_is_not_small() -> 
     part = [case for case in CASES.values() if rests_on_a_change(case)]
     assert {case.name for case in CASES.values() if case.series} < {case.name for case in part}
     assert len(CASES) / 4 < len(part) < len(CASES) / 2
+
+
+def test_parts_of_the_cases_are_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    def listed(*arguments: str) -> list[str]:
+        assert main(["--list", *arguments]) == 0
+        return [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
+
+    parts = [listed("--part", f"{place}/3") for place in (1, 2, 3)]
+    assert sorted(chain(*parts)) == sorted(CASES)
+    assert listed("--changed", "--part", "2/2") == listed("--changed")[1::2]
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "1", "1/0", "a/b"])
+def test_what_is_no_part_is_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["--part", part])
+    assert refused.value.code == 2
+    assert f"{part!r} is no part such as 1/2 or 2/2" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_the_document_names_the_known_differences() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = [cases[name] for name in cases if not asked.only or name in asked.only]
     if asked.changed:
         chosen = [one for one in chosen if rests_on_a_change(one)]
+    if asked.part:
+        place, parts = asked.part
+        chosen = chosen[place - 1 :: parts]
     if asked.list:
         print(*(f"{one.name}: {one.shows}" for one in chosen), sep="\n")
         return 0
@@ -76,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the cases alone that rest on what is not the same in all series of Prefect",
     )
+    parser.add_argument(
+        "--part",
+        type=_part,
+        metavar="K/N",
+        help="of the cases that are asked for, the Kth and each Nth from there",
+    )
     parser.add_argument("--jobs", type=int, default=4, help="live cases at the same time")
     parser.add_argument("--lie", choices=sorted(lies.LIES), help="let the virtual engine lie")
     parser.add_argument(
@@ -87,6 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     parser.add_argument("--virtual-to", type=Path, help=argparse.SUPPRESS)
     return parser
+
+
+def _part(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
+    if found is None or int(found[1]) > int(found[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part such as 1/2 or 2/2")
+    return int(found[1]), int(found[2])
 
 
 def _engines(case: Case) -> tuple[str, ...]:
