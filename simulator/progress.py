@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TextIO
 
 from simulator.instants import Real
 
@@ -14,9 +15,23 @@ EVERY = 0.5
 """Real seconds from one look to the next, and to the first: what is over sooner shows nothing."""
 
 
+_elsewhere: TextIO | None = None
+
+
+@contextmanager
+def drawn_on(terminal: TextIO | None) -> Iterator[None]:
+    """Draw on `terminal` for the length of a `with` block, while standard error goes elsewhere."""
+    global _elsewhere
+    before, _elsewhere = _elsewhere, terminal
+    try:
+        yield
+    finally:
+        _elsewhere = before
+
+
 class Progress:
-    """One line of standard error, drawn again and again. A source of the clock's events that never has
-    one: it is asked whenever the world is quiet.
+    """One line on the terminal of standard error, drawn again and again. A source of the clock's events
+    that never has one: it is asked whenever the world is quiet.
     """
 
     def __init__(self, now: Callable[[], datetime], database: sqlite3.Connection) -> None:
@@ -30,7 +45,7 @@ class Progress:
     @contextmanager
     def until(self, instant: datetime) -> Iterator[None]:
         """Show how far it is to an instant, for the length of a `with` block."""
-        if not (sys.stderr is not None and sys.stderr.isatty()):
+        if _terminal() is None:
             yield
             return
         self._until = instant
@@ -73,9 +88,17 @@ def _in_words(seconds: float) -> str:
     return f"{whole // timedelta(minutes=1)} min {whole.seconds % 60:02d} s"
 
 
+def _terminal() -> TextIO | None:
+    if _elsewhere is not None:
+        return _elsewhere
+    return sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
+
+
 def _write(text: str) -> None:
+    terminal = _terminal()
     try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        if terminal is not None:
+            terminal.write(text)
+            terminal.flush()
     except (OSError, ValueError):
-        pass  # the terminal has gone
+        pass  # it has gone

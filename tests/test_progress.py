@@ -1,14 +1,18 @@
 """What `advance` shows: on a terminal a line, elsewhere nothing."""
 
 import io
+import os
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from prefect import flow
 
 from simulator import Simulation, progress
+from simulator.cli import call
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -54,6 +58,24 @@ def test_a_terminal_shows_date_runs_speed_and_an_estimate_and_is_clean_again(sho
 
 def test_elsewhere_it_is_silent(shown):
     assert shown(terminal=False) == ""
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_project_shows_it_on_the_terminal_where_the_prints_of_its_flows_do_not_go(
+    monkeypatch, capfd, quiet
+):
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    terminal = os.dup(2)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: os.path.sameopenfile(2, terminal))
+    options = ["--start", "2026-03-28T23:30:00Z", "--days", "0.1", *(["--quiet"] if quiet else [])]
+    call(["project", str(EXAMPLES / "weather"), *options])
+    os.close(terminal)
+    shown = capfd.readouterr().err.split("\r\x1b[K")
+    if quiet:
+        assert shown == [""]
+    else:
+        assert shown[0] == shown[-1] == ""
+        assert shown[-2].startswith("2026-03-29 01:")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import tempfile
@@ -114,7 +115,7 @@ def project(
             verbose=verbose,
         )
     try:
-        with termination_as_interrupt(), _apart(log, verbose=verbose):
+        with termination_as_interrupt(), _apart(log, verbose=verbose, quiet=quiet):
             with of_user.opened(folder, start=start, seed=seed) as sim:
                 of_user.load(sim, scripts)
                 if not (list_ or check):
@@ -183,7 +184,7 @@ def _what_if(
     from simulator import project as of_user
 
     try:
-        with termination_as_interrupt(), _apart(log, verbose=verbose):
+        with termination_as_interrupt(), _apart(log, verbose=verbose, quiet=quiet):
             both = live_twice()
     except Terminated:
         return 143
@@ -234,8 +235,12 @@ def _show(course: Course, *, lived: bool) -> None:
 
 
 @contextlib.contextmanager
-def _apart(log: Path | None, *, verbose: bool) -> Iterator[None]:
-    """Let what the flows print go to a file or to standard error, and not between the tables."""
+def _apart(log: Path | None, *, verbose: bool, quiet: bool) -> Iterator[None]:
+    """Let what the flows print go to a file or to standard error, and not between the tables. How far
+    they are is seen on the terminal all the same.
+    """
+    from simulator.progress import drawn_on
+
     try:
         file = (
             os.fdopen(os.dup(2), "wb")
@@ -246,7 +251,12 @@ def _apart(log: Path | None, *, verbose: bool) -> Iterator[None]:
         )
     except OSError as wrong:
         raise SimulationError(f"cannot write to {str(log)!r}: {wrong.strerror}") from None
-    with file:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(file)
+        if not quiet and sys.stderr.isatty():
+            raw = os.fdopen(os.dup(2), "wb", buffering=0)  # nothing is kept back if it goes away
+            terminal = stack.enter_context(io.TextIOWrapper(raw, write_through=True))
+            stack.enter_context(drawn_on(terminal))
         sys.stdout.flush()
         sys.stderr.flush()
         before = [(number, os.dup(number)) for number in (1, 2)]
