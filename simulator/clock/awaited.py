@@ -62,6 +62,8 @@ def _is_awaited(key: SelectorKey) -> bool | None:
 def _may_await_the_world(task: asyncio.Task[Any]) -> bool:
     """Whether a task waits for anything but the time and other tasks, as far as can be seen."""
     awaited: Any = task.get_coro()
+    if getattr(awaited, "cr_running", False):
+        return False  # it waits for this loop, which it runs within its own
     code = None
     while awaited is not None:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)

@@ -6,7 +6,10 @@ import asyncio
 import os
 import selectors
 import sys
-from collections.abc import Callable
+from asyncio import _enter_task, _get_running_loop, _leave_task, _set_running_loop
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from math import inf
 from typing import Any, Self
@@ -122,7 +125,15 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
 
     Its timers are the clock's own, so that each is due at the instant that it was set for, however
     often the loop has woken, and the time was read, meanwhile.
+
+    Where it `nests` it may be run in the middle of a task of its own, or of another loop.
     """
+
+    _nest_patched = True  # what `nest_asyncio` looks for: to its methods the hold would be lost
+    _ready: deque[asyncio.Handle]
+    _stopping: bool
+    _selector: selectors.BaseSelector
+    _process_events: Callable[[object], None]
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
@@ -131,10 +142,13 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         super().__init__(self._virtual_selector)
         self._virtual_selector.loop = self
         self._hold_of: Callable[[], Hold | None] = lambda: None
+        self._nests: Callable[[], bool] = lambda: False
 
-    def attach(self, hold_of: Callable[[], Hold | None]) -> VirtualEventLoop:
-        """Say how to find the hold of the thread that runs this loop."""
-        self._hold_of = hold_of
+    def attach(
+        self, hold_of: Callable[[], Hold | None], nests: Callable[[], bool]
+    ) -> VirtualEventLoop:
+        """Say how to find the hold of the thread that runs this loop, and whether it nests."""
+        self._hold_of, self._nests = hold_of, nests
         return self
 
     def time(self) -> float:
@@ -184,15 +198,62 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
         super().close()
 
     def run_forever(self) -> None:
-        self._virtual_selector.hold = self._hold_of()
+        with self._holding():
+            try:
+                super().run_forever()
+            except BaseException:
+                # The simulation has ended in the middle of it: what is pending says nothing.
+                self.set_exception_handler(lambda *_: None)
+                raise
+
+    def run_until_complete(self, future: Any) -> Any:
+        running: asyncio.AbstractEventLoop | None = _get_running_loop()
+        if running is None or not self._nests():
+            with self._holding():
+                return super().run_until_complete(future)
+        if running is self:
+            return self._run_within(future)
         try:
-            super().run_forever()
-        except BaseException:
-            # The simulation has ended in the middle of it: what is pending says nothing.
-            self.set_exception_handler(lambda *_: None)
-            raise
+            _set_running_loop(None)
+            with self._holding():
+                return super().run_until_complete(future)
         finally:
-            self._virtual_selector.hold = None
+            _set_running_loop(running)
+
+    def _run_within(self, future: Any) -> Any:
+        """Run it to its end in the middle of a task of this loop, which others go on beside."""
+        task = asyncio.current_task(self)
+        if task is not None:
+            _leave_task(self, task)
+        try:
+            awaited: Any = asyncio.ensure_future(future, loop=self)
+            while not awaited.done() and not self._stopping:
+                self._run_once()
+            if not awaited.done():
+                raise RuntimeError("Event loop stopped before Future completed.")
+            return awaited.result()
+        finally:
+            if task is not None:
+                _enter_task(self, task)
+
+    def _run_once(self) -> None:
+        """As asyncio's own, without its timers, which are the clock's."""
+        blocks = not self._ready and not self._stopping
+        self._process_events(self._selector.select(None if blocks else 0))
+        for _ in range(len(self._ready)):
+            if not self._ready:
+                break  # one of them has run the others, in the middle of its own
+            _run(self._ready.popleft())
+
+    @contextmanager
+    def _holding(self) -> Iterator[None]:
+        """Let the selector know whose hold to give up while it waits."""
+        selector = self._virtual_selector
+        before, selector.hold = selector.hold, self._hold_of()
+        try:
+            yield
+        finally:
+            selector.hold = before
 
     def call_soon_threadsafe(  # type: ignore[override]  # its arguments are bound by type variables
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
@@ -209,7 +270,7 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
             pass  # closed meanwhile: nobody is blocked in it
 
 
-def _run(handle: asyncio.TimerHandle) -> None:
+def _run(handle: asyncio.Handle) -> None:
     if not handle.cancelled():
         handle._run()  # noqa: SLF001  as asyncio's own loops do
 
@@ -217,17 +278,32 @@ def _run(handle: asyncio.TimerHandle) -> None:
 class VirtualEventLoopPolicy(asyncio.DefaultEventLoopPolicy):
     """Gives counted threads a virtual loop, and every other thread what it had before."""
 
-    def __init__(self, clock: VirtualClock, counted: Callable[[], Hold | None]) -> None:
+    def __init__(
+        self,
+        clock: VirtualClock,
+        counted: Callable[[], Hold | None],
+        nests: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__()
         self._clock = clock
         self._counted = counted
+        self._nests = nests
         if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
             self._watcher: Any = _ProcessWatcher()
+
+    def get_event_loop(self) -> asyncio.AbstractEventLoop:
+        if not self._nests():
+            return super().get_event_loop()
+        try:
+            return super().get_event_loop()
+        except RuntimeError:  # as a rule, a thread has none that it has not set itself
+            self.set_event_loop(self.new_event_loop())
+            return super().get_event_loop()
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
         if self._counted() is None:
             return super().new_event_loop()
-        return VirtualEventLoop(self._clock).attach(self._counted)
+        return VirtualEventLoop(self._clock).attach(self._counted, self._nests)
 
 
 class _ProcessWatcher:

@@ -20,6 +20,7 @@ from typing import Any
 from simulator.clock import VirtualClock, VirtualEventLoop, counted
 from simulator.errors import UnsupportedOperation
 from simulator.patches.imports import once_imported
+from simulator.patches.nesting import is_applied
 from simulator.patches.replacing import replacing
 
 FOREIGN = {
@@ -53,7 +54,7 @@ def _virtual(clock: VirtualClock, real: Callable[..., None]) -> Callable[..., No
         virtual: Any = loop
         virtual.__class__ = VirtualEventLoop
         VirtualEventLoop.__init__(virtual, clock)
-        virtual.attach(counted)
+        virtual.attach(counted, is_applied)
 
     return __init__
 

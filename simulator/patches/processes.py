@@ -1,4 +1,5 @@
-"""All patches that keep simulated processes apart, of the standard library and of numpy, one file each.
+"""All patches that keep simulated processes apart, one file each: of the standard library, numpy and
+nest_asyncio.
 
 See `simulator.process` for what a process has to itself.
 """
@@ -10,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 from simulator.clock import VirtualClock
 from simulator.patches import (
+    nesting,
     numpy_random,
     stdlib_environ,
     stdlib_exits,
@@ -35,6 +37,7 @@ def installed(clock: VirtualClock, seed: int, modules: ProjectModules | None) ->
         stack.enter_context(once_imported("numpy.random", numpy_random.installed))
         stack.enter_context(stdlib_signals.installed())
         stack.enter_context(stdlib_exits.installed())
+        stack.enter_context(nesting.installed())
         stack.enter_context(stdlib_file_locks.installed(clock))
         if modules is not None:
             stack.enter_context(stdlib_modules.installed(modules))

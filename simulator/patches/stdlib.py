@@ -64,6 +64,7 @@ from simulator.errors import UnsupportedOperation
 from simulator.instants import Real
 from simulator.patches import loops, real_world, stdlib_pools
 from simulator.patches.driven_loops import loops_driving
+from simulator.patches.nesting import is_applied
 from simulator.patches.replacing import replacing
 from simulator.patches.time_machine import virtual_time
 from simulator.places import is_users, place_of_call
@@ -274,7 +275,7 @@ def _tell_of_real_sleep(caller: types.FrameType) -> None:
 @contextmanager
 def _virtual_loops(clock: VirtualClock) -> Iterator[None]:
     home = threading.get_ident()
-    policy = VirtualEventLoopPolicy(clock, counted)
+    policy = VirtualEventLoopPolicy(clock, counted, is_applied)
     before = asyncio.get_event_loop_policy()
 
     def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -112,8 +112,7 @@ class Server:
 
     def _serve(self) -> None:
         try:
-            # No debugging: Python's development mode would tell of steps that are not the user's.
-            self._context.run(asyncio.run, self._main(), debug=False)
+            self._context.run(starting.run, self._main())
         except BaseException as error:
             if not self._ready.done():
                 self._ready.set_exception(error)

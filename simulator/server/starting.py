@@ -1,15 +1,24 @@
-"""The start of the server has a limit, and says which of Prefect's services did not come up."""
+"""How the server is run. Its start has a limit, and says which of Prefect's services did not come up."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from simulator.errors import SimulationError
 
 SECONDS = 60.0
 """Real seconds that the server may take to come up."""
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run the server's loop in the calling thread: not by `asyncio.run`, which nest_asyncio replaces for
+    good by one that needs a loop of the thread's own. And without debugging: Python's development mode
+    would tell of steps that are not the user's.
+    """
+    with asyncio.Runner(debug=False) as runner:
+        runner.run(main)
 
 
 def starts_of(services: Collection[type]) -> dict[str, asyncio.Task[Any]]:
