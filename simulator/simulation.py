@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
-from simulator import arguments, collecting, versions
+from simulator import arguments, collecting, green, versions
 from simulator.arguments import calls, kinds
 from simulator.engine import NOT_KEPT
 from simulator.errors import SimulationError
@@ -124,6 +124,7 @@ class Simulation(Promising, Explaining, Stubbing):
         return simulation
 
     def _virtually(self, stack: ExitStack) -> Engine:
+        green.refuse()
         from simulator.patches.freezegun import put_away
 
         with put_away():

@@ -1,10 +1,13 @@
 """Keeps flows off event loops that no virtual clock reaches, and puts asyncio's own on one.
 
-What is patched, and why (Python 3.11 to 3.13, uvloop 0.23, trio and gevent by their public names):
+What is patched, and why (Python 3.11 to 3.13, uvloop 0.23, gevent 26.9, trio and eventlet by their
+public names):
 
 - `SelectorEventLoop`, made by hand: it would wait in real time, and hold the clock meanwhile. The class
   itself is made to be another one, wherever it was bound.
-- `uvloop`, `trio`, `gevent`: they wait in C, or have a clock of their own. Refused in flows.
+- `uvloop`, `trio`, `gevent`, `eventlet`: they wait in C, or have a clock of their own. Refused in flows;
+  and so is it to patch everything for them, which would be for the whole process and for good (see
+  `simulator.green`).
 """
 
 from __future__ import annotations
@@ -19,14 +22,17 @@ from typing import Any
 
 from simulator.clock import VirtualClock, VirtualEventLoop, counted
 from simulator.errors import UnsupportedOperation
+from simulator.green import PATCHING
 from simulator.patches.imports import once_imported
 from simulator.patches.nesting import is_applied
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import replacing, wherever_imported
 
 FOREIGN = {
     "uvloop": ("Loop", "__init__"),
     "trio": ("run",),
     "gevent.hub": ("Hub", "__init__"),
+    "eventlet.hubs.hub": ("BaseHub", "__init__"),
+    **{module: (patches,) for module, _, patches in PATCHING.values()},
 }
 """What begins each of these, by the module that has it."""
 
@@ -74,5 +80,8 @@ def _refused(module: str, path: tuple[str, ...]) -> Iterator[None]:
             )
         return real(*args, **kwargs)
 
-    with replacing([(owner, path[-1], begin)]):
+    by_name = owner is sys.modules[module]
+    with replacing(
+        wherever_imported(owner, {path[-1]: begin}) if by_name else [(owner, path[-1], begin)]
+    ):
         yield

@@ -7,6 +7,9 @@ import contextvars
 import importlib
 import selectors
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -251,22 +254,59 @@ def test_a_loop_that_is_made_by_hand_follows(clock, run, selector):
     assert run(main()) == 3600
 
 
-def test_a_loop_that_cannot_follow_is_refused_in_one_line(clock):
-    def with_uvloop():
-        sleeps = asyncio.sleep(3600)
+def with_uvloop():
+    sleeps = asyncio.sleep(3600)
+    try:
+        importlib.import_module("uvloop").run(sleeps)
+    finally:
+        sleeps.close()
+
+
+def with_gevent():
+    importlib.import_module("gevent").sleep(3600)
+
+
+def with_gevent_in_the_place_of_threads():
+    importlib.import_module("gevent.monkey").patch_all()
+
+
+@pytest.mark.parametrize("waits", [with_uvloop, with_gevent, with_gevent_in_the_place_of_threads])
+def test_a_loop_that_cannot_follow_is_refused_in_one_line(clock, waits):
+    def call():
         try:
-            importlib.import_module("uvloop").run(sleeps)
+            waits()
         except Exception as error:
             told.append(error)
-        finally:
-            sleeps.close()
 
     told = []
+    sleep = time.sleep
     with installed(clock, contextvars.copy_context()):
-        thread = threading.Thread(target=with_uvloop, daemon=True)
+        thread = threading.Thread(target=call, daemon=True)
         start_counted(thread, clock)
         clock.drive(None, done=lambda: bool(told))
     assert isinstance(told[0], UnsupportedOperation)
-    assert str(told[0]).startswith("uvloop waits where no virtual clock reaches it")
+    library = waits.__name__.split("_")[1]
+    assert str(told[0]).startswith(f"{library} waits where no virtual clock reaches it")
     assert "\n" not in str(told[0])
+    assert time.sleep is sleep
     importlib.import_module("uvloop").run(asyncio.sleep(0.01))
+
+
+def test_a_process_whose_threads_are_green_is_refused_in_one_line():
+    script = """
+        from gevent import monkey
+        monkey.patch_all(thread=False, select=False)  # as importing grequests does
+        from simulator import Simulation
+        try:
+            with Simulation():
+                pass
+        except Exception as error:
+            print(error)
+    """
+    told = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.startswith(
+        "gevent has patched os, queue, signal, socket, ssl, subprocess, time in"
+    )
+    assert told.stdout.count("\n") == 1
