@@ -19,7 +19,7 @@ from simulator.history.history import History
 from simulator.history.kept import Key, Outcome, kept_histories, kept_outcomes, some_of
 from simulator.history.normal import normalised_rows
 from simulator.history.notes import Journal, Note
-from simulator.history.parted import Parting, parting
+from simulator.history.parted import Parting, parting, parting_of_ends
 from simulator.history.reading import Reader
 from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord, moment
 from simulator.history.results import Results
@@ -57,5 +57,6 @@ __all__ = [
     "moment",
     "normalised_rows",
     "parting",
+    "parting_of_ends",
     "some_of",
 ]

@@ -1,4 +1,6 @@
-"""Where histories part: the first instant at which not the same happens in all of them."""
+"""Where histories part: the first instant at which not the same happens in all of them, and the first
+at which not the same comes of it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from simulator.history.history import History
+from simulator.history.records import RunRecord
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,37 @@ def parting(histories: Sequence[History]) -> Parting | None:
             for one in alone
         ),
     )
+
+
+def parting_of_ends(histories: Sequence[History]) -> Parting | None:
+    """The first end, to the second, of runs by schedule that were due at one instant in all of these
+    histories and do not end in the same states; None if there is none, or but one history.
+
+    Only runs that nobody called are compared, whatever their flows are called: when they began, and how
+    long they took, does not matter.
+    """
+    if len(histories) < 2:
+        return None
+    ended = [_ended(history) for history in histories]
+    found = []
+    for due in set.intersection(*(set(one) for one in ended)):
+        runs = [one[due] for one in ended]
+        states = [sorted(str(run.state) for run in own) for own in runs]
+        if any(one != states[0] for one in states):
+            found.append((min(run.states[-1].timestamp for own in runs for run in own), due))
+    if not found:
+        return None
+    at, due = min(found)
+    sides = [sorted((run.flow, str(run.state)) for run in one[due]) for one in ended]
+    return Parting(at.replace(microsecond=0), tuple(map(tuple, sides)))
+
+
+def _ended(history: History) -> dict[datetime, list[RunRecord]]:
+    ended: dict[datetime, list[RunRecord]] = {}
+    for run in history.runs():
+        if run.auto_scheduled and run.parent is None and run.final and run.scheduled is not None:
+            ended.setdefault(run.scheduled.replace(microsecond=0), []).append(run)
+    return ended
 
 
 def _entered(

@@ -12,9 +12,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from simulator.history import History, Note, Outcome, RunRecord, explanations, parting
+from simulator.history import (
+    History,
+    Note,
+    Outcome,
+    RunRecord,
+    explanations,
+    parting,
+    parting_of_ends,
+)
 
-VERSION = 1
+VERSION = 2
 """Of the format. It goes up when a field changes its meaning or is gone."""
 
 
@@ -50,15 +58,36 @@ class Texts:
 def _scenario(name: str, outcomes: Sequence[Outcome], texts: Texts) -> dict[str, Any]:
     seeds = {outcome.key[2] for outcome in outcomes}
     origin = _origin(outcomes)
-    parted = parting([one.history for one in outcomes if one.history is not None])
+    lived = [one for one in outcomes if one.history is not None]
+    histories = [one.history for one in lived if one.history is not None]
+    partings = {"part": parting(histories), "end otherwise": parting_of_ends(histories)}
+    slugs = [_slug(one, len(seeds) > 1) for one in lived]
     return {
         "name": name,
         "question": next((one.question for one in outcomes if one.question), ""),
         "lesson": next((one.lesson for one in outcomes if one.lesson), ""),
         "origin": origin.isoformat().replace("+00:00", "Z"),
-        "parted": None if parted is None else _seconds(parted.at, origin),
+        "partings": [  # what of, when, and by variant what happens there
+            [
+                what,
+                _seconds(one.at, origin),
+                list(map(list, zip(slugs, map(_side, one.sides), strict=True))),
+            ]
+            for what, one in partings.items()
+            if one is not None
+        ],
         "variants": [_variant(outcome, len(seeds) > 1, origin, texts) for outcome in outcomes],
     }
+
+
+def _slug(outcome: Outcome, by_seed: bool) -> str:
+    """A variant's part of a link."""
+    _, variant, seed = outcome.key
+    return f"{variant}@{seed}" if by_seed else variant
+
+
+def _side(happens: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{flow} {state}" for flow, state in happens) or "nothing of it"
 
 
 def _origin(outcomes: Sequence[Outcome]) -> datetime:
@@ -85,7 +114,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
     ended = [run for run, _ in runs if run.parent is None and run.final and not _cancelled(run)]
     return {
         "name": variant,
-        "slug": f"{variant}@{seed}" if by_seed else variant,  # its part of a link
+        "slug": _slug(outcome, by_seed),
         "seed": seed,
         "passed": outcome.passed,
         "error": outcome.error,
@@ -167,7 +196,9 @@ def _run(
             texts.number(task.message),
         ]
     return [
-        run.id.hex[:12],
+        run.id.hex[
+            -12:
+        ],  # of an id by time the first say when it was made, as others at that instant
         depth,
         -1 if run.parent_id is None else places.get(run.parent_id, -1),
         texts.number(run.flow),

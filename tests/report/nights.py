@@ -28,7 +28,6 @@ def made(flow: str, due: datetime, *states: tuple[str, float], **values) -> RunR
     ended = last.type in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
     began = [state.timestamp for state in entered if state.type == "RUNNING"]
     return RunRecord(
-        id=uuid5(UUID(int=0), f"{flow} {due}"),
         name=f"{flow}-{due:%H}",
         flow=flow,
         state=last.name,
@@ -37,7 +36,13 @@ def made(flow: str, due: datetime, *states: tuple[str, float], **values) -> RunR
         scheduled=due,
         start=began[0] if began else None,
         end=last.timestamp if ended else None,
-        **{"deployment": f"{flow}/dev", "message": None, "run_count": len(began)} | values,
+        **{
+            "id": uuid5(UUID(int=0), f"{flow} {due}"),
+            "deployment": f"{flow}/dev",
+            "message": None,
+            "run_count": len(began),
+        }
+        | values,
     )
 
 

@@ -75,6 +75,32 @@ def test_each_view_fits_its_screen(page: Any, address: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), link
 
 
+def test_a_run_is_found_again_on_the_time_axis(page: Any, address: str) -> None:
+    go(page, address, "child-fails/state ignored/parent-23")
+    page.get_by_text("Show it on the time axis").click()
+    page.wait_for_selector(".scroller:focus")
+    assert (
+        "parent, Completed although a run below it failed" in page.locator("#spoken").text_content()
+    )
+    page.keyboard.press("Enter")
+    assert page.locator("h1").text_content() == "parent/dev of 2026-03-28 23:00:00 UTC"
+
+
+def test_where_they_part_is_said_in_words(page: Any, address: str) -> None:
+    go(page, address, "child-fails")
+    told = page.get_by_text("They end otherwise at 2026-03-28 23:15:05 UTC")
+    told.click()
+    assert page.get_by_text("state raised: parent Failed").last.is_visible()
+
+
+def test_what_is_under_the_pointer_is_said(page: Any, address: str) -> None:
+    go(page, address, "child-fails/state ignored")
+    drawn(page)
+    page.locator(".scroller").hover(position={"x": 200, "y": 10})
+    title = page.locator(".scroller").get_attribute("title")
+    assert title.startswith("parent, Completed, began 2026-03-28 22:00:04")
+
+
 def test_a_link_leads_to_a_run_and_says_why(page: Any, address: str) -> None:
     go(page, address, "child-fails/state ignored/parent-23")
     assert page.locator("h1").text_content() == "parent/dev of 2026-03-28 23:00:00 UTC"
@@ -167,7 +193,9 @@ def test_of_many_runs_only_those_in_sight_are_drawn(
     packed = json.dumps(data).replace("<", "\\u003c")
     text.write_text(f'{before}id="data">{packed}</script>{after}')
     go(page, text.as_uri(), "child-fails/state ignored")
-    assert page.locator(".lane small").text_content() == "20000 of 20000 runs shown"
+    assert page.locator(".lane small").text_content() == (
+        "20000 of 20000 runs shown, by scrolling in it"
+    )
     drawn(page)
     page.evaluate("""() => {
         window.labels = 0;

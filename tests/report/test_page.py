@@ -2,15 +2,17 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from nights import START, made, night
 
 from simulator.cli import call
 from simulator.errors import SimulationError
-from simulator.history import History, kept_outcomes, parting
+from simulator.history import History, Results, kept_outcomes, parting, parting_of_ends
 from simulator.report import write_page
 from simulator.report.numbers import numbers
 
@@ -68,8 +70,22 @@ class TestNumbers:
         assert explained == [False, False, True, True, False, False, True]
         assert "fault" in data["texts"][runs[3][13]]
 
-    def test_variants_part_where_the_parents_end(self, data) -> None:
-        assert data["scenarios"][0]["parted"] == 23 * 3600 + 905
+    def test_variants_part_where_the_parents_end_and_it_is_said_how(self, data) -> None:
+        ended = [["state ignored", "parent Completed"], ["state raised", "parent Failed"]]
+        assert data["scenarios"][0]["partings"] == [
+            ["part", 23 * 3600 + 905, ended],
+            ["end otherwise", 23 * 3600 + 905, ended],
+        ]
+
+    def test_runs_that_were_made_at_one_instant_have_ids_of_their_own(self, tmp_path: Path) -> None:
+        """As those of a schedule, whose ids begin with that instant: a link opened another one."""
+        ids = [UUID(f"019b76da-bb88-7ddd-8b0c-9de1{number:08x}") for number in range(3)]
+        runs = [made("a", START, ("Running", 0), ("Completed", 1), id=one) for one in ids]
+        file = Results.open(tmp_path / "results.duckdb")
+        file.add("one", "default", 0, History(runs), days=1)
+        shown = numbers(kept_outcomes(tmp_path / "results.duckdb"))
+        told = [run[0] for run in shown["scenarios"][0]["variants"][0]["runs"]]
+        assert sorted(told) == sorted(one.hex[-12:] for one in ids)
 
 
 class TestParting:
@@ -91,6 +107,27 @@ class TestParting:
         assert found is not None
         assert found.at == START.replace(second=9)
         assert found.sides == ((("b", "Running"),), ())
+
+    def test_ends_part_where_the_same_is_due_and_ends_otherwise(self) -> None:
+        """Later is no difference, and neither is another name: the third is."""
+
+        def lived(name: str, after: int, *ends: str) -> History:
+            due = [START + timedelta(hours=n) for n in range(len(ends))]
+            return History(
+                [
+                    made(name, at, ("Running", after), (end, after + 60), auto_scheduled=True)
+                    for at, end in zip(due, ends, strict=True)
+                ]
+            )
+
+        one = lived("a", 0, "Completed", "Failed", "Failed")
+        other = lived("b", 10, "Completed", "Failed", "Completed", "Failed")
+        found = parting_of_ends([one, other])
+        assert found is not None
+        assert found.at == START + timedelta(hours=2, seconds=60)
+        assert found.sides == ((("a", "Failed"),), (("b", "Completed"),))
+        assert parting_of_ends([one, lived("b", 10, "Completed", "Failed")]) is None
+        assert parting_of_ends([one]) is None
 
     def test_it_is_the_first_of_any_two(self) -> None:
         ends = [made("a", START, ("Running", 0), ("Completed", after)) for after in (9, 9, 3)]

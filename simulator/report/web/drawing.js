@@ -39,10 +39,10 @@ function drawAxis(canvas, view, scenario, width) {
     pen.fillText(tickLabel(scenario.origin, one, step), Math.min(Math.max(x(one), left + 16), width - 18), 10);
     pen.fillRect(x(one), 20, 1, 10);
   }
-  if (scenario.parted !== null && x(scenario.parted) >= left && x(scenario.parted) <= width) {
+  for (const there of scenario.partings.map(([, at]) => x(at))) {
+    if (there < left || there > width) continue;
     pen.fillStyle = colour("parted");
     pen.beginPath();
-    const there = x(scenario.parted);
     pen.moveTo(there - 6, 18); pen.lineTo(there + 6, 18); pen.lineTo(there, 29); pen.fill();
   }
 }
@@ -80,12 +80,12 @@ function drawGround(pen, colour, lane, view, scenario, { left, x }, width, heigh
     pen.fillRect(there - 1, 0, 2, 5);
     drawn = there;
   }
-  if (scenario.parted !== null) {
-    pen.strokeStyle = colour("parted");
-    pen.setLineDash([4, 3]);
-    pen.beginPath(); pen.moveTo(x(scenario.parted), 0); pen.lineTo(x(scenario.parted), height); pen.stroke();
-    pen.setLineDash([]);
+  pen.strokeStyle = colour("parted");
+  pen.setLineDash([4, 3]);
+  for (const there of scenario.partings.map(([, at]) => x(at))) {
+    pen.beginPath(); pen.moveTo(there, 0); pen.lineTo(there, height); pen.stroke();
   }
+  pen.setLineDash([]);
   if (lane.until < view.to) {
     pen.fillStyle = colour("panel");
     pen.fillRect(x(lane.until), 0, width - x(lane.until), height);

@@ -31,7 +31,7 @@ function laneOf(variant) {
 }
 
 // The time axis of a scenario with a lane for each variant.
-function timeline(scenario, chosen) {
+function timeline(scenario, chosen, sought) {
   const lanes = scenario.variants.filter((one) => !chosen || one === chosen).map(laneOf);
   const edges = lanes.flatMap((lane) => [...lane.extents.flat(), lane.until]).filter((at) => at !== null);
   const whole = { from: edges.reduce((a, b) => Math.min(a, b), Infinity), to: edges.reduce((a, b) => Math.max(a, b), -Infinity) };
@@ -43,10 +43,11 @@ function timeline(scenario, chosen) {
   const parts = lanes.map((lane) => lanePart(scenario, lane, chosen));
   let asked = false;
   const redraw = (again = true) => {
-    for (const { lane, spacer, count } of again ? parts : []) {
+    for (const { lane, scroller, spacer, count } of again ? parts : []) {
       lane.shown = shownRuns(lane.runs, lane.extents, filter, view.from, view.to, lane.folded);
       spacer.style.height = `${lane.shown.length * ROW}px`;
-      count.textContent = `${lane.shown.length} of ${lane.runs.length} runs shown`;
+      const hidden = lane.shown.length * ROW > parseFloat(scroller.style.height);
+      count.textContent = `${lane.shown.length} of ${lane.runs.length} runs shown${hidden ? ", by scrolling in it" : ""}`;
     }
     if (!asked) requestAnimationFrame(paint);
     asked = true;
@@ -93,7 +94,16 @@ function timeline(scenario, chosen) {
   new ResizeObserver(() => redraw(false)).observe(axis);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw(false));
   redraw();
-  return [controls(scenario, lanes, filter, tools), key(), el("div", { class: "axis" }, axis), ...parts.map((part) => part.section)];
+  if (sought) requestAnimationFrame(() => {
+    const [from, to] = parts[0].lane.extents[sought.index];
+    if (from !== null) moveTo(from - 60 - (to - from), (to - from) * 3 + 120);
+    select(parts[0], parts[0].lane.shown.indexOf(sought.index));
+    parts[0].scroller.focus();
+  });
+  return [controls(scenario, lanes, filter, tools), key(), ...(chosen ? [] : partings(scenario)),
+    el("p", { class: "soft" }, "Click a run to open it; drag to move in time, Ctrl and the wheel to zoom. In the focus: "
+      + "↑ ↓ choose a run, Enter opens it, Space folds it, ← → move, + − zoom, 0 shows all."),
+    el("div", { class: "axis" }, axis), ...parts.map((part) => part.section)];
 }
 
 function lanePart(scenario, lane, alone) {
@@ -150,8 +160,8 @@ function controls(scenario, lanes, filter, { zoom, pan, reset, moveTo, redraw, v
     ...choose("flow", "Flow", options(runs.map((run) => run.flow), "all flows")), ...choose("state", "State", states),
     button("+", "Zoom in", () => zoom(0.5)), button("−", "Zoom out", () => zoom(2)),
     button("◀", "Earlier", () => pan(-0.5)), button("▶", "Later", () => pan(0.5)), button("All", "Show all of the time", reset), foldAll,
-    scenario.parted === null ? "" : button("▼ Where they part", "Show the first instant at which the variants part",
-      () => moveTo(scenario.parted - 1800, 7200)));
+    scenario.partings.map(([what, at]) => button(`▼ Where they ${what}`, `Show the first instant at which the variants ${what}`,
+      () => moveTo(at - 900, 1800))));
 }
 
 // Pointer and keys on a lane.
@@ -171,7 +181,12 @@ function listen(scenario, part, { view, zoom, pan, reset, moveTo, select, fold, 
   }, { passive: false });
   scroller.addEventListener("pointerdown", (event) => { moved = 0; pointers.set(event.pointerId, xOf(event)); });
   scroller.addEventListener("pointermove", (event) => {
-    if (!pointers.has(event.pointerId)) return;
+    if (!pointers.has(event.pointerId)) {
+      const run = lane.runs[lane.shown[placeAt(event)]];
+      scroller.title = run ? inWords(scenario, lane, run) : "";
+      scroller.style.cursor = run ? "pointer" : "";
+      return;
+    }
     const before = [...pointers.values()], was = pointers.get(event.pointerId), now = xOf(event);
     moved += Math.abs(now - was);
     pointers.set(event.pointerId, now);
@@ -207,13 +222,18 @@ function listen(scenario, part, { view, zoom, pan, reset, moveTo, select, fold, 
   });
 }
 
-// #scenario/variant/run, each part optional.
+// The run that is to be shown on the time axis of the next view.
+let sought = null;
+
+// #scenario/variant/run, each part optional; the run by its id or its name.
 function show(anew = true) {
+  const wanted = sought;
+  sought = null;
   const parts = location.hash.slice(1).split("/").filter(Boolean).map(decodeURIComponent);
   const scenario = DATA.scenarios.find((one) => one.name === parts[0]);
   const variant = scenario && scenario.variants.find((one) => one.slug === parts[1]);
   const lane = variant && laneOf(variant);
-  const run = lane && lane.runs.find((one) => parts[2] && (one.id.startsWith(parts[2]) || one.name === parts[2]));
+  const run = lane && lane.runs.find((one) => parts[2] && (parts[2].replaceAll("-", "").endsWith(one.id) || one.name === parts[2]));
   const found = [scenario, variant, run];
   const missing = parts.findIndex((_, i) => !found[i]);
   const crumbs = [scenario && [scenario.name, linkTo(scenario.name)], variant && [variant.slug, linkTo(scenario.name, variant.slug)],
@@ -224,7 +244,7 @@ function show(anew = true) {
   const content = missing >= 0 ? [el("h1", {}, "Not in these results"), el("p", {}, `There is no ${["scenario", "variant", "run", "more"][Math.min(missing, 3)]} ${parts[missing]} here. `,
     el("a", { href: "#" }, HOME))]
     : run ? runView(scenario, lane, run)
-    : scenario ? [el("h1", {}, variant ? `${scenario.name}: ${variant.slug}` : scenario.name), ...timeline(scenario, variant),
+    : scenario ? [el("h1", {}, variant ? `${scenario.name}: ${variant.slug}` : scenario.name), ...timeline(scenario, variant, wanted),
         DATA.lesson ? "" : el("section", {}, el("h2", {}, "Verdicts and measures"), ...verdicts(scenario))]
     : DATA.lesson ? lessonView(DATA.lesson, DATA.scenarios[0]) : overview(DATA);
   main.replaceChildren(...content.flat().filter((one) => one !== ""));

@@ -94,7 +94,8 @@ function verdicts(scenario) {
     table(["", ...scenario.variants.map((variant) => el("a", { href: linkTo(scenario.name, variant.slug) }, variant.slug))],
       rows, `Verdicts and measures of ${scenario.name}`),
     ...scenario.variants.flatMap((variant) => broken(variant)),
-    scenario.lesson ? el("p", {}, el("strong", {}, "Lesson: "), scenario.lesson) : "",
+    el("p", { class: "soft" }, "✓ holds: it is as the scenario expects it of this variant, also where it expects a loss. · not asked of this one."),
+    scenario.lesson ? el("p", {}, el("strong", {}, "Lesson: "), inCode(scenario.lesson)) : "",
     el("p", { class: "soft" }, "Repeat it: ", el("code", {}, command(scenario))),
   ];
 }
@@ -110,6 +111,16 @@ function broken(variant) {
     ...variant.caveats.map((caveat) => `caveat: ${caveat}`),
   ];
   return told.length ? [el("h3", {}, variant.slug), ...told.map((text) => el("pre", {}, text))] : [];
+}
+
+// A text in which code stands between backticks.
+const inCode = (text) => text.split("`").map((piece, i) => i % 2 ? el("code", {}, piece) : piece);
+
+// Where the variants part, in words.
+function partings(scenario) {
+  return scenario.partings.map(([what, at, sides]) => el("details", {},
+    el("summary", {}, `They ${what} at ${instant(scenario.origin, at)} UTC`),
+    el("ul", {}, sides.map(([slug, happens]) => el("li", {}, el("strong", {}, slug), `: ${happens}`)))));
 }
 
 // A figure with its interval, as a bar: of shares from 0 to 1, of others from 0 to the most there is.
@@ -142,7 +153,7 @@ function key() {
     el("li", {}, bar("SCHEDULED", true), "waited: due or Late"), el("li", {}, bar("PENDING", true), "waited: Pending"),
     el("li", {}, sign("◐", "failed"), "Completed although a run below it failed"),
     el("li", {}, sign("ϟ", "fault"), "fault"), el("li", {}, sign("▇", "band"), "window of a fault"),
-    el("li", {}, sign("╹", "scheduled"), "due by schedule"), el("li", {}, sign("▼", "parted"), "variants part"));
+    el("li", {}, sign("╹", "scheduled"), "due by schedule"), el("li", {}, sign("▼", "parted"), "variants part, or end otherwise"));
 }
 
 // Runs as a table: what the canvas shows, for a screen reader, for the keyboard and to copy.
@@ -180,12 +191,12 @@ function runView(scenario, lane, run) {
   return [
     el("h1", {}, `${run.deployment || run.flow} of ${at(run.scheduled ?? run.state.at)} UTC`),
     run.masked ? el("p", { class: "broken" }, "◐ Completed although a run below it failed") : "",
-    el("p", {}, el("a", { href: linkTo(scenario.name, lane.variant.slug) }, "Show it on the time axis")),
+    el("p", {}, el("a", { href: linkTo(scenario.name, lane.variant.slug), onclick: () => { sought = run; } }, "Show it on the time axis")),
     run.explained ? el("section", {}, el("h2", {}, "Why"), el("pre", {}, run.explained)) : "",
     el("dl", {}, facts.filter(([, value]) => value).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
     el("h2", {}, "States"),
     table(["state", "entered (UTC)", "lasted", "message"], states, "States of the run"),
-    ...(notes.length ? [el("h2", {}, "Faults, calls, errors and tables written"), table(["what", "when (UTC)", "where", ""],
+    ...(notes.length ? [el("h2", {}, "Faults, calls, errors and tables written"), table(["what", "when (UTC)", "where", "details"],
       notes.map((note) => [note.kind, at(note.at), el("code", {}, note.where), note.text]), "Faults, calls, errors and tables written")] : []),
     ...(run.tasks.length ? [el("h2", {}, "Tasks"), table(["task run", "state", "began (UTC)", "ended", "attempts", "message"],
       run.tasks.map((task) => [task.name, task.state, at(task.start), at(task.end), String(task.count), task.message]), "Tasks of the run")] : []),
