@@ -507,6 +507,12 @@ class Simulation(Promising, Explaining, Stubbing):
         return tuple(self._world.caveats) if hasattr(self, "_world") else ()
 
     @property
+    def silent_faults(self) -> tuple[str, ...]:
+        """The faults that have never struck so far, each in words; at the end they are warned of."""
+        self._opened()
+        return tuple(self._faults.silent(self._world))
+
+    @property
     def warehouse(self) -> Warehouse:
         """A DuckDB file of this simulation, for flows and dbt to fill."""
         self._opened()

@@ -18,6 +18,8 @@ CLOSED: list["FakeSimulation"] = []
 
 
 class FakeSimulation:
+    silent_faults: tuple[str, ...] = ()
+
     def __init__(
         self,
         start: str = "2026-01-01T00:00:00Z",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from simulator.arguments import state_name
@@ -54,9 +55,9 @@ class Faults:
         """Let a fault take its place, unless the dice say that this simulation is without it."""
         now = stage.now
         if fault.between is not None and fault.between[1] <= now:
-            until = fault.between[1]
+            until = _utc(fault.between[1])
             raise SimulationError(
-                f"between: {until:%Y-%m-%dT%H:%M:%SZ} has passed, {fault.does()!r} could never strike"
+                f"between: {until} has passed, {fault.does()!r} could never strike"
             )
         fault.check(stage)
         nth = self._streams[fault.stream]
@@ -72,17 +73,35 @@ class Faults:
         if injected.exists:
             fault.begin(stage, injected)
 
-    def tell_silent(self, stage: Stage) -> None:
-        """Warn of those that have never struck, as far as the engine knows who has."""
+    def silent(self, stage: Stage) -> list[str]:
+        """Those that have not struck so far, in words, as far as the engine knows who has."""
         journal = journal_of(stage)
         if journal is None:
-            return
+            return []
         struck = {note.details.get("fault") for note in journal.notes if note.kind == "fault"}
-        for one in self._injected:
-            if one.number not in struck:
-                odds = "" if one.exists else " (by its odds it was not in this simulation)"
-                text = f"fault {one.number} has never struck: {one.fault}{odds}"
-                warnings.warn(text, SilentFault, stacklevel=3)
+        return [
+            f"fault {one.number} has never struck: {one.fault}{_why_not(one, stage)}"
+            for one in self._injected
+            if one.number not in struck
+        ]
+
+    def tell_silent(self, stage: Stage) -> None:
+        """Warn of those that have never struck."""
+        for text in self.silent(stage):
+            warnings.warn(text, SilentFault, stacklevel=3)
+
+
+def _why_not(injected: Injected, stage: Stage) -> str:
+    if not injected.exists:
+        return " (by its odds it was not in this simulation)"
+    window = injected.fault.between
+    if window is not None and window[0] >= stage.now:
+        return f" (it could from {_utc(window[0])} on, and the simulation has come to {_utc(stage.now)})"
+    return ""
+
+
+def _utc(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _plain(fault: Fault) -> dict[str, object]:

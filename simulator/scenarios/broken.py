@@ -29,7 +29,10 @@ LIBRARIES = tuple(
         *site.getsitepackages(),
     }
 )
-OWN = str(Path(__file__).resolve().parent)
+OWN = str(Path(__file__).resolve().parents[1])
+
+SHOWN = 3
+"""Of the runs that a failed statement reads, so many that ended badly are shown."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def explain(error: BaseException) -> Explanation:
     if users:
         frame, line = users[-1]
         where = f"{short_path(frame.f_code.co_filename)}:{line}"
-        runs = _runs_in(reversed(users))
+        runs = _runs_in(reversed(users)) or _runs_read_in(frame, line)
     text = traceback.format_exception(type(error), error, start)
     return Explanation(_message(error, users), where, runs, "".join(text))
 
@@ -133,6 +136,31 @@ def _runs_in(frames: Iterator[tuple[FrameType, int]]) -> tuple[RunRecord, ...]:
         chosen = [run for name, run in local.items() if name in named] or local.values()
         return tuple({repr(run): run for run in chosen}.values())
     return ()
+
+
+def _runs_read_in(frame: FrameType, line: int) -> tuple[RunRecord, ...]:
+    """The first that ended badly of the runs that a statement reads, as `sim.runs("nightly")` does."""
+    statement = _statement(frame.f_code.co_filename, line)
+    found: dict[str, RunRecord] = {}
+    for node in ast.walk(statement) if statement else ():
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="runs")):
+                read = getattr(frame.f_locals.get(name), "runs", None)
+            case _:
+                continue
+        try:
+            arguments = [ast.literal_eval(one) for one in node.args]
+            named = {str(one.arg): ast.literal_eval(one.value) for one in node.keywords}
+            runs = read(*arguments, **named) if read is not None else []
+        except (ValueError, TypeError, SimulationError):
+            continue  # what it is asked for cannot be told from its text
+        bad = [run for run in runs if isinstance(run, RunRecord) and _ended_badly(run)]
+        found |= {repr(run): run for run in bad}
+    return tuple(found.values())[:SHOWN]
+
+
+def _ended_badly(run: RunRecord) -> bool:
+    return not run.completed or any(one.failed for one in run.descendants())
 
 
 def _statement(file: str, line: int) -> ast.stmt | None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.scenarios.broken import Explanation, explain, explained
 from simulator.scenarios.definition import Scenario
@@ -65,7 +66,9 @@ def run_variant(
             outcome = _live(scenario, variant, sim, given)
             if tables:
                 outcome["tables"] = _tables(sim)
-            outcome["caveats"] = sim.caveats
+            outcome["caveats"] = sim.caveats + tuple(
+                Caveat("silent fault", text) for text in sim.silent_faults
+            )
             if done is not None:
                 done(sim)
     except KeyboardInterrupt:

@@ -12,12 +12,15 @@ import stat
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
 from simulator.faults import from_plain
+from simulator.history import History
+from simulator.measures import default_measures
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "how-to").glob("*.md"))
@@ -59,6 +62,16 @@ def run(commands: str, folder: Path, programs: Path) -> str:
     )
     assert done.returncode == 0, f"{commands}\n{done.stdout}"
     return done.stdout
+
+
+def test_the_measures_that_each_variant_has_are_told() -> None:
+    text = (ROOT / "docs" / "how-to" / "read-a-report.md").read_text()
+    table = text[text.index("| measure |") : text.index("One that is a share")]
+    told = re.findall(r"^\| ([a-z -]+) \| \S", table, re.MULTILINE)
+    names = [
+        one.name for one in default_measures(History([], now=datetime(2026, 1, 1, tzinfo=UTC)))
+    ]
+    assert told == ["measure", *names]
 
 
 @pytest.mark.slow

@@ -164,6 +164,22 @@ def test_one_that_has_never_struck_is_told(day: Day) -> None:
     ]
 
 
+def test_one_whose_window_lies_after_the_end_is_told_so() -> None:
+    def live() -> tuple[str, ...]:
+        with Simulation(start=T0) as sim:
+            sim.deploy(child, name="dev")
+            sim.inject(Raise(step="child", between=(T0 + 48 * HOUR, T0 + 50 * HOUR)))
+            sim.advance(hours=24)
+            return sim.silent_faults
+
+    with pytest.warns(SilentFault) as told:
+        said = live()
+    assert said == (str(told[0].message),)
+    assert said[0].endswith(
+        "(it could from 2026-01-03T00:00:00Z on, and the simulation has come to 2026-01-02T00:00:00Z)"
+    )
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [

@@ -11,6 +11,7 @@ import pytest
 from fake_simulation import FakeSimulation
 
 from simulator.errors import SimulationError
+from simulator.faults import Raise
 from simulator.measures import Measure
 from simulator.scenario import Scenario, run_variant, scenario
 from simulator.scenarios.files import load, looks_like_scenarios, select
@@ -198,6 +199,23 @@ class TestRunVariant:
         [verdict] = run_variant(act, "default").broken
         assert "2026-01-03" in verdict.runs[0]
 
+    def test_the_runs_that_it_reads_are_told_if_they_have_no_name(self) -> None:
+        act = daily(days=7)
+
+        @act.expect()
+        def all_complete(sim: Any, days: int) -> None:
+            assert [run.state for run in sim.runs("daily")] == ["Completed"] * days
+
+        @act.expect()
+        def there_are_more(sim: Any, days: int) -> None:
+            name = "daily"
+            assert len(sim.runs(name)) == len(sim.runs("daily")) + days
+
+        states, number = run_variant(act, "default").broken
+        assert len(states.runs) == 2  # every third: the good ones have broken nothing
+        assert all("Failed" in run for run in (*states.runs, *number.runs))
+        assert "2026-01-03" in states.runs[0]
+
     def test_every_expectation_is_looked_at_whatever_the_others_raise(self) -> None:
         act = daily(variants={"a": 1, "b": 2})
 
@@ -246,12 +264,22 @@ class TestRunVariant:
         assert len(result.history.runs()) == 2
         assert result.lines() == [f"CRASHED: {result.error}"]
 
-    def test_an_error_of_the_simulator_stands_as_it_is(self) -> None:
+    def test_an_error_of_the_simulator_stands_as_it_is_with_a_line_of_the_users(self) -> None:
         @scenario(name="wrong", question="?")
         def act() -> None:
-            raise SimulationError("no flow named 'chlid'")
+            Raise(step="load", between=(datetime(2026, 1, 2, tzinfo=UTC),) * 2)
 
-        assert run_variant(act, "default").error.startswith("no flow named 'chlid' (")
+        error = run_variant(act, "default").error
+        assert error.startswith("between=(")
+        assert "(tests/scenarios/test_scenario.py:" in error
+
+    def test_a_fault_that_has_never_struck_is_a_caveat(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        silent = "fault 0 has never struck: raises OSError('away') in load"
+        monkeypatch.setattr(FakeSimulation, "silent_faults", (silent,), raising=False)
+        told = [str(caveat) for caveat in run_variant(daily(), "default").caveats]
+        assert told[-1] == f"silent fault: {silent}"
 
     @pytest.mark.parametrize("moment", ["__enter__", "__exit__"])
     def test_a_crash_at_either_end_is_a_result(
