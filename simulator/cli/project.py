@@ -235,7 +235,7 @@ def _show(course: Course, *, lived: bool) -> None:
 
 
 @contextlib.contextmanager
-def _apart(log: Path | None, *, verbose: bool, quiet: bool) -> Iterator[None]:
+def _apart(log: Path | None, *, verbose: bool, quiet: bool = False) -> Iterator[None]:
     """Let what the flows print go to a file or to standard error, and not between the tables. How far
     they are is seen on the terminal all the same.
     """
