@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from inspect import signature
 from typing import Any
 
 from simulator.clock import counted
@@ -79,11 +80,14 @@ def is_applied() -> bool:
 
 
 def _apply(real: Callable[..., None]) -> Callable[..., None]:
-    def apply(loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def apply(loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> None:
         own = _nesting.current()
         if own is None:
-            real(loop)
+            real(loop, **options)
             return
+        signature(real).bind(
+            loop, **options
+        )  # of nest_asyncio2; what they say is of other loops than ours
         own.applied = True
         loop = loop or asyncio.get_event_loop()
         if not isinstance(loop, asyncio.BaseEventLoop):

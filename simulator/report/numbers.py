@@ -196,9 +196,8 @@ def _run(
             texts.number(task.message),
         ]
     return [
-        run.id.hex[
-            -12:
-        ],  # of an id by time the first say when it was made, as others at that instant
+        # The last of its digits: the first say when it was made, and others were at that instant.
+        run.id.hex[-12:],
         depth,
         -1 if run.parent_id is None else places.get(run.parent_id, -1),
         texts.number(run.flow),

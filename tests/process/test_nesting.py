@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import socket
 import subprocess
 import sys
@@ -52,6 +53,15 @@ async def runs_a_library_of_coroutines():
     await asyncio.sleep(1200)
 
 
+@flow
+def applies_its_successor():
+    """nest_asyncio2, which comes with ipykernel, and has options."""
+    importlib.import_module("nest_asyncio2").apply(error_on_mispatched=True)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'close'"):
+        importlib.import_module("nest_asyncio2").apply(close=True)
+    asyncio.run(asyncio.sleep(3600))
+
+
 @task
 def runs():
     asyncio.run(asyncio.sleep(900))
@@ -97,7 +107,7 @@ async def applies_nothing():
 
 near, far = socket.socketpair()
 NESTS = [
-    applies_and_runs, runs_on_its_own_loop, runs_a_library_of_coroutines, runs_in_tasks,
+    applies_and_runs, applies_its_successor, runs_on_its_own_loop, runs_a_library_of_coroutines, runs_in_tasks,
     runs_another_loop, has_a_connection_open,
 ]  # fmt: skip
 
