@@ -17,7 +17,7 @@ import sys
 from asyncio import selector_events
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from simulator.clock import VirtualClock, VirtualEventLoop, counted
@@ -52,17 +52,25 @@ _Loop: Any = selector_events.BaseSelectorEventLoop
 
 def _virtual(clock: VirtualClock, real: Callable[..., None]) -> Callable[..., None]:
     def __init__(loop: Any, selector: Any = None) -> None:  # noqa: N807  in its place
-        if counted() is None or type(loop) is not asyncio.SelectorEventLoop:
+        if counted() is None or isinstance(loop, VirtualEventLoop):
             real(loop, selector)
             return
         if selector is not None:
             selector.close()
         virtual: Any = loop
-        virtual.__class__ = VirtualEventLoop
+        virtual.__class__ = _following(virtual.__class__)
         VirtualEventLoop.__init__(virtual, clock)
         virtual.attach(counted, is_applied)
 
     return __init__
+
+
+@cache
+def _following(kind: type) -> type:
+    """The class of loops that are virtual, and else as those of `kind`, also of a user's own."""
+    if kind is asyncio.SelectorEventLoop:
+        return VirtualEventLoop
+    return type(kind.__name__, (kind, VirtualEventLoop), {})
 
 
 @contextmanager

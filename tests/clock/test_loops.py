@@ -235,6 +235,33 @@ def test_what_another_thread_puts_into_a_loop_is_run_at_that_instant(
     assert run(main()) == 0
 
 
+class LoopOfMine(asyncio.SelectorEventLoop):
+    """As libraries have theirs: with something of its own."""
+
+    def __init__(self, selector=None):
+        super().__init__(selector)
+        self.made = 0
+
+    def create_task(self, *args, **kwargs):
+        self.made += 1
+        return super().create_task(*args, **kwargs)
+
+
+def test_a_loop_of_ones_own_class_follows_and_is_what_it_is(clock, run):
+    def by_hand():
+        loop = LoopOfMine()
+        try:
+            loop.run_until_complete(asyncio.sleep(3600))
+            return at(clock), loop.made, isinstance(loop, LoopOfMine)
+        finally:
+            loop.close()
+
+    async def main():
+        return await asyncio.to_thread(by_hand)
+
+    assert run(main()) == (3600, 1, True)
+
+
 @pytest.mark.parametrize("selector", [None, selectors.SelectSelector], ids=["own", "given"])
 def test_a_loop_that_is_made_by_hand_follows(clock, run, selector):
     async def sleeps():
