@@ -7,8 +7,9 @@ primitives to use it. It may import `instants` and `errors`. Open `virtual.py` f
 from simulator.clock.grid import Candidate, GridLoop, GridLoops
 from simulator.clock.holds import Hold, Mortal
 from simulator.clock.locks import Locks, LockType, RLockType
-from simulator.clock.loops import VirtualEventLoop, VirtualEventLoopPolicy
+from simulator.clock.loops import VirtualEventLoop, VirtualEventLoopPolicy, VirtualSelector
 from simulator.clock.mutex import Gate, Mutex
+from simulator.clock.peers import Peers, peers_of
 from simulator.clock.real import Asked, asked, expired, waiting_really
 from simulator.clock.standing import standing_at
 from simulator.clock.virtual import VirtualClock
@@ -35,12 +36,14 @@ __all__ = [
     "Locks",
     "Mortal",
     "Mutex",
+    "Peers",
     "RLockType",
     "Source",
     "Timer",
     "VirtualClock",
     "VirtualEventLoop",
     "VirtualEventLoopPolicy",
+    "VirtualSelector",
     "Wait",
     "asked",
     "counted",
@@ -48,6 +51,7 @@ __all__ = [
     "expired",
     "join_counted",
     "of_this_thread",
+    "peers_of",
     "standing_at",
     "start_counted",
     "starting_background",

@@ -13,6 +13,8 @@ from inspect import getattr_static
 from selectors import SelectorKey
 from typing import Any, cast
 
+from simulator.clock.peers import Peers
+
 _IN_MEMORY = {module.__file__ for module in (locks, queues, taskgroups, tasks)}
 """Where asyncio waits for what other tasks do."""
 
@@ -27,11 +29,13 @@ _ONLY_OPEN = ("_accept_connection", "_do_wait")
 """What a loop calls for a server that listens, and for a process that runs."""
 
 
-def awaits_the_world(loop: Any, keys: Iterable[SelectorKey]) -> bool:
+def awaits_the_world(loop: Any, keys: Iterable[SelectorKey], peers: Peers) -> bool:
     """Whether one of the files in a loop's selector is waited for. Called by the loop's own thread."""
     doubtful = False
     for key in keys:
         if key.fd == loop._ssock.fileno():  # noqa: SLF001  its own wake-up pipe
+            continue
+        if peers.has([key.fd]):
             continue
         known = _is_awaited(key)
         if known:

@@ -17,6 +17,7 @@ from typing import Any, Self
 from simulator.clock.awaited import awaits_the_world
 from simulator.clock.holds import Hold
 from simulator.clock.mutex import Mutex
+from simulator.clock.peers import peers_of
 from simulator.clock.real import LOOK_SECONDS, asked, has_asked, waiting_really
 from simulator.clock.virtual import VirtualClock
 from simulator.clock.waits import Timer, Wait
@@ -33,6 +34,7 @@ class VirtualSelector(selectors.DefaultSelector):
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__()
         self._clock = clock
+        self._peers = peers_of(clock)
         self._mutex = Mutex()
         self._wait: Wait | None = None
         self._woken = False
@@ -52,10 +54,14 @@ class VirtualSelector(selectors.DefaultSelector):
                 self._woken = False
                 return super().select(0)
             self._wait = wait
+        look = super().select
+        if len(self.get_map()) > 1:
+            self._peers.watch(wait, lambda: bool(look(0)))
         self._clock.park(wait, block=False)
         try:
-            return super().select(None if wait.parked else 0)
+            return look(None if wait.parked else 0)
         finally:
+            self._peers.forget(wait)
             if self.hold.dead and not wait.woken:  # something came in for it: it does not hear
                 wait.block()
             try:
@@ -74,7 +80,7 @@ class VirtualSelector(selectors.DefaultSelector):
         with waiting_really():  # one wait, however often it looks: a look in vain takes no time
             if found := super().select(0):  # who parks with it in hand lets time run away meanwhile
                 return found
-            awaited = awaits_the_world(loop, self.get_map().values())
+            awaited = awaits_the_world(loop, self.get_map().values(), self._peers)
             while (left := loop.real_seconds_left()) > 0:
                 if what is not None and what.ready(0):
                     what = None

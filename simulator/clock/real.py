@@ -73,18 +73,21 @@ def waiting_really() -> Iterator[bool]:
         _thread.waits = not outermost
 
 
-class _Watching(Wait):
-    """A virtual wait that ends early when something of the real world is ready."""
+class Watching(Wait):
+    """A virtual wait that ends early when something of the real world is ready.
 
-    __slots__ = ("_what",)
+    It is looked for in real time too: the clock may be held by who waits for what comes of it.
+    """
 
-    def __init__(self, clock: VirtualClock, hold: Hold, what: Asked) -> None:
+    __slots__ = ("_ready",)
+
+    def __init__(self, clock: VirtualClock, hold: Hold, ready: Callable[[], bool]) -> None:
         super().__init__(clock, hold)
-        self._what = what
+        self._ready = ready
 
     def block(self) -> None:
         while not self._gate.wait(LOOK_SECONDS):
-            if self._what.ready(0):
+            if self._ready():
                 self.clock.wake(self)
 
 
@@ -96,4 +99,6 @@ def expired(clock: VirtualClock, hold: Hold, seconds: float, what: Asked | None 
     its answer. So it ends early, and returns True, when `what` is ready after all.
     """
     asked(None)
-    return clock.park(Wait(clock, hold) if what is None else _Watching(clock, hold, what), seconds)
+    if what is None:
+        return clock.park(Wait(clock, hold), seconds)
+    return clock.park(Watching(clock, hold, lambda: what.ready(0)), seconds)

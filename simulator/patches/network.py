@@ -95,6 +95,9 @@ def guarded(guard: Guard, api: str, door: Callable[[], int]) -> Iterator[None]:
         socket.gethostbyname_ex,
     )
     look_up_for_loop = asyncio.BaseEventLoop.getaddrinfo
+    # What waits for the real world has its own place in between.
+    before_connect, before_connect_ex = own.connect, own.connect_ex
+    before_sendto, before_sendmsg = own.sendto, own.sendmsg
 
     def getaddrinfo(host: Any, port: Any, *args: Any, **options: Any) -> Any:
         if hosts.text(host) == api:
@@ -126,20 +129,20 @@ def guarded(guard: Guard, api: str, door: Callable[[], int]) -> Iterator[None]:
         return address
 
     def connect(self: Any, address: Any) -> None:
-        super(own, self).connect(to_door(address))
+        before_connect(self, to_door(address))
 
     def connect_ex(self: Any, address: Any) -> int:
-        code: int = super(own, self).connect_ex(to_door(address))
+        code: int = before_connect_ex(self, to_door(address))
         return code
 
     def sendto(self: Any, data: Any, *where: Any) -> int:
         guard.reach(where[-1] if where else None)
-        sent: int = super(own, self).sendto(data, *where)
+        sent: int = before_sendto(self, data, *where)
         return sent
 
     def sendmsg(self: Any, buffers: Any, *options: Any) -> int:
         guard.reach(options[2] if len(options) > 2 else None)
-        sent: int = super(own, self).sendmsg(buffers, *options)
+        sent: int = before_sendmsg(self, buffers, *options)
         return sent
 
     replaced: list[tuple[Any, str, Any]] = [

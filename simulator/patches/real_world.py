@@ -9,6 +9,9 @@
   `multiprocessing`'s queues and connections): a time-out that has come takes its virtual time.
 - `Popen.poll`, `returncode` of one of asyncio's processes, `os.waitpid`, a socket or a `select` that
   does not block, a connection that is refused: whoever sleeps next waits for what was asked for.
+- `listen`, `connect` and `accept` of sockets, `socket.socketpair`: they say which sockets have their
+  other end in this process. A wait for one is virtual (`simulator.clock.peers`), with the methods above
+  that receive and accept, `select.select`, and the selectors of `selectors`.
 
 Those that wait in C of their own (libpq, gRPC) hold the clock, and their time-outs take no virtual time.
 """
@@ -18,6 +21,7 @@ from __future__ import annotations
 import functools
 import os
 import select
+import selectors
 import socket
 import ssl
 import subprocess
@@ -30,7 +34,17 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from simulator.cfunctions import overriding
-from simulator.clock import Asked, VirtualClock, asked, counted, expired, waiting_really
+from simulator.clock import (
+    Asked,
+    Peers,
+    VirtualClock,
+    VirtualSelector,
+    asked,
+    counted,
+    expired,
+    peers_of,
+    waiting_really,
+)
 from simulator.instants import Real
 from simulator.patches.replacing import replacing
 from simulator.places import is_users
@@ -42,13 +56,34 @@ _SOCKET = (
     "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "send", "sendall",
     "sendto", "sendmsg", "connect", "connect_ex", "_accept",
 )  # fmt: skip
+_RECEIVING = (
+    "recv",
+    "recv_into",
+    "recvfrom",
+    "recvfrom_into",
+    "recvmsg",
+    "recvmsg_into",
+    "_accept",
+)
 _SSL = ("read", "write", "do_handshake")
+_SELECTORS = [
+    kind
+    for name in (
+        "SelectSelector",
+        "PollSelector",
+        "EpollSelector",
+        "DevpollSelector",
+        "KqueueSelector",
+    )
+    if (kind := getattr(selectors, name, None)) is not None
+]
 
 
 @contextmanager
 def installed(clock: VirtualClock) -> Iterator[None]:
     """Let the waits of counted threads for the real world take virtual time when they are in vain."""
     popen, transport = subprocess.Popen, base_subprocess.BaseSubprocessTransport
+    peers = peers_of(clock)
     replaced: list[tuple[Any, str, Any]] = [
         (subprocess, "time", _real_time()),
         (subprocess, "_time", Real.monotonic),
@@ -57,10 +92,14 @@ def installed(clock: VirtualClock) -> Iterator[None]:
         (popen, "poll", _poll(popen.poll)),
         (transport, "get_returncode", _returncode(transport.get_returncode)),
         (os, "waitpid", _waitpid(os.waitpid)),
-        (select, "select", _select(clock, select.select)),
+        (select, "select", _select(clock, peers, select.select)),
+        (socket.socket, "listen", _listen(peers, socket.socket.listen)),
+        (socket.socket, "accept", _accept(peers, socket.socket.accept)),
+        (socket, "socketpair", _socketpair(peers, socket.socketpair)),
+        *((kind, "select", _selector(peers, kind.select)) for kind in _SELECTORS),
     ]
     for kind, names in ((socket.socket, _SOCKET), (ssl.SSLSocket, _SSL)):
-        replaced += [(kind, name, _of_socket(clock, getattr(kind, name))) for name in names]
+        replaced += [(kind, name, _of_socket(clock, peers, getattr(kind, name))) for name in names]
     with ExitStack() as stack:
         stack.enter_context(replacing(replaced))
         stack.enter_context(overriding(_pollers(clock)))
@@ -157,17 +196,27 @@ def _end_of(pid: int) -> Asked:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def _of_socket(clock: VirtualClock, real: Callable[..., Any]) -> Callable[..., Any]:
+def _of_socket(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
+    receives = real.__name__ in _RECEIVING
+    connects = real.__name__ in ("connect", "connect_ex")
+
     @functools.wraps(real)
     def call(sock: Any, *args: Any, **kwargs: Any) -> Any:
         hold = counted()
         if hold is None:
             return real(sock, *args, **kwargs)
+        if connects and args:
+            peers.connects(sock, args[0])
+        if receives and sock.gettimeout() != 0 and peers.has([sock.fileno()]):
+            if not peers.wait(hold, lambda: _is_readable(sock), sock.gettimeout()):
+                raise TimeoutError("timed out")
+            return real(sock, *args, **kwargs)
         with waiting_really() as outermost:
             try:
                 answer = real(sock, *args, **kwargs)
             except BlockingIOError:
-                if outermost and is_users(sys._getframe(1)):
+                inside = receives and peers.has([sock.fileno()])
+                if outermost and is_users(sys._getframe(1)) and not inside:
                     asked(_readiness_of([sock], []))
                 raise
             except ConnectionRefusedError:
@@ -191,11 +240,71 @@ def _of_socket(clock: VirtualClock, real: Callable[..., Any]) -> Callable[..., A
     return call
 
 
-def _select(clock: VirtualClock, real: Callable[..., Any]) -> Callable[..., Any]:
+def _listen(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def listen(sock: Any, *args: Any) -> Any:
+        real(sock, *args)
+        hold = counted()
+        if hold is not None and not hold.background:
+            peers.listens(sock)
+
+    return listen
+
+
+def _accept(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def accept(sock: Any) -> Any:
+        accepted, address = real(sock)
+        if counted() is not None:
+            peers.accepts(sock, accepted)
+        return accepted, address
+
+    return accept
+
+
+def _socketpair(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def socketpair(*args: Any, **kwargs: Any) -> Any:
+        both = real(*args, **kwargs)
+        if counted() is not None:
+            peers.pair(both)
+        return both
+
+    return socketpair
+
+
+def _selector(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def select_(selector: Any, timeout: float | None = None) -> Any:
+        hold = counted()
+        waits = timeout is None or timeout > 0
+        if (
+            hold is None
+            or not waits
+            or isinstance(selector, VirtualSelector)  # it does so itself
+            or not peers.has(key.fd for key in selector.get_map().values())
+        ):
+            return real(selector, timeout)
+        return (
+            real(selector, 0) if peers.wait(hold, lambda: bool(real(selector, 0)), timeout) else []
+        )
+
+    return select_
+
+
+def _select(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
     def select_(
         readers: Any, writers: Any, exceptional: Any, timeout: float | None = None, /
     ) -> Any:
         readers, writers = list(readers), list(writers)
+        hold = counted()
+        if (
+            hold is not None
+            and (timeout is None or timeout > 0)
+            and peers.has(map(_descriptor, [*readers, *writers]))
+        ):
+            peers.wait(hold, lambda: any(real(readers, writers, exceptional, 0)), timeout)
+            return real(readers, writers, exceptional, 0)
         return _look(
             clock,
             lambda: real(readers, writers, exceptional, timeout),
@@ -266,6 +375,18 @@ def _readiness_of(readers: list[Any], writers: list[Any]) -> Asked:
             return True  # it has been closed
 
     return Asked(ready)
+
+
+def _descriptor(file: Any) -> int:
+    descriptor: int = file if isinstance(file, int) else file.fileno()
+    return descriptor
+
+
+def _is_readable(sock: Any) -> bool:
+    try:
+        return bool(_real_select([sock], [], [], 0)[0])
+    except (OSError, ValueError):
+        return True  # it has been closed: the call says so
 
 
 def _only_time(seconds: float) -> bool:

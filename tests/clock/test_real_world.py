@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import http.server
 import multiprocessing
 import multiprocessing.dummy
@@ -20,18 +19,15 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from datetime import UTC, datetime
 
 import anyio
 import httpx
 import pytest
 import requests
 
-from simulator.clock import VirtualClock, start_counted
-from simulator.instants import Real, to_micros
-from simulator.patches import stdlib
+from simulator.clock import VirtualClock
+from simulator.instants import Real
 
-START = datetime(2026, 1, 5, tzinfo=UTC)
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(0.7)"]
 FOR_EVER = [sys.executable, "-c", "import time; time.sleep(60)"]
 REAL = 0.3
@@ -43,34 +39,6 @@ def silent():
     """The address of a server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()
-
-
-@pytest.fixture
-def run():
-    """Call a function in a counted thread, to its end. Returns how many virtual seconds it took."""
-    clock = VirtualClock(START, stall_limit=20)
-
-    def run(call):
-        ended = []
-
-        def target():
-            try:
-                result = call()
-                if asyncio.iscoroutine(result):
-                    asyncio.run(result)
-                ended.append(None)
-            except BaseException as error:
-                ended.append(error)
-
-        thread = threading.Thread(target=target, daemon=True)
-        start_counted(thread, clock)
-        clock.drive(None, done=lambda: bool(ended))
-        if ended[0] is not None:
-            raise ended[0]
-        return (clock.instant - to_micros(START)) / 1e6
-
-    with stdlib.installed(clock, contextvars.copy_context()):
-        yield run
 
 
 # -- time-outs --------------------------------------------------------------------------------------
@@ -96,12 +64,6 @@ def socket_recv(silent):
     with socket.create_connection(silent) as sock:
         sock.settimeout(REAL)
         sock.recv(1)
-
-
-def socket_accept(silent):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(REAL)
-        server.accept()
 
 
 def socket_file(silent):
@@ -190,7 +152,7 @@ async def asyncio_subprocess_output(silent):
 
 
 IN_VAIN = [
-    popen_wait, subprocess_run, subprocess_run_captured, socket_recv, socket_accept, socket_file,
+    popen_wait, subprocess_run, subprocess_run_captured, socket_recv, socket_file,
     tls_handshake, select_select, select_poll, selectors_select, with_requests, with_httpx,
     with_urllib, multiprocessing_queue, with_async_httpx, asyncio_streams, asyncio_sock_recv,
     asyncio_subprocess, asyncio_subprocess_output,

@@ -15,18 +15,7 @@ class Known:
     reason: str
 
 
-KNOWN = [
-    Known(
-        construct="socket that answers",
-        reason=(
-            "A thread of a flow sleeps before it answers on a socket, and another thread of the same flow"
-            " waits for that answer with a time-out: the one that waits holds the clock, as for any real"
-            " peer, so the sleep cannot end before the time-out has come. Live the answer comes in time,"
-            " on the virtual engine the wait times out. Not mended yet; a peer in a process of its own is"
-            " not concerned."
-        ),
-    ),
-]
+KNOWN: list[Known] = []
 
 
 def known_in(program: Node) -> list[str]:
