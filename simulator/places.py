@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 import sys
 import sysconfig
@@ -65,9 +66,23 @@ def place_of_error(traceback: TracebackType | None) -> str:
 def short(file: str) -> str:
     """A path as a user would type it: relative to the working folder if it lies below."""
     try:
-        return str(Path(file).resolve().relative_to(Path.cwd()))
+        shown = str(Path(file).resolve().relative_to(Path.cwd()))
     except (ValueError, OSError):
         return file
+    _whole[shown] = file
+    return shown
+
+
+_whole: dict[str, str] = {}
+"""Paths that are shown shorter, as they were given."""
+
+
+def code_at(place: str) -> str:
+    """The line of code at a place such as "file.py:12", on one line; empty if it cannot be read."""
+    file, _, number = place.rpartition(":")
+    if not number.isdecimal():
+        return ""
+    return linecache.getline(_whole.get(file, file), int(number)).strip()
 
 
 def is_users_file(filename: str) -> bool:

@@ -61,6 +61,7 @@ class Project:
                 sim.inject(fault)
             sim.advance(timedelta(days=self.days))
             history = sim.history()
+            history.read_logs()  # the database is gone when they are written down
             broken = tuple(one.name for one in sim.promises() if not one.kept)
             return Lived(history, _empty_values(history) if fault is None else {}, broken)
 

@@ -123,9 +123,8 @@ class Steps:
         if isasync:
             return self._awatched(attempt, call)
         try:
-            if not self._planned(attempt.name):
-                return call()
-            return self._surround(attempt, call)
+            planned = self._planned(attempt.name)
+            return self._ended(attempt, self._surround(attempt, call) if planned else call())
         except BaseException as error:
             self._saw(error, attempt)
             raise
@@ -133,12 +132,18 @@ class Steps:
     async def _awatched(self, attempt: _Attempt, call: Call) -> Any:
         try:
             if self._planned(attempt.name):
-                return await self._asurround(attempt, call)
+                return self._ended(attempt, await self._asurround(attempt, call))
             result = call()
-            return await result if asyncio.iscoroutine(result) else result
+            result = await result if asyncio.iscoroutine(result) else result
+            return self._ended(attempt, result)
         except BaseException as error:
             self._saw(error, attempt)
             raise
+
+    def _ended(self, attempt: _Attempt, result: Any) -> Any:
+        if attempt.task_run_id is None and attempt.flow_run_id is not None:
+            self._journal.returned(result, attempt.flow_run_id)
+        return result
 
     def _planned(self, name: str) -> bool:
         return name in self._faults or name in self._durations

@@ -165,6 +165,10 @@ class History:
         except (KeyError, ValueError, TypeError, AttributeError):
             raise unknown("flow run has the id", run_id, ()) from None
 
+    def read_logs(self) -> Mapping[UUID, tuple[LogRecord, ...]]:
+        """The log lines of all runs, by run. Once read they stay, also when the database is gone."""
+        return self._links.all_logs()
+
     def only(self, roots: Callable[[RunRecord], bool]) -> History:
         """The part of it that consists of these runs and of all that they have called."""
         found = [run for run in self._runs if roots(run)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 from simulator.caveats import Caveat
 from simulator.errors import SimulationError
@@ -16,7 +17,7 @@ from simulator.history.gates import Gate
 from simulator.history.history import History
 from simulator.history.measures.figures import Measure
 from simulator.history.notes import Note
-from simulator.history.records import RunRecord, StateRecord, TaskRecord
+from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord
 from simulator.history.tables import KEY, TABLES
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Key = tuple[str, str, int]
 
 
 def kept_histories(path: Path) -> dict[Key, History]:
-    """The history of each variant in a results file that has one. Log lines are not kept.
+    """The history of each variant in a results file that has one, without log lines.
 
     Raises SimulationError if there is no such file, or if it is no results file of this version.
     """
@@ -149,6 +150,7 @@ def _history(variant: Row, tables: dict[str, list[Row]]) -> History:
     return History(
         (_run(row, states[row["run_id"]], tasks[row["run_id"]]) for row in tables["flow_runs"]),
         now=_utc(variant["until"]),
+        logs=lambda: _logs(tables["logs"]),
         notes=[
             Note(
                 number=row["number"],
@@ -161,6 +163,7 @@ def _history(variant: Row, tables: dict[str, list[Row]]) -> History:
                 because=row["because"],
                 until=_perhaps(row["over_at"]),
                 details=json.loads(row["details"]),
+                code=row["code"],
             )
             for row in tables["notes"]
         ],
@@ -215,6 +218,22 @@ def _tasks(rows: Iterable[Row]) -> Iterator[TaskRecord]:
             end=_perhaps(row["ended_at"]),
             run_count=row["run_count"],
         )
+
+
+def _logs(rows: Iterable[Row]) -> dict[UUID, tuple[LogRecord, ...]]:
+    return {
+        run_id: tuple(
+            LogRecord(
+                _utc(row["logged_at"]),
+                row["level"],
+                row["logger"],
+                row["message"],
+                row["task_run_id"],
+            )
+            for row in own
+        )
+        for run_id, own in _by_run(rows).items()
+    }
 
 
 def _by_run(rows: Iterable[Row]) -> dict[Any, list[Row]]:

@@ -7,16 +7,35 @@ That is noted while it happens, and is what `explanation` goes back along.
 
 from __future__ import annotations
 
+import reprlib
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from simulator.history.records import moment
-from simulator.places import place_of_call
+from simulator.places import code_at, place_of_call
+
+
+class _Shown(reprlib.Repr):
+    """Values on one line: plain ones as Python shows them, shortened, of others what they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 100
+
+    def repr_instance(self, x: Any, level: int) -> str:  # noqa: ARG002  as in its base
+        if isinstance(x, float | complex | bool | datetime | date | time | timedelta | UUID | Path):
+            return repr(x)
+        shape = getattr(x, "shape", None)
+        return f"<{type(x).__name__}{f' of shape {shape}' if isinstance(shape, tuple) else ''}>"
+
+
+_shown = _Shown()
 
 _MARK = "_simulator_note"
 """The attribute of an exception that names the note about it."""
@@ -37,11 +56,13 @@ class Note:
     - "table": what was seen of the column of a table that is promised to be fresh;
     - "refused": a connection of `run_id` to the host `text` was refused: it would leave this machine;
     - "write": a run wrote the table `text` ("schema.table"), or dbt did not: `details` has its
-      "status", "success" or what dbt says, with the tables that it "read", or what dbt "said".
+      "status", "success" or what dbt says, with the tables that it "read" and how many "rows" it has
+      since (of a table, where that could be asked), or what dbt "said";
+    - "result": the code of `run_id` has returned something; `text` is what, in short.
 
     `because` is the number of the note that it follows from: an error's earlier self, in a child or
     in a task, or its cause; the fault that it is. `details` holds what only that kind has, as JSON
-    can: a fault's number, target and draw.
+    can: a fault's number, target and draw. `code` is the line of code that stands at `where`.
     """
 
     number: int
@@ -54,6 +75,7 @@ class Note:
     because: int | None = None
     until: datetime | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    code: str = ""
 
     def __str__(self) -> str:
         return f"{moment(self.at)} {self.kind}: {self.text}" + f" ({self.where})" * bool(self.where)
@@ -71,14 +93,20 @@ class Journal:
 
     def note(self, kind: str, text: str = "", **given: Any) -> Note:
         """Take a note of something that happens now; `given` are further fields of `Note`."""
+        code = code_at(given.get("where", ""))
         with self._mutex:
-            note = Note(number=len(self._notes), kind=kind, at=self._now(), text=text, **given)
+            note = Note(len(self._notes), kind, self._now(), text, code=code, **given)
             self._notes.append(note)
             return note
 
     def here(self, kind: str, text: str, **given: Any) -> Note:
         """Take a note of something that the calling line of the user's code has brought about."""
         return self.note(kind, text, where=place_of_call(sys._getframe()), **given)
+
+    def returned(self, result: object, run_id: UUID) -> None:
+        """Take a note of what a run's code has returned, unless that is nothing."""
+        if result is not None:
+            self.note("result", _shown.repr(result), run_id=run_id)
 
     def replace(self, note: Note) -> None:
         """Put a note in the place of the one with its number."""

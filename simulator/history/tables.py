@@ -7,16 +7,17 @@ Every instant is a TIMESTAMP in UTC. The text about a column stands in the file 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any
 
+from simulator.errors import SimulationError
 from simulator.history.history import History
 from simulator.history.notes import Note
 from simulator.history.records import RunRecord
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the tables. It goes up when one of them, or a column, is added, changed or gone."""
 
 KEY = ("scenario", "variant", "seed")
@@ -107,7 +108,7 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
         (
             "kind",
             "VARCHAR",
-            "fault, call, error, away, order, table or write (see simulator.history.notes)",
+            "fault, call, error, away, order, table, write or result (see simulator.history.notes)",
         ),
         ("noted_at", "TIMESTAMP", "when it happened"),
         ("over_at", "TIMESTAMP", "when it was over, of what lasts"),
@@ -117,6 +118,20 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("task_run_id", "UUID", "id of the task run that it is about"),
         ("because", "INTEGER", "number of the note that it follows from"),
         ("details", "JSON", "what only notes of its kind have"),
+        ("code", "VARCHAR", "the line of code at the location, else empty"),
+    ),
+    "logs": (
+        *_KEY_COLUMNS,
+        ("run_id", "UUID", "id of the flow run"),
+        (
+            "task_run_id",
+            "UUID",
+            "id of the task run that has written it; null if the flow itself has",
+        ),
+        ("logged_at", "TIMESTAMP", "when it was written"),
+        ("level", "INTEGER", "as Python's logging has them: 20 is INFO"),
+        ("logger", "VARCHAR", "name of the logger"),
+        ("message", "VARCHAR", "what it says"),
     ),
     "caveats": (
         *_KEY_COLUMNS,
@@ -194,7 +209,20 @@ def _note_row(note: Note) -> tuple[Any, ...]:
         note.task_run_id,
         note.because,
         json.dumps(note.details),
+        note.code,
     )
+
+
+def _log_rows(history: History, runs: Iterable[RunRecord]) -> Iterator[tuple[Any, ...]]:
+    """None if they can be read no more: their database is gone."""
+    try:
+        logs = history.read_logs()
+    except SimulationError:
+        return
+    for run in runs:
+        for line in logs.get(run.id, ()):
+            at = utc(line.timestamp)
+            yield (run.id, line.task_run_id, at, line.level, line.logger, line.message)
 
 
 def utc(instant: datetime | None) -> datetime | None:
@@ -210,5 +238,6 @@ def rows_of(history: History | None) -> dict[str, list[tuple[Any, ...]]]:
         "states": [row for run in runs for row in _state_rows(run)],
         "tasks": [row for run in runs for row in _task_rows(run)],
         "notes": [_note_row(note) for note in history.notes] if history is not None else [],
+        "logs": list(_log_rows(history, runs)) if history is not None else [],
         "gates": [astuple(gate) for gate in history.gates] if history is not None else [],
     }

@@ -7,6 +7,8 @@ them by their place in `texts`. What each field is stands where it is made.
 from __future__ import annotations
 
 import json
+import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from uuid import UUID
 
 from simulator.history import (
     History,
+    LogRecord,
     Note,
     Outcome,
     RunRecord,
@@ -22,7 +25,7 @@ from simulator.history import (
     parting_of_ends,
 )
 
-VERSION = 2
+VERSION = 3
 """Of the format. It goes up when a field changes its meaning or is gone."""
 
 
@@ -136,10 +139,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
             _run(run, depth, places, str(said.get(run.id, "")), origin, texts)
             for run, depth in runs
         ],
-        "notes": [
-            _note(note, places, origin, texts)
-            for note in (history.notes if history is not None else ())
-        ],
+        "notes": list(_notes(history.notes if history is not None else (), places, origin, texts)),
     }
 
 
@@ -212,18 +212,64 @@ def _run(
         tasks,
         texts.number(explained),
         int(_masked(run)),
+        _log(run, origin, texts),
     ]
 
 
-def _note(note: Note, places: Mapping[UUID, int], origin: datetime, texts: Texts) -> list[Any]:
-    return [
-        texts.number(note.kind),
-        _seconds(note.at, origin),
-        None if note.until is None else _seconds(note.until, origin),
-        texts.number(note.text),
-        texts.number(note.where),
-        -1 if note.run_id is None else places.get(note.run_id, -1),
-    ]
+def _log(run: RunRecord, origin: datetime, texts: Texts) -> list[Any]:
+    """The lines that say what the states do not: when, how serious, what; the first ones of many."""
+    lines = [line for line in run.logs if not _is_of_states(line)]
+    found: list[Any] = []
+    for line in lines[:LINES]:
+        level = logging.getLevelName(line.level)
+        found += [_seconds(line.timestamp, origin), texts.number(level), texts.number(line.message)]
+    if len(lines) > LINES:
+        more = f"and {len(lines) - LINES} more lines: the table logs of the results file has all"
+        found += [_seconds(lines[LINES].timestamp, origin), -1, texts.number(more)]
+    return found
+
+
+LINES = 40
+"""So many lines of a run's log are on the page at most."""
+
+
+def _is_of_states(line: LogRecord) -> bool:
+    """Whether Prefect has written it at a change of a state, which is on the page anyway."""
+    of_worker = line.logger.startswith(("prefect.flow_runs.worker", "prefect.flow_runs.runner"))
+    return line.level <= logging.INFO and bool(of_worker or _OF_STATES.match(line.message))
+
+
+_OF_STATES = re.compile(
+    r"(Beginning|Created) (subflow|flow|task) run |View at http|Finished in state "
+)
+
+
+def _notes(
+    notes: Iterable[Note], places: Mapping[UUID, int], origin: datetime, texts: Texts
+) -> Iterator[list[Any]]:
+    rows: dict[str, int] = {}
+    for note in notes:
+        yield [
+            texts.number(note.kind),
+            _seconds(note.at, origin),
+            None if note.until is None else _seconds(note.until, origin),
+            texts.number(_written(note, rows) if note.kind == "write" else note.text),
+            texts.number(note.where),
+            -1 if note.run_id is None else places.get(note.run_id, -1),
+            texts.number(note.code),
+        ]
+
+
+def _written(note: Note, rows: dict[str, int]) -> str:
+    """What a run has written, with the rows of the table before and after. `rows`: what is known."""
+    if note.details.get("status") != "success":
+        return f"{note.text}: {note.details.get('said') or note.details.get('status', '')}"
+    before, after = rows.get(note.text), note.details.get("rows")
+    if after is None:
+        return note.text
+    rows[note.text] = after
+    counted = f"{note.text}: {after} row{'s' * (after != 1)}"
+    return counted if before is None else f"{counted}, {before} before"
 
 
 def _seconds(instant: datetime, origin: datetime) -> float | int:

@@ -17,6 +17,7 @@ def remains(folder: Path) -> dict[str, Any]:
     for database in folder.glob("prefect-simulator-*/prefect.db"):
         try:
             history = History.read(database)
+            history.read_logs()
         except SimulationError:
             continue  # it was being made
         return {"history": history, "measures": tuple(default_measures(history))}

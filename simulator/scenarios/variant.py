@@ -126,6 +126,7 @@ def _measure(
     from simulator.history.measures import Measure, default_measures
 
     outcome["history"] = sim.history()
+    outcome["history"].read_logs()  # the database is gone when they are written down
     outcome["measures"] = tuple(default_measures(outcome["history"]))
     for read in scenario.own_measures if "error" not in outcome else ():
         own: list[Measure] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -58,11 +58,13 @@ class Writes:
             weakref.WeakKeyDictionary()
         )
         self._in_dbt = 0
+        self._of_dbt: Callable[[], duckdb.DuckDBPyConnection | None] = lambda: None
 
     def saw(self, con: duckdb.DuckDBPyConnection, text: str) -> None:
         """Take note of what a statement, or several, have written."""
-        if self._in_dbt and self._run() is None:
-            return  # one of dbt's own
+        if self._in_dbt and self._run() is None:  # one of dbt's own
+            self._of_dbt = weakref.ref(con)
+            return
         for statement in con.extract_statements(text):
             says = _WRITING.get(statement.type)
             if says is not None and re.search(says, statement.query, re.IGNORECASE):
@@ -70,7 +72,7 @@ class Writes:
                 if con in self._open:
                     self._open[con].append(found)
                 else:
-                    self._wrote(found)
+                    self._wrote(found, con)
             elif statement.type == StatementType.TRANSACTION:
                 self._transaction(con, statement.query)
 
@@ -80,8 +82,13 @@ class Writes:
             self._open[con] = []
             return
         waiting = self._open.pop(con, [])
-        for found in waiting if word is not None and word["commit"] else ():
-            self._wrote(found)
+        if word is not None and word["commit"]:
+            read: dict[str, dict[str, None]] = {}  # by table that was written, once each
+            for found in waiting:
+                for table in found.written:
+                    read.setdefault(table, {}).update(dict.fromkeys(found.read))
+            for table, others in read.items():
+                self._wrote(Lineage((table,), tuple(others)), con)
 
     @contextmanager
     def dbt(self) -> Iterator[None]:
@@ -104,7 +111,9 @@ class Writes:
                 said = f"{failed[0].node.name} failed: {failed[0].message}".partition("\n")[0]
             if status == "success":
                 read = self._lineage(code).read if code else ()
-                self._wrote(Lineage((f"{node.schema}.{node.alias or node.name}",), read))
+                self._wrote(
+                    Lineage((f"{node.schema}.{node.alias or node.name}",), read), self._of_dbt()
+                )
             else:
                 tried = {"status": status, "said": said}
                 self._note(f"{node.schema}.{node.alias or node.name}", tried)
@@ -117,13 +126,41 @@ class Writes:
             tell("lineage", f"sqlglot cannot read {shown!r}: explain(table=) knows nothing of it")
         return found or Lineage((), ())
 
-    def _wrote(self, found: Lineage) -> None:
+    def _wrote(self, found: Lineage, con: duckdb.DuckDBPyConnection | None) -> None:
         for table in found.written:
-            read = [one for one in found.read if one != table]
-            self._note(table, {"status": "success", "read": read})
+            details: dict[str, Any] = {
+                "status": "success",
+                "read": [one for one in found.read if one != table],
+            }
+            rows = None if con is None else _rows(con, table)
+            self._note(table, details if rows is None else details | {"rows": rows})
 
     def _note(self, table: str, details: dict[str, Any]) -> None:
         self._journal.here("write", table, run_id=self._run(), details=details)
+
+
+def _rows(con: duckdb.DuckDBPyConnection, table: str) -> int | None:
+    """How many rows a table has; None of a view, and of what a new connection does not see."""
+    schema, _, name = table.rpartition(".")
+    with (
+        suppress(duckdb.Error),
+        con.cursor() as beside,
+    ):  # the statement's own result is its caller's
+        known = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
+        if _execute(beside, known, [schema, name]).fetchone() is not None:
+            count: int = _execute(
+                beside, f"select count(*) from {_quoted(schema)}.{_quoted(name)}"
+            ).fetchall()[0][0]
+            return count
+    return None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+_execute = duckdb.DuckDBPyConnection.execute
+"""As it is outside of simulations."""
 
 
 class Lineage(NamedTuple):

@@ -17,7 +17,8 @@ import pytest
 from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.history import results as module
-from simulator.history.history import History, RunRecord, StateRecord, TaskRecord
+from simulator.history.history import History, LogRecord, RunRecord, StateRecord, TaskRecord
+from simulator.history.kept import kept_outcomes
 from simulator.history.results import KEY, TABLES, Results, merge
 from simulator.measures import Measure, default_measures
 
@@ -131,6 +132,24 @@ def test_a_variant_is_written_with_its_runs_states_and_tasks(path):
     assert query(path, "select run_id, task, state, started_at, run_count from tasks") == [
         (child.id, "load", "Pending", None, 0)
     ]
+
+
+def test_a_variant_is_written_with_the_lines_of_its_log_as_far_as_they_can_be_read(path):
+    runs = history().runs()
+    line = LogRecord(T0, 30, "prefect.task_runs", "odd", uuid4())
+    written = History(runs, now=T0 + timedelta(days=1), logs=lambda: {runs[1].id: (line,)})
+    Results.open(path).add("s", "v", 7, written)
+
+    def gone():
+        raise SimulationError("no Prefect database")
+
+    Results.open(path).add("s", "w", 7, History(runs, now=T0 + timedelta(days=1), logs=gone))
+    [row] = query(path, "select * from logs")
+    at = T0.replace(tzinfo=None)
+    assert row == ("s", "v", 7, runs[1].id, line.task_run_id, at, 30, "prefect.task_runs", "odd")
+    [of_v, of_w] = [one.history for one in kept_outcomes(path)]
+    assert of_v.run(runs[1].id).logs == (line,)
+    assert of_w.run(runs[1].id).logs == ()
 
 
 def test_a_variant_is_written_with_its_measures_and_verdicts(path):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid5
 
-from simulator.history import History, Note, Results, RunRecord, StateRecord
+from simulator.history import History, LogRecord, Note, Results, RunRecord, StateRecord
 from simulator.measures import Measure, default_measures
 from simulator.scenarios.verdict import Verdict
 
@@ -73,8 +73,33 @@ def night(parent_ends: str) -> History:
     notes = [
         Note(0, "fault", runs[3].start, "raises ValueError('boom')", "flows.py:7", runs[3].id),
         Note(1, "away", START + timedelta(hours=2), "default", until=START + timedelta(hours=3)),
+        *(
+            Note(
+                number,
+                "write",
+                run.end,
+                "main.orders",
+                "flows.py:9",
+                run.id,
+                details={"status": "success", "read": [], "rows": rows},
+                code='con.execute("insert into orders select * from feed")',
+            )
+            for number, run, rows in ((2, runs[1], 120), (3, runs[5], 240))
+        ),
+        Note(4, "result", runs[5].end, "['a.csv', 'b.csv']", run_id=runs[5].id),
     ]
-    return History([*runs, late], now=START + timedelta(hours=3), notes=notes)
+    lines = [
+        (20, "Beginning flow run 'child-00' for flow 'child'"),
+        (20, "loaded 120 rows"),
+        (30, "2 rows were odd: </script>"),
+        (20, "Finished in state Completed()"),
+    ]
+    logs = {
+        runs[5].id: tuple(
+            LogRecord(runs[5].end, level, "prefect.flow_runs", text) for level, text in lines
+        )
+    }
+    return History([*runs, late], now=START + timedelta(hours=3), notes=notes, logs=lambda: logs)
 
 
 def write_results(path: Path) -> None:

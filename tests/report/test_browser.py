@@ -110,6 +110,18 @@ def test_a_link_leads_to_a_run_and_says_why(page: Any, address: str) -> None:
     assert "</script><b>boom</b>" in page.locator("main").text_content()
 
 
+def test_a_run_shows_what_it_returned_logged_and_wrote(page: Any, address: str) -> None:
+    go(page, address, "child-fails/state ignored/child-00")
+    shown = page.locator("main").inner_text()
+    assert "['a.csv', 'b.csv']" in shown
+    assert "main.orders: 240 rows, 120 before" in shown
+    assert 'con.execute("insert into orders select * from feed")' in shown
+    assert "loaded 120 rows" in shown
+    assert "WARNING" in shown
+    assert "2 rows were odd: </script>" in shown
+    assert "Beginning flow run" not in shown
+
+
 def test_a_link_to_nothing_says_so(page: Any, address: str) -> None:
     go(page, address, "child-fails/none")
     assert "There is no variant none here" in page.locator("main").text_content()

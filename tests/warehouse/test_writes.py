@@ -120,8 +120,29 @@ def test_each_way_to_run_a_statement_is_seen(
     con.sql("update raw.orders set i = 2 where true -- from nowhere")
     con.query("delete from made")
     assert written(journal) == ["raw.orders", "main.made", "raw.orders", "main.made"]
-    assert journal.notes[2].details == {"status": "success", "read": []}
+    assert journal.notes[2].details == {"status": "success", "read": [], "rows": 1}
     assert journal.notes[0].where.startswith("tests/warehouse/test_writes.py:")
+    assert journal.notes[0].code == 'con.execute("insert into raw.orders values (1)")'
+
+
+def test_the_rows_of_a_table_are_counted_once_it_is_written(
+    con: duckdb.DuckDBPyConnection, journal: Journal
+) -> None:
+    con.executemany("insert into made values (?)", [[1], [2], [3]])
+    assert con.execute("delete from made where i = 2").fetchone() == (1,)  # its own result
+    con.begin()
+    con.execute("delete from made")
+    con.execute("insert into made select * from range(5)")
+    con.commit()  # both at once
+    con.execute("""create table "od""d" as select 1 as i""")
+    con.execute("create view seen as select * from made")
+    assert [(note.text, note.details.get("rows")) for note in journal.notes] == [
+        ("main.made", 4),
+        ("main.made", 3),
+        ("main.made", 5),
+        ('main.od"d', 1),
+        ("main.seen", None),
+    ]
 
 
 def test_what_fails_was_not_written(con: duckdb.DuckDBPyConnection, journal: Journal) -> None:

@@ -24,17 +24,21 @@ function readRun(row, index, texts) {
     const [name, state, start, end, count, message] = row[12].slice(i, i + 6);
     tasks.push({ name: text(name), state: text(state), start, end, count, message: text(message) });
   }
+  const log = [];
+  for (let i = 0; i < row[15].length; i += 3) {
+    log.push({ at: row[15][i], level: text(row[15][i + 1]), message: text(row[15][i + 2]) });
+  }
   return {
     index, id: row[0], depth: row[1], parent: row[2], flow: text(row[3]), deployment: text(row[4]), name: row[5],
     scheduled: row[6], states, attempts: row[8], bySchedule: row[9] === 1, parameters: text(row[10]),
-    tags: text(row[11]), tasks, explained: text(row[13]), masked: row[14] === 1,
+    tags: text(row[11]), tasks, explained: text(row[13]), masked: row[14] === 1, log,
     state: states.length ? states[states.length - 1] : { name: "", type: "", at: 0, message: "" },
   };
 }
 
 function readNote(row, texts) {
   const text = (number) => number < 0 ? "" : texts[number];
-  return { kind: text(row[0]), at: row[1], until: row[2], text: text(row[3]), where: text(row[4]), run: row[5] };
+  return { kind: text(row[0]), at: row[1], until: row[2], text: text(row[3]), where: text(row[4]), run: row[5], code: text(row[6]) };
 }
 
 // What a run did, span by span: `work` is true while it ran, `look` a state's type and name. An attempt

@@ -178,11 +178,12 @@ function runView(scenario, lane, run) {
   const at = (seconds) => seconds === null ? "" : instant(scenario.origin, seconds);
   const parent = lane.runs[run.parent];
   const children = lane.runs.filter((one) => one.parent === run.index);
-  const notes = lane.notes.filter((note) => note.run === run.index);
+  const notes = lane.notes.filter((note) => note.run === run.index && note.kind !== "result");
+  const results = lane.notes.filter((note) => note.run === run.index && note.kind === "result");
   const facts = [
     ["state", stateMark(run.state)], ["flow", run.flow], ["deployment", run.deployment], ["name", run.name],
     ["id", run.id], ["due", at(run.scheduled)], ["attempts", String(run.attempts)], ["parameters", run.parameters],
-    ["tags", run.tags], ["called by", parent ? runLink(scenario, lane.variant, parent) : run.bySchedule ? "a schedule" : ""],
+    ["result", results.length ? results[results.length - 1].text : ""], ["tags", run.tags], ["called by", parent ? runLink(scenario, lane.variant, parent) : run.bySchedule ? "a schedule" : ""],
   ];
   const states = run.states.map((state, i) => {
     const next = run.states[i + 1];
@@ -197,9 +198,11 @@ function runView(scenario, lane, run) {
     el("h2", {}, "States"),
     table(["state", "entered (UTC)", "lasted", "message"], states, "States of the run"),
     ...(notes.length ? [el("h2", {}, "Faults, calls, errors and tables written"), table(["what", "when (UTC)", "where", "details"],
-      notes.map((note) => [note.kind, at(note.at), el("code", {}, note.where), note.text]), "Faults, calls, errors and tables written")] : []),
+      notes.map((note) => [note.kind, at(note.at), el("div", {}, el("code", {}, note.where), note.code && el("pre", { class: "soft" }, note.code)), note.text]), "Faults, calls, errors and tables written")] : []),
     ...(run.tasks.length ? [el("h2", {}, "Tasks"), table(["task run", "state", "began (UTC)", "ended", "attempts", "message"],
       run.tasks.map((task) => [task.name, task.state, at(task.start), at(task.end), String(task.count), task.message]), "Tasks of the run")] : []),
+    ...(run.log.length ? [el("h2", {}, "Log"), table(["when (UTC)", "level", "message"],
+      run.log.map((line) => [at(line.at), line.level, line.message]), "Log of the run")] : []),
     ...(children.length ? [el("h2", {}, "Runs that it called"), table(["run", "state", "began (UTC)", "ended"], children.map((one) => {
       const began = one.states.find((state) => state.type === "RUNNING");
       return [runLink(scenario, lane.variant, one), stateMark(one.state), began ? at(began.at) : "never", FINAL.has(one.state.type) ? at(one.state.at) : ""];
