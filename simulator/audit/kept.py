@@ -43,8 +43,9 @@ class Of:
 class Kept:
     """The results file of one audit, which goes on where it was broken off.
 
-    `shielded` makes a context in which no signal disturbs DuckDB. Raises SimulationError if the file is
-    none, cannot be written, or is locked; but what becomes of a cell waits until nobody looks into it.
+    `shielded` makes a context in which no signal disturbs DuckDB; `command` says what opens a cell.
+    Raises SimulationError if the file is none, cannot be written, or is locked; but what becomes of a
+    cell waits until nobody looks into it.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class Kept:
         path: Path,
         of: Of,
         shielded: Callable[[], AbstractContextManager[None]] = nullcontext,
+        command: Callable[[str], str] = lambda _: "",
     ) -> None:
+        self._command = command
         self._of = of
         self._path = path
         self._shielded = shielded
@@ -158,6 +161,7 @@ class Kept:
             days=self._of.days,
             real_seconds=seconds,
             question="What becomes of one fault at a time?",
+            command=self._command(variant) if variant != BASE else "",
         )
 
     def _insert(

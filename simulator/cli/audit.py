@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
 from simulator.cli.app import Folder, ProjectFolder, app, instant_of, versions
+from simulator.cli.pages import write_beside
 from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
 from simulator.errors import SimulationError
 
@@ -108,7 +110,8 @@ def audit(
     screen = console(stderr=True, quiet=quiet)
     try:
         with termination_as_interrupt():
-            kept = of_faults.Kept(_made(out) / RESULTS, of, signals_later)
+            command = partial(_command, subject, of, out)
+            kept = of_faults.Kept(_made(out) / RESULTS, of, signals_later, command)
             news = of_faults.audit(
                 subject,
                 kept,
@@ -132,6 +135,7 @@ def audit(
     new = [] if baseline is None else of_faults.new_in(found, baseline)
     if not quiet:
         _print(subject, of, found, json=json, markdown=markdown)
+    write_beside(out / RESULTS, screen)
     if baseline is not None:
         screen.print(f"{len(new)} new: {', '.join(one.cell.name for one in new) or 'nothing'}")
     return int(bool(new))

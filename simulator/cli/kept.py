@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -57,5 +58,11 @@ class Kept:
                 question=scenario.question if scenario is not None else "",
                 lesson=scenario.lesson if scenario is not None else "",
                 made_with=self._made_with,
+                command=_command(result),
             )
             self.unwritten.pop(0)
+
+
+def _command(result: VariantResult) -> str:
+    name = shlex.quote(result.scenario)
+    return f"simulate run {name} --seed {result.seed} --days {result.days:g}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,12 +16,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
-from simulator.cli.app import ProjectFolder, app
+from simulator.cli.app import ProjectFolder, app, instant_of
+from simulator.cli.pages import keep_project
 from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import SimulationError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from simulator.project import Comparison, Course
+
+
+RESULTS = "project.duckdb"
 
 
 @app.command()
@@ -74,6 +81,9 @@ def project(
     ] = False,
     json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    out: Annotated[
+        Path, typer.Option(help=f"Folder for {RESULTS} and its page.", metavar="DIR")
+    ] = Path("results"),
     quiet: Quiet = False,
     verbose: Verbose = False,
     log: Annotated[
@@ -86,7 +96,8 @@ def project(
     them says what else is known, and an option outranks it. Exit code 1 if nothing could be loaded, or
     with --strict if there is a finding, a broken promise, or something could not be loaded. With --set
     it lives twice, under the same faults, and what became better and worse is said. What the flows print
-    is not shown; with --verbose it goes to standard error.
+    is not shown; with --verbose it goes to standard error. Every run is in the results file and on the
+    page beside it.
     """
     from simulator import project as of_user
 
@@ -95,6 +106,7 @@ def project(
     if days is None:
         short = init or stub_network
         days = 1 if short else of_user.configuration_of(folder).days
+    start = None if start is None else instant_of(start)
     _check(days, bool(set_) and (list_ or check or init or stub_network))
     exclusive(json=json, markdown=markdown, quiet=quiet)
     exclusive(quiet=quiet, verbose=verbose, log=log)
@@ -108,6 +120,8 @@ def project(
         return _what_if(
             live_twice,
             log,
+            out / RESULTS,
+            lambda one: _command(folder, one, scripts, set_),
             strict=strict,
             json=json,
             markdown=markdown,
@@ -125,20 +139,27 @@ def project(
     except Terminated:
         return 143
     if init:
-        file = folder / "simulation.toml"
-        file.write_text(draft, encoding="utf-8")
-        if not quiet:
-            print(f"{file}: written from {days:g} days; all of it is commented out")
+        _write_draft(folder / "simulation.toml", draft, days, quiet=quiet)
     elif quiet:
         pass
     elif not (list_ or stub_network or json or markdown):
         _show(course, lived=not check)
     else:
         _print(course, list_=list_ and not markdown, stubs=stub_network, json=json)
+    if not (list_ or check or init or stub_network):
+        lived = {"as it is": course}
+        command = _command(folder, course, scripts)
+        keep_project(out / RESULTS, lived, command, _aside(quiet or json or markdown))
     if not course.loaded:
         return 1
     broken = [one for one in course.promises if not one.kept]
     return int(strict and bool(course.findings or course.unloaded or broken))
+
+
+def _write_draft(file: Path, draft: str, days: float, *, quiet: bool) -> None:
+    file.write_text(draft, encoding="utf-8")
+    if not quiet:
+        print(f"{file}: written from {days:g} days; all of it is commented out")
 
 
 def _check(days: float, compares_nothing: bool) -> None:
@@ -174,6 +195,8 @@ def _list(course: Course) -> None:
 def _what_if(
     live_twice: Callable[[], Comparison],
     log: Path | None,
+    results: Path,
+    command: Callable[[Course], str],
     *,
     strict: bool,
     json: bool,
@@ -194,9 +217,29 @@ def _what_if(
         print(of_user.comparison_as_markdown(both))
     elif not quiet:
         _show_both(both)
+    settings = ", ".join(one.text for one in both.settings)
+    lived = {"as it is": both.without, settings: both.with_}
+    keep_project(results, lived, command(both.without), _aside(quiet or json or markdown))
     if not both.without.loaded:
         return 1
     return int(strict and any(one.verdict == of_user.WORSE for one in both.changes()))
+
+
+def _command(
+    folder: Path, course: Course, scripts: Sequence[Path], settings: Sequence[str] = ()
+) -> str:
+    """What lets the project live so again."""
+    days = (course.end - course.start) / timedelta(days=1)
+    words = ["simulate", "project", str(folder), "--start", course.start.isoformat()]
+    words += ["--days", f"{days:g}", "--seed", str(course.seed)]
+    words += [word for script in scripts for word in ("--script", str(script))]
+    return shlex.join([*words, *(word for one in settings for word in ("--set", one))])
+
+
+def _aside(quiet: bool) -> Console:
+    from simulator.report import console
+
+    return console(quiet=quiet)
 
 
 def _show_both(both: Comparison) -> None:

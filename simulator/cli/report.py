@@ -28,9 +28,14 @@ def report(
     """Write one HTML page about a results file: verdicts, timelines, every run. It needs no network."""
     from simulator.report import write_page
 
-    place = output or results.with_name(PAGE)
+    place = output or page_of(results)
     write_page(results, place)
     if json:
         print_json({"page": place})
     else:
         print(place)
+
+
+def page_of(results: Path) -> Path:
+    """Where the page about a results file is written: beside it, by its name if that is its own."""
+    return results.with_name(PAGE if results.stem == "results" else f"{results.stem}.html")

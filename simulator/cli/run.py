@@ -23,14 +23,12 @@ from simulator.cli.answers import (
 from simulator.cli.app import Folder, app
 from simulator.cli.following import followed
 from simulator.cli.kept import Kept
-from simulator.cli.report import PAGE
-from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
+from simulator.cli.pages import write_beside
+from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import SimulationError
 from simulator.folders import throw_away
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from simulator.report import Watched
     from simulator.scenarios import Scenario, VariantResult
 
@@ -176,7 +174,7 @@ def _run(
     else:
         said = f"{passed} of {variants} variants hold. Results: {place}"
     screen.print(said, soft_wrap=True)
-    page = _page(place, screen)
+    page = write_beside(place, screen)
     if aloud.json:
         done = [as_variant((one.scenario, one.variant, one.seed), one) for one in results]
         print_json({"results": place, "page": page, "of": variants, "variants": done})
@@ -195,22 +193,6 @@ def _watched(results: Path | None) -> Iterator[Watched | None]:
     else:
         with Watched(results) as watched:
             yield watched
-
-
-def _page(results: Path, screen: Console) -> Path | None:
-    """Write the page beside the results, and say where. That it fails costs no result."""
-    from simulator.report import console, write_page
-
-    place = results.with_name(PAGE)
-    try:
-        with signals_later():
-            write_page(results, place)
-    except SimulationError as wrong:
-        aside = console(stderr=True) if screen.quiet else screen
-        aside.print(f"warning: {wrong}", style="yellow", soft_wrap=True)
-        return None
-    screen.print(f"Page: {place}", soft_wrap=True)
-    return place
 
 
 def _of_the_cut(cut: Sequence[VariantResult]) -> str:

@@ -68,6 +68,7 @@ class Outcome:
     question: str
     lesson: str
     made_with: str
+    command: str
     history: History | None
     verdicts: tuple[KeptVerdict, ...]
     measures: tuple[Measure, ...]
@@ -110,6 +111,7 @@ def _outcomes(path: Path, names: Iterable[str]) -> Iterator[Outcome]:
             question=row["question"],
             lesson=row["lesson"],
             made_with=row["made_with"],
+            command=row["command"],
             history=_history(row, own) if row["until"] is not None else None,
             verdicts=tuple(
                 KeptVerdict(

@@ -101,6 +101,7 @@ class Results:
         question: str = "",
         lesson: str = "",
         made_with: str = "",
+        command: str = "",
     ) -> None:
         """Add one simulation, all of it or nothing; it replaces an earlier one with the same key.
 
@@ -112,7 +113,9 @@ class Results:
         passed = not error and all(verdict.passed for verdict in judged)
         until = utc(history.now) if history is not None else None
         rows: dict[str, list[tuple[Any, ...]]] = {
-            "variants": [(passed, error, until, days, real_seconds, question, lesson, made_with)],
+            "variants": [
+                (passed, error, until, days, real_seconds, question, lesson, made_with, command)
+            ],
             **rows_of(history),
             "measures": [(m.name, m.value, m.unit, m.low, m.high, m.n) for m in measures],
             "verdicts": [

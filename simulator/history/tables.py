@@ -40,6 +40,7 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("question", "VARCHAR", "what the scenario asks, else empty"),
         ("lesson", "VARCHAR", "what the scenario shows, else empty"),
         ("made_with", "VARCHAR", "versions of what it ran on, else empty"),
+        ("command", "VARCHAR", "the command that repeats it, else empty"),
     ),
     "flow_runs": (
         *_KEY_COLUMNS,

@@ -51,6 +51,7 @@ def _outcome(played: Played, lane: Lane) -> Outcome:
         question=played.lesson.question,
         lesson="",
         made_with="",
+        command="",
         history=lane.history,
         verdicts=(),
         measures=(),

@@ -27,6 +27,7 @@ from simulator.project.proposing import Proposal, proposals
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from simulator.caveats import Caveat
     from simulator.history import History, RunRecord
     from simulator.project.simulation import ProjectSimulation
     from simulator.promises import Outcome
@@ -57,7 +58,8 @@ class Course:
     """A project from `start` to `end` (aware UTC), under one seed. `refused` has the hosts to
     which connections were refused, and how many runs failed with that, `missing_modules` the runs that
     ended for want of one; `made_up` names the blocks and variables that nobody has given; `stubs` counts
-    the calls of each. `timezone` is the one to say instants in.
+    the calls of each. `timezone` is the one to say instants in. The log lines of its `history` have been
+    read.
     """
 
     folder: Path
@@ -74,13 +76,15 @@ class Course:
     stubs: dict[str, int]
     promises: tuple[Outcome, ...]
     timezone: ZoneInfo
-    caveats: tuple[str, ...]
+    caveats: tuple[Caveat, ...]
     proposed: tuple[Proposal, ...]
+    history: History
 
 
 def course(sim: ProjectSimulation) -> Course:
     """What has happened so far in the simulation of a project."""
     history = sim.history()
+    history.read_logs()
     names = {one.name for one in sim.loaded}
     known = {*names, *history.deployments, *(f"*/{one.name}" for one in sim.unloaded)}
     active = [
@@ -111,8 +115,9 @@ def course(sim: ProjectSimulation) -> Course:
         stubs={stub.name: stub.calls for stub in sim.stubs},
         promises=tuple(sim.promises()),
         timezone=sim.configuration.timezone,
-        caveats=tuple(str(one) for one in sim.caveats),
+        caveats=sim.caveats,
         proposed=tuple(proposals(sim.caveats)),
+        history=history,
     )
 
 

@@ -58,7 +58,7 @@ def told_of(course: Course) -> dict[str, Any]:
         "refused_connections": course.refused,
         "missing_modules": course.missing_modules,
         "proposed_stubs": [asdict(one) for one in course.proposed],
-        "caveats": list(course.caveats),
+        "caveats": list(map(str, course.caveats)),
     }
 
 
@@ -120,7 +120,7 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
     if course.missing_modules:
         missing = [[f"{name} (of {count} runs)"] for name, count in course.missing_modules.items()]
         yield "Modules that are not installed here, and ended a run", missing
-    if caveats := list(_folded(one for one in course.caveats if not one.startswith("network: "))):
+    if caveats := list(_folded(str(one) for one in course.caveats if one.kind != "network")):
         yield "What this simulation could not show rightly", caveats
     title = f"Findings: {len(course.findings)}" if course.findings else "No findings"
     yield title, [list(_lines(one)) for one in course.findings]

@@ -124,6 +124,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
         "days": outcome.days,
         "real_seconds": outcome.real_seconds,
         "made_with": outcome.made_with,
+        "command": outcome.command,
         "until": None if history is None else _seconds(history.now, origin),
         "ended": len(ended),  # top-level runs that have ended
         "masked": sum(_masked(run) for run in ended),
@@ -241,6 +242,7 @@ def _is_of_states(line: LogRecord) -> bool:
 
 _OF_STATES = re.compile(
     r"(Beginning|Created) (subflow|flow|task) run |View at http|Finished in state "
+    r"|Executing deployment step|Deployment step .* completed|All deployment steps completed"
 )
 
 

@@ -117,6 +117,7 @@ def test_what_is_done_is_not_done_again(
     audit: Audit, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logs = folder / "out" / "audit-logs"
+    assert "--show read:hangs" in (folder / "out" / "audit.html").read_text()
     before = {file: file.stat().st_mtime_ns for file in logs.iterdir()}
     assert audit("--markdown") == 0
     said = capfd.readouterr()

@@ -165,6 +165,7 @@ def test_a_variant_is_written_with_its_measures_and_verdicts(path):
     results = Results.open(path)
     caveats = [Caveat("real time", "a process", "flows.py:3", "calm-seal")]
     told = {"question": "Does it?", "lesson": "It does.", "made_with": "Prefect 3.9"}
+    told["command"] = "simulate run s"
     results.add(
         "s",
         "v",
@@ -201,7 +202,7 @@ def test_a_variant_is_written_with_its_measures_and_verdicts(path):
         ("s", "v", 0, "it holds", True, "", "", [], []),
     ]
     assert query(path, "select * from variants order by variant") == [
-        ("s", "good", 0, True, "", datetime(2026, 1, 2), None, None, "", "", ""),  # noqa: DTZ001
+        ("s", "good", 0, True, "", datetime(2026, 1, 2), None, None, *[""] * 4),  # noqa: DTZ001
         ("s", "v", 0, False, "", datetime(2026, 1, 2), 2.0, 1.25, *told.values()),  # noqa: DTZ001
     ]
 

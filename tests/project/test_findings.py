@@ -12,6 +12,7 @@ from prefect import flow, task
 from prefect.schedules import Cron, Schedule
 
 from simulator import Simulation
+from simulator.caveats import Caveat
 from simulator.faults import WorkerAway
 from simulator.project import course, load, opened, sections
 from simulator.project.findings import at_once, needs_module, needs_stub, observed, written
@@ -72,11 +73,15 @@ deployments:
     assert change.sentence.startswith(
         "on 2026-03-29, when the clocks of Europe/Berlin change, a run"
     )
-    races = [f"race: it left 'a-{n}' (1{n}) behind (flows.py:3, run 'r-{n}')" for n in range(3)]
-    told = dict(sections(replace(lived, caveats=("real time: a", "network: b", *races))))
+    races = [
+        Caveat("race", f"it left 'a-{n}' (1{n}) behind", "flows.py:3", f"r-{n}") for n in range(3)
+    ]
+    told = dict(
+        sections(replace(lived, caveats=(Caveat("real time", "a"), Caveat("network", "b"), *races)))
+    )
     assert told["What this simulation could not show rightly"] == [
         ["real time: a"],
-        [races[0], "and 2 more like it"],
+        [str(races[0]), "and 2 more like it"],
     ]
 
 

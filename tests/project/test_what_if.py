@@ -17,6 +17,7 @@ import simulator.project
 from simulator import SimulationError
 from simulator.cli import call
 from simulator.faults import duration_from_plain
+from simulator.history import kept_outcomes
 from simulator.project import Comparison, compared, load, opened, settings_of
 from simulator.project.settings import DEPLOYMENT, STEP, put
 
@@ -162,6 +163,34 @@ def test_it_is_said_side_by_side(said: Callable[..., tuple[int, str]]) -> None:
         "subject": "report/prod", "said": "duration: 2m 00s in place of 1m 00s"
     }  # fmt: skip
     assert [told[side]["deployments"][0]["runs"] for side in ("without", "with")] == [7, 3]
+
+
+def test_both_sides_are_on_one_page(
+    said: Callable[..., tuple[int, str]], elsewhere: Path, folder: Path
+) -> None:
+    assert said()[1].endswith("Page: results/project.html\n")
+    page = (elsewhere / "results" / "project.html").read_text()
+    assert "simulate project" in page
+    [one, other] = kept_outcomes(elsewhere / "results" / "project.duckdb")
+    assert [one.key[:2], other.key[:2]] == [
+        (folder.name, "as it is"),
+        (folder.name, ", ".join(SET)),
+    ]
+    assert one.command.endswith(f"--seed 0 --set {SET[0]}")
+    assert "overlap: load/prod" in [verdict.expectation for verdict in one.verdicts]
+    assert "overlap: load/prod" not in [verdict.expectation for verdict in other.verdicts]
+    assert other.history is not None
+    assert len(other.history.runs(deployment="load/prod")) == 3
+
+
+def test_that_no_page_can_be_written_costs_nothing_else(
+    said: Callable[..., tuple[int, str]], elsewhere: Path
+) -> None:
+    (elsewhere / "results").write_text("in the way")
+    code, table = said("--strict")
+    assert code == 1
+    assert "warning: " in table.splitlines()[-1]
+    assert "\nBetter: 5\n" in table
 
 
 def test_it_goes_with_nothing_for_which_no_time_passes(folder: Path, capfd: Any) -> None:

@@ -35,7 +35,7 @@ const outcome = (variant) => variant.error ? el("span", { class: "broken" }, "�
 
 function table(heads, rows, caption) {
   const body = rows.map((row) => el("tr", {}, row.map((cell, i) =>
-    el(i === 0 ? "th" : "td", i === 0 ? { scope: "row" } : { class: "figure" }, cell))));
+    el(i === 0 ? "th" : "td", { scope: i === 0 ? "row" : null, class: String(cell).length > 60 ? "long" : i > 0 && "figure" }, cell))));
   return el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
     el("table", {}, el("caption", { class: "unseen" }, caption),
       el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
@@ -65,10 +65,7 @@ function overview(data) {
   ];
 }
 
-const command = (scenario) => {
-  const { seed, days } = scenario.variants[0];
-  return `simulate run ${scenario.name} --seed ${seed}` + (days === null ? "" : ` --days ${days}`);
-};
+const commands = (scenario) => [...new Set(scenario.variants.map((variant) => variant.command).filter(Boolean))];
 
 // The matrix of one scenario: expectations and measures by variant.
 function verdicts(scenario) {
@@ -96,7 +93,7 @@ function verdicts(scenario) {
     ...scenario.variants.flatMap((variant) => broken(variant)),
     el("p", { class: "soft" }, "✓ holds: it is as the scenario expects it of this variant, also where it expects a loss. · not asked of this one."),
     scenario.lesson ? el("p", {}, el("strong", {}, "Lesson: "), inCode(scenario.lesson)) : "",
-    el("p", { class: "soft" }, "Repeat it: ", el("code", {}, command(scenario))),
+    ...commands(scenario).map((one) => el("p", { class: "soft" }, "Repeat it: ", el("code", {}, one))),
   ];
 }
 

@@ -1,0 +1,104 @@
+"""The page that is written beside results when a command has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulator.cli.app import versions
+from simulator.cli.report import page_of
+from simulator.cli.signals import signals_later
+from simulator.errors import SimulationError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from simulator.project import Course
+    from simulator.scenarios import Verdict
+
+
+def write_beside(results: Path, screen: Console) -> Path | None:
+    """Write the page beside a results file, and say where. That it fails costs no result."""
+    from simulator.report import write_page
+
+    place = page_of(results)
+    try:
+        with signals_later():
+            write_page(results, place)
+    except SimulationError as wrong:
+        _warn(wrong, screen)
+        return None
+    screen.print(f"Page: {place}", soft_wrap=True)
+    return place
+
+
+def keep_project(
+    results: Path, lived: Mapping[str, Course], command: str, screen: Console
+) -> Path | None:
+    """Write down how a project has lived, by what it was like, in place of an earlier one, and its page.
+
+    `command` is what repeats it. The project is the scenario; a finding is an expectation that does not
+    hold. That it fails is told, and costs nothing of what is printed.
+    """
+    from simulator.history import Results
+    from simulator.measures import default_measures
+
+    try:
+        with signals_later():
+            _make_room(results)
+            file = Results.open(results)
+            for name, course in lived.items():
+                file.add(
+                    course.folder.resolve().name,
+                    name,
+                    course.seed,
+                    course.history,
+                    default_measures(course.history),
+                    _verdicts(course),
+                    days=(course.end - course.start).total_seconds() / 86400,
+                    caveats=course.caveats,
+                    question="What breaks in this project, and who would notice?",
+                    made_with=versions(),
+                    command=command,
+                )
+    except SimulationError as wrong:
+        _warn(wrong, screen)
+        return None
+    return write_beside(results, screen)
+
+
+def _verdicts(course: Course) -> Iterator[Verdict]:
+    from simulator.scenarios import Verdict
+
+    for one in course.findings:
+        yield Verdict(
+            f"{one.kind}: {one.subject}",
+            passed=False,
+            message=one.sentence + (f" ({one.times} times)" if one.times > 1 else ""),
+            where=one.where,
+            runs=(one.run,) if one.run else (),
+            explained=(one.explanation,) if one.explanation else (),
+        )
+    for promise in course.promises:
+        yield Verdict(
+            promise.name,
+            passed=promise.kept,
+            message=promise.said,
+            runs=tuple(map(repr, promise.runs)),
+            explained=promise.explained,
+        )
+
+
+def _make_room(results: Path) -> None:
+    try:
+        results.unlink(missing_ok=True)
+    except OSError as wrong:
+        raise SimulationError(f"cannot write {str(results)!r}: {wrong.strerror}") from None
+
+
+def _warn(wrong: SimulationError, screen: Console) -> None:
+    from simulator.report import console
+
+    aside = console(stderr=True) if screen.quiet else screen
+    aside.print(f"warning: {wrong}", style="yellow", soft_wrap=True)
