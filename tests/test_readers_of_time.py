@@ -372,11 +372,26 @@ def in_pyarrow() -> None:
     assert pytest.importorskip("pyarrow.fs").LocalFileSystem().get_file_info("/").mtime
 
 
+def in_psutil() -> None:
+    assert pytest.importorskip("psutil").Process().create_time()
+
+
+def in_psutil_of_the_machine() -> None:
+    assert pytest.importorskip("psutil").boot_time()
+
+
+def in_duckdb_spelt_out() -> None:
+    duckdb.execute("select system.main.now(), now()").fetchall()
+
+
 TOLD: dict[str, Callable[[], object]] = {
     "the clock of a process that a flow starts": in_a_process,
     "polars: now() in SQL": in_polars,
     "polars: current_timestamp in sql_expr()": in_an_expression_of_polars,
     "pyarrow.fs: mtime of a FileInfo": in_pyarrow,
+    "psutil: create_time() of a Process": in_psutil,
+    "psutil.boot_time()": in_psutil_of_the_machine,
+    "DuckDB: system.main.now()": in_duckdb_spelt_out,
 }
 
 

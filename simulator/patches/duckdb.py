@@ -10,8 +10,8 @@ Both belong to the connection and neither is ever stored: a view or a default th
 `now()` in the file, and means real time to whoever opens it later. Connections that outlive the
 simulation lose both at its end.
 
-What remains: `system.main.now()`, spelt out, is real; a long transaction sees `now()` move on from
-statement to statement; and a statement costs some 0.2 ms more, a connection 3 ms once.
+What remains: `system.main.now()`, spelt out, is real, and told; a long transaction sees `now()` move on
+from statement to statement; and a statement costs some 0.2 ms more, a connection 3 ms once.
 
 `tests/patches/test_patches_duckdb.py` holds a test for each that fails when it is not needed any longer.
 """
@@ -19,6 +19,7 @@ statement to statement; and a statement costs some 0.2 ms more, a connection 3 m
 from __future__ import annotations
 
 import functools
+import re
 import types
 import weakref
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from typing import Any
 import _duckdb
 import duckdb
 
+from simulator import caveats
 from simulator.patches.replacing import replacing
 
 _NOW = "getvariable('virtual_now')"
@@ -56,6 +58,11 @@ _UNSHADOW = ";".join(
     + ["reset variable virtual_now"]
 )
 
+_SPELT_OUT = re.compile(
+    rf"\bsystem\.main\.({'|'.join(call.removesuffix('()') for call in _MACROS)})\s*\(",
+    re.IGNORECASE,
+)
+
 # How statements reach the engine: `execute` and `executemany`; `begin`, so that the macros are not
 # made inside a transaction that may be rolled back; and what `sql` and relations are built on.
 _ENTRANCES = ("execute", "executemany", "begin", "_prepare_script", "_submit")
@@ -73,6 +80,14 @@ def of_duckdb(function: Any) -> Callable[..., Any]:
     made = types.FunctionType(code, space, function.__name__, function.__defaults__, closure)
     made.__kwdefaults__ = function.__kwdefaults__
     return functools.update_wrapper(made, function)
+
+
+def _look_at(statement: object) -> None:
+    if isinstance(statement, str) and (found := _SPELT_OUT.search(statement)):
+        caveats.tell(
+            "real time",
+            f"DuckDB shows the machine's time for {found[0]}): leave out where it is from",
+        )
 
 
 @contextmanager
@@ -96,6 +111,8 @@ def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
         @functools.wraps(entrance)
         def refreshed(con: duckdb.DuckDBPyConnection, *args: Any, **kwargs: Any) -> Any:
             refresh(con)
+            for text in (*args[:1], kwargs.get("query")):
+                _look_at(text)
             return entrance(con, *args, **kwargs)
 
         return refreshed
@@ -105,6 +122,8 @@ def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
         @functools.wraps(entrance)
         def refreshed(*args: Any, **kwargs: Any) -> Any:
             refresh(kwargs.get("connection") or default_connection())
+            for text in (*args[:1], kwargs.get("query")):
+                _look_at(text)
             return entrance(*args, **kwargs)
 
         return refreshed

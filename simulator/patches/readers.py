@@ -22,4 +22,5 @@ def installed(clock: VirtualClock) -> Iterator[None]:
         stack.enter_context(told.readers())
         stack.enter_context(once_imported("polars", told.polars_sql))
         stack.enter_context(once_imported("pyarrow.fs", told.pyarrow_files))
+        stack.enter_context(once_imported("psutil", told.psutil_starts))
         yield

@@ -5,7 +5,7 @@ that a flow waits for; nobody knows whether the program looks at the time, so th
 
 polars asks the operating system for `now()` in its SQL, on threads of its own; `SQLContext.execute`, by
 which all SQL goes, and `sql_expr` are looked at. The files of `pyarrow.fs` show when the machine wrote
-them.
+them. psutil reads in `/proc` when the machine and its processes were started.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from simulator import caveats
 from simulator.cfunctions import overriding
 from simulator.clock import counted
 from simulator.patches.replacing import replacing, wherever_imported
+from simulator.places import is_users
 
 
 @contextmanager
@@ -103,6 +104,34 @@ def pyarrow_files() -> Iterator[None]:
 
     with overriding([(kind, {name: shown(name) for name in ("mtime", "mtime_ns")})]):
         yield
+
+
+@contextmanager
+def psutil_starts() -> Iterator[None]:
+    """Tell of instants at which the machine or a process was started, until this ends."""
+    psutil = import_module("psutil")
+    boot_time, create_time = psutil.boot_time, psutil.Process.create_time
+
+    @wraps(boot_time)
+    def boot_time_() -> float:
+        _tell_of_a_start("psutil.boot_time()")
+        seconds: float = boot_time()
+        return seconds
+
+    @wraps(create_time)
+    def create_time_(process: Any) -> float:
+        _tell_of_a_start("create_time() of psutil's Process")
+        seconds: float = create_time(process)
+        return seconds
+
+    named = wherever_imported(psutil, {"boot_time": boot_time_})
+    with replacing([*named, (psutil.Process, "create_time", create_time_)]):
+        yield
+
+
+def _tell_of_a_start(reader: str) -> None:
+    if counted() is not None and is_users(sys._getframe(2)):  # psutil tells processes apart by it
+        caveats.tell("real time", f"{reader} shows when that was on the machine's clock")
 
 
 def _is_harmless() -> bool:
