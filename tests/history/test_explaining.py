@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from prefect import flow, get_client, task
 from prefect.deployments import run_deployment
+from prefect.runtime import task_run
 from prefect.states import Cancelling, raise_state_exception
 
 from simulator import Simulation, SimulationError
@@ -144,6 +145,27 @@ def persistent():
 
 
 @flow
+def above_persistent():
+    persistent()
+
+
+@task(retries=1)
+def stumbles():
+    if task_run.run_count == 1:
+        raise OSError("not yet")  # stumbling
+
+
+@flow
+def with_a_healed_task():
+    stumbles()
+
+
+@flow
+def above_a_healed_task():
+    with_a_healed_task()
+
+
+@flow
 def outer():
     careless()
 
@@ -181,7 +203,8 @@ class Told:
             ids[one.name] = sim.run(one).id
         group = sim.run(grouping)
         ids["grouped"] = next(one.id for one in group.children if one.flow == "waits")
-        ids["persistent"], ids["outer"] = sim.run(persistent).id, sim.run(outer).id
+        for one in (persistent, outer, above_persistent, with_a_healed_task, above_a_healed_task):
+            ids[one.name] = sim.run(one).id
 
         ids["killed"] = sim.trigger("long/dev")
         ids["cancelled"] = sim.trigger("long/dev")
@@ -248,6 +271,10 @@ FAULT = "fault 0: raises ValueError('boom') in child"
         ("gathering", ["it raised ValueError: in time", line("broken"), "breaks Failed"]),
         ("grouped", ["Crashed: it was cancelled", "breaks Failed: it raised", line("broken")]),
         ("persistent", ["Completed at attempt 2, after RuntimeError", "fault 2:"]),
+        ("above-persistent", ["as is its child persistent in the end", "at attempt 2", "fault 2:"]),
+        ("with-a-healed-task", ["with task stumbles-", "at attempt 2, after OSError: not yet"]),
+        ("with-a-healed-task", [line("stumbling")]),
+        ("above-a-healed-task", ["as is its child with-a-healed-task", line("stumbling")]),
         ("outer", ["Completed, as is its child careless", line("careless call"), FAULT]),
         ("killed", ["Crashed: ", "its process was killed, exit code 137", line("the kill")]),
         ("cancelled", ["Cancelled: somebody asked for it", line("the cancellation")]),

@@ -192,7 +192,23 @@ class Endings:
         ordered = self._ordered_under_a_fault(run)
         if ordered is not None:
             return [Reason("Completed, but ordered amiss", run.end, "", run.id), fault(ordered)]
-        return [Reason("Completed, and nothing in it went wrong", run.end, "", run.id)]
+        return self._healed(run) or [
+            Reason("Completed, and nothing in it went wrong", run.end, "", run.id)
+        ]
+
+    def _healed(self, run: RunRecord) -> list[Reason]:
+        """What failed at first in a run that is Completed, and went well in the end: a task, a child."""
+        for task in run.tasks:
+            errors = [n for n in self._evidence.of(run, "error") if n.task_run_id == task.id]
+            if errors and task.run_count > 1:
+                said = f"Completed, with task {task.name} at attempt {task.run_count}"
+                after = f"{said}, after {errors[-1].text}"
+                return [Reason(after, run.end, errors[-1].where, run.id), *self._cause(errors[-1])]
+        for child in run.children:
+            if child.completed and (child.run_count > 1 or self._healed(child)):
+                said = f"Completed, as is its child {child.flow} in the end"
+                return [Reason(said, run.end, "", run.id), *self._follow(child)]
+        return []
 
     def _ordered_under_a_fault(self, run: RunRecord) -> Note | None:
         """The fault that struck a request of its parent for such a run, at or before its making: it
