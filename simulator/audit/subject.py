@@ -16,7 +16,7 @@ from simulator.audit.strikes import AUDITED
 from simulator.errors import SimulationError
 from simulator.faults import from_plain
 from simulator.history import History
-from simulator.project import load, opened
+from simulator.project import copied, load, opened
 
 if TYPE_CHECKING:
     from simulator.simulation import Simulation
@@ -48,11 +48,11 @@ class Project:
         return self.folder.absolute().name
 
     def live(self, fault: Mapping[str, Any] | None) -> Lived:
-        """Let it live, here and now, in this process.
+        """Let it live, here and now, in this process, in a copy of its folder.
 
         Raises SimulationError if it is no project, or if nothing of it could be loaded.
         """
-        with opened(self.folder, start=self.start, seed=self.seed) as sim:
+        with copied(self.folder) as copy, opened(copy, start=self.start, seed=self.seed) as sim:
             load(sim)
             if not sim.loaded:
                 why = "; ".join(f"{one.name}: {one.cause}" for one in sim.unloaded)

@@ -95,9 +95,9 @@ def project(
     It is read from its prefect.yaml, or from its scripts that serve or deploy; a simulation.toml beside
     them says what else is known, and an option outranks it. Exit code 1 if nothing could be loaded, or
     with --strict if there is a finding, a broken promise, or something could not be loaded. With --set
-    it lives twice, under the same faults, and what became better and worse is said. What the flows print
-    is not shown; with --verbose it goes to standard error. Every run is in the results file and on the
-    page beside it.
+    it lives twice, under the same faults, and what became better and worse is said. It lives in a copy
+    of its folder: what its flows write there is gone at the end. What the flows print is not shown; with
+    --verbose it goes to standard error. Every run is in the results file and on the page beside it.
     """
     from simulator import project as of_user
 
@@ -130,11 +130,14 @@ def project(
         )
     try:
         with termination_as_interrupt(), _apart(log, verbose=verbose, quiet=quiet):
-            with of_user.opened(folder, start=start, seed=seed) as sim:
-                of_user.load(sim, scripts)
+            with (
+                of_user.copied(folder) as copy,
+                of_user.opened(copy, start=start, seed=seed) as sim,
+            ):
+                of_user.load(sim, [of_user.moved(one, folder, copy) for one in scripts])
                 if not (list_ or check):
                     sim.advance(timedelta(days=days))
-                course = of_user.course(sim)
+                course = of_user.course(sim, folder)
                 draft = of_user.drafted(course, sim.history()) if init else ""
     except Terminated:
         return 143

@@ -25,6 +25,7 @@ from simulator.project.comparing import (
     title,
 )
 from simulator.project.configuration import MOST_DAYS, Configuration, configuration_of
+from simulator.project.copying import copied, moved
 from simulator.project.course import Course, course
 from simulator.project.drafting import drafted, refuse_to_overwrite
 from simulator.project.findings import KINDS, Finding
@@ -55,11 +56,13 @@ __all__ = [
     "comparison_as_json",
     "comparison_as_markdown",
     "configuration_of",
+    "copied",
     "course",
     "drafted",
     "headline",
     "in_sections",
     "load",
+    "moved",
     "opened",
     "refuse_to_overwrite",
     "schedule_cells",

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import SimulationError
-from simulator.folders import throw_away
+from simulator.project.copying import copied, moved
 from simulator.project.course import Course, Row, course
 from simulator.project.findings import Finding, in_order
 from simulator.project.opening import load, opened
@@ -81,43 +78,12 @@ def compared(
     there = folder.absolute()
     courses = []
     for one in ((), tuple(settings)):
-        with _copied(there) as copy, opened(copy, start=start, seed=seed) as sim:
-            load(sim, [_moved(script, there, copy) for script in scripts])
+        with copied(there) as copy, opened(copy, start=start, seed=seed) as sim:
+            load(sim, [moved(script, there, copy) for script in scripts])
             put(sim, one)
             sim.advance(timedelta(days=days))
-            courses.append(replace(course(sim), folder=there))
+            courses.append(course(sim, there))
     return Comparison(tuple(settings), *courses)
-
-
-@contextmanager
-def _copied(folder: Path) -> Iterator[Path]:
-    """A copy of a project, without its environments. What is refused in it is said of the folder."""
-    if not folder.is_dir():
-        raise SimulationError(f"there is no folder {str(folder)!r}")
-    with throw_away("simulate-") as own:
-        copy = own / folder.name
-        try:
-            shutil.copytree(folder, copy, ignore=_left_out, ignore_dangling_symlinks=True)
-        except OSError as wrong:
-            raise SimulationError(f"cannot copy {str(folder)!r}: {wrong}") from None
-        try:
-            yield copy
-        except SimulationError as wrong:
-            raise SimulationError(str(wrong).replace(str(copy), str(folder))) from None
-
-
-def _left_out(where: str, names: list[str]) -> set[str]:
-    return {
-        name
-        for name in names
-        if name in (".git", "node_modules", "__pycache__")
-        or (Path(where) / name / "pyvenv.cfg").exists()
-    }
-
-
-def _moved(file: Path, folder: Path, copy: Path) -> Path:
-    file = file.absolute()
-    return copy / file.relative_to(folder) if file.is_relative_to(folder) else file
 
 
 # -- what differs --------------------------------------------------------------------------------------

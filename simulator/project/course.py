@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulator.project.findings import (
     Finding,
@@ -19,6 +19,7 @@ from simulator.project.findings import (
     observed,
     scheduled,
     shown_by,
+    stale,
     written,
 )
 from simulator.project.loading import Loaded, Unloaded
@@ -81,8 +82,10 @@ class Course:
     history: History
 
 
-def course(sim: ProjectSimulation) -> Course:
-    """What has happened so far in the simulation of a project."""
+def course(sim: ProjectSimulation, folder: Path | None = None) -> Course:
+    """What has happened so far in the simulation of a project; of the one in `folder`, if it lives in a
+    copy of that.
+    """
     history = sim.history()
     history.read_logs()
     names = {one.name for one in sim.loaded}
@@ -98,9 +101,10 @@ def course(sim: ProjectSimulation) -> Course:
             *written(sim.project, sim.loaded, known),
             *scheduled(active, sim.start, sim.now),
             *observed(history),
+            *stale(history),
         ]
     )
-    return Course(
+    lived = Course(
         folder=sim.project,
         start=sim.start,
         end=sim.now,
@@ -118,6 +122,28 @@ def course(sim: ProjectSimulation) -> Course:
         caveats=sim.caveats,
         proposed=tuple(proposals(sim.caveats)),
         history=history,
+    )
+    return lived if folder is None else _said_of(lived, folder.absolute())
+
+
+def _said_of(course: Course, folder: Path) -> Course:
+    """The same, as if it had lived in another folder."""
+
+    def said(one: Any) -> Any:
+        texts = {
+            field.name: text.replace(str(course.folder), str(folder))
+            for field in fields(one)
+            if isinstance(text := getattr(one, field.name), str)
+        }
+        return replace(one, **texts)
+
+    return replace(
+        course,
+        folder=folder,
+        unloaded=tuple(map(said, course.unloaded)),
+        findings=tuple(map(said, course.findings)),
+        caveats=tuple(map(said, course.caveats)),
+        proposed=tuple(map(said, course.proposed)),
     )
 
 

@@ -79,3 +79,19 @@ def test_the_payments(capfd: pytest.CaptureFixture[str]) -> None:
     assert course["made_up"] == ["secret/south-bank-token"]
     assert course["refused_connections"] == {}
     assert "statements" not in findings[0]["explanation"], "it is not what has failed there"
+
+
+def test_the_wholesale(capfd: pytest.CaptureFixture[str]) -> None:
+    """A monorepo with dbt on DuckDB, and deployments that are triggered by events."""
+    sunday = ["--start", "2026-01-10T23:00:00Z", "--days", "1.1"]
+    course = told(capfd, str(EXAMPLES / "wholesale"), *sunday)
+    findings = course["findings"]
+    assert [(one["kind"], one["subject"], one["times"]) for one in findings] == [
+        ("stale table", "transform/prod", 1),
+        ("overlap", "stocktaking/prod", 12),
+        ("overlap", "publish/prod", 8),
+        ("fails", "publish/prod", 1),
+    ]
+    assert findings[0]["where"] == "flows/transform.py:15"
+    assert findings[0]["explanation"].startswith("dbt: skipped: not_null_receipts_cents failed")
+    assert not course["not_loaded"]

@@ -1,7 +1,7 @@
 """What is wrong with the design of a project: seen in its runs and schedules, or read in its files.
 
-`finding.py` says what is looked for and in which order; `observed.py` looks at runs, `scheduled.py`
-at schedules, `written.py` at files.
+`finding.py` says what is looked for and in which order; `observed.py` looks at runs, `tables.py` at the
+tables that they write, `scheduled.py` at schedules, `written.py` at files.
 """
 
 from simulator.project.findings.finding import KINDS, Finding, in_order, shown_by
@@ -13,6 +13,7 @@ from simulator.project.findings.observed import (
     observed,
 )
 from simulator.project.findings.scheduled import scheduled
+from simulator.project.findings.tables import stale
 from simulator.project.findings.written import written
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "observed",
     "scheduled",
     "shown_by",
+    "stale",
     "written",
 ]

@@ -9,6 +9,7 @@ from uuid import UUID
 KINDS = {
     "unknown deployment": "a name that no deployment of the project has",
     "masked failure": "a child failed, and its parent is Completed",
+    "stale table": "a table older than its cadence: a run that should have written it has not",
     "left behind": "tasks that their flow did not wait for",
     "nobody waits": "a child that outlives its parent",
     "doubled schedule": "two schedules of one deployment make a run each for one instant",

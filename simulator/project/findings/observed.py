@@ -114,7 +114,7 @@ def _left_behind(history: History) -> Iterator[Finding]:
             " Completed: nothing waits for its future",
             len({one.id for one, _ in found}),
             run_id=run.id,
-            run=_title(run),
+            run=title(run),
             explanation=f"{name!r} has been {task.state} since"
             f" {moment(task.states[-1].timestamp) if task.states else 'its beginning'}",
         )
@@ -331,7 +331,7 @@ def _finding(
         sentence,
         len(runs),
         run_id=parent.id,
-        run=_title(parent),
+        run=title(parent),
         explanation=str(explain(history, child)),
     )
 
@@ -345,11 +345,12 @@ def _of_runs(
         sentence,
         len(runs),
         run_id=runs[0].id,
-        run=_title(runs[0]),
+        run=title(runs[0]),
         explanation=str(explain(history, runs[0])),
     )
 
 
-def _title(run: RunRecord) -> str:
+def title(run: RunRecord) -> str:
+    """What a run is called: whose it is, and when it was due."""
     when = run.scheduled or run.start
     return named(run) if when is None else f"{named(run)} of {moment(when)}"

@@ -1,0 +1,1 @@
+select day, branch, number, cents from raw.receipts
