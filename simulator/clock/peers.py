@@ -140,13 +140,21 @@ def peers_of(clock: VirtualClock) -> Peers:
 
 
 def _leads_to(address: object, sock: socket.socket, listener: socket.socket) -> bool:
-    """Whether who connects to an address gets to a listener: nothing but this machine can be reached."""
+    """Whether who connects to an address gets to a listener."""
     with suppress(OSError):
         name: object = listener.getsockname()
-        if isinstance(address, tuple) and isinstance(name, tuple):
-            return bool(address[1] == name[1] and sock.type == listener.type)
-        return address == name
+        if not (isinstance(address, tuple) and isinstance(name, tuple)):
+            return address == name
+        (host, port), (own, own_port) = address[:2], name[:2]
+        anywhere = own in ("0.0.0.0", "::")
+        here = host == own or (anywhere and _is_loopback(host))
+        by_name = host == "localhost" and (anywhere or _is_loopback(own))
+        return bool(port == own_port and sock.type == listener.type and (here or by_name))
     return False
+
+
+def _is_loopback(host: object) -> bool:
+    return str(host).startswith(("127.", "::ffff:127.")) or host in ("::1", "localhost")
 
 
 def _name(sock: socket.socket) -> object:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import os
+import resource
 import select
 import selectors
 import socket
@@ -307,6 +309,86 @@ def test_a_listener_of_somebody_else_is_one_of_the_real_world(run):
         thread.start()
         assert run(waits) == 0
         thread.join()
+
+
+def test_a_port_at_another_address_is_another_listener(run):
+    theirs = socket.create_server(("127.0.0.2", 0))
+    port = theirs.getsockname()[1]
+
+    def answers():
+        with theirs.accept()[0] as connection:
+            Real.sleep(0.7)
+            connection.sendall(b"ok")
+
+    def waits():
+        threading.Thread(target=time.sleep, args=(LONG,)).start()
+        with (
+            socket.create_server(("127.0.0.1", port)),
+            socket.create_connection(theirs.getsockname()) as client,
+        ):
+            assert client.recv(9) == b"ok"
+
+    thread = threading.Thread(target=answers)
+    with theirs:
+        thread.start()
+        assert run(waits) == 0
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("bound", "host"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1", "localhost"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("0.0.0.0", "localhost"),
+        ("::1", "::1"),
+        ("::", "::1"),
+    ],
+)
+def test_a_listener_is_reached_by_each_of_its_names(run, bound, host):
+    family = socket.AF_INET6 if ":" in bound else socket.AF_INET
+
+    def waits():
+        with socket.create_server((bound, 0), family=family) as listener:
+
+            def answers():
+                with listener.accept()[0] as connection:
+                    time.sleep(LONG)
+                    connection.sendall(b"ok")
+
+            threading.Thread(target=answers).start()
+            with socket.create_connection((host, listener.getsockname()[1])) as client:
+                assert client.recv(9) == b"ok"
+
+    assert run(waits) == LONG
+
+
+def test_descriptors_beyond_what_select_knows_are_looked_at_too(run):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 1200:
+        pytest.skip("so many files may not be opened here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+
+    def waits():
+        ours, theirs = socket.socketpair()
+        assert ours.fileno() > 1024
+
+        def answers():
+            time.sleep(LONG)
+            theirs.sendall(b"ok")
+
+        threading.Thread(target=answers).start()
+        with ours, theirs:
+            assert ours.recv(9) == b"ok"
+
+    try:
+        assert run(waits) == LONG
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_flow_asks_a_server_of_its_own_and_a_server_that_is_not_up_yet():
