@@ -104,13 +104,23 @@ class Peers:
     # -- who waits ---------------------------------------------------------------------------------
 
     def wait(self, hold: Hold, ready: Ready, seconds: float | None) -> bool:
-        """Wait in virtual time until one is ready, for so many seconds at most. Whether it is."""
+        """Wait in virtual time until one is ready, for so many seconds at most. Whether it is.
+
+        One that is closed meanwhile is never ready again, as on Linux.
+        """
+
+        def is_ready() -> bool:
+            try:
+                return ready()
+            except (OSError, ValueError):
+                return False
+
         if ready():
             return True
-        wait = Watching(self._clock, hold, ready)
-        self.watch(wait, ready)
+        wait = Watching(self._clock, hold, is_ready)
+        self.watch(wait, is_ready)
         try:
-            return self._clock.park(wait, seconds) or ready()
+            return self._clock.park(wait, seconds) or is_ready()
         finally:
             self.forget(wait)
 

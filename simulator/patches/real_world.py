@@ -303,7 +303,8 @@ def _select(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> Call
             and (timeout is None or timeout > 0)
             and peers.has(map(_descriptor, [*readers, *writers]))
         ):
-            peers.wait(hold, lambda: any(real(readers, writers, exceptional, 0)), timeout)
+            if not peers.wait(hold, lambda: any(real(readers, writers, exceptional, 0)), timeout):
+                return [], [], []
             return real(readers, writers, exceptional, 0)
         return _look(
             clock,
@@ -384,10 +385,7 @@ def _descriptor(file: Any) -> int:
 
 def _is_readable(sock: Any) -> bool:
     poller = select.poll()  # `select` knows small descriptors alone
-    try:
-        poller.register(sock, select.POLLIN)
-    except (OSError, ValueError):
-        return True  # it has been closed: the call says so
+    poller.register(sock, select.POLLIN)
     return bool(poller.poll(0))
 
 
