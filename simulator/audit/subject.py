@@ -16,7 +16,7 @@ from simulator.audit.strikes import AUDITED
 from simulator.errors import SimulationError
 from simulator.faults import from_plain
 from simulator.history import History
-from simulator.project import copied, load, opened
+from simulator.project import home_of, load, opened
 
 if TYPE_CHECKING:
     from simulator.simulation import Simulation
@@ -35,12 +35,15 @@ class Lived:
 
 @dataclass(frozen=True)
 class Project:
-    """A user's project in a folder, for some virtual days from `start` (ISO 8601) under a seed."""
+    """A user's project in a folder, for some virtual days from `start` (ISO 8601) under a seed. It lives
+    in a copy of the folder each time, unless it is to live `in_place`.
+    """
 
     folder: Path
     days: float
     seed: int
     start: str
+    in_place: bool = False
 
     @property
     def name(self) -> str:
@@ -48,11 +51,14 @@ class Project:
         return self.folder.absolute().name
 
     def live(self, fault: Mapping[str, Any] | None) -> Lived:
-        """Let it live, here and now, in this process, in a copy of its folder.
+        """Let it live, here and now, in this process.
 
         Raises SimulationError if it is no project, or if nothing of it could be loaded.
         """
-        with copied(self.folder) as copy, opened(copy, start=self.start, seed=self.seed) as sim:
+        with (
+            home_of(self.folder, self.in_place) as home,
+            opened(home, start=self.start, seed=self.seed) as sim,
+        ):
             load(sim)
             if not sim.loaded:
                 why = "; ".join(f"{one.name}: {one.cause}" for one in sim.unloaded)

@@ -35,6 +35,11 @@ ProjectFolder = Annotated[
     Path, typer.Argument(metavar="[DIR]", help="Folder of the project (default: this one).")
 ]
 
+InPlace = Annotated[
+    bool,
+    typer.Option("--in-place", help="Let it live in its own folder, not in a copy of that."),
+]
+
 
 def instant_of(start: str) -> str:
     """What a user says with `--start`: an instant, or a date, which begins at midnight in UTC."""

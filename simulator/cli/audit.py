@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
-from simulator.cli.app import Folder, ProjectFolder, app, instant_of, versions
+from simulator.cli.app import Folder, InPlace, ProjectFolder, app, instant_of, versions
 from simulator.cli.pages import write_beside
 from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
 from simulator.errors import SimulationError
@@ -67,6 +67,7 @@ def audit(
         Path | None,
         typer.Option(help="With --show: write the test into the project's folder.", metavar="FILE"),
     ] = None,
+    in_place: InPlace = False,
     json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     quiet: Quiet = False,
@@ -93,6 +94,7 @@ def audit(
 
     exclusive(json=json, markdown=markdown, show=show, quiet=quiet)
     exclusive(quiet=quiet, verbose=verbose)
+    exclusive(scenario=scenario, in_place=in_place)
     if write_test is not None:
         _check_test(write_test, folder, show, scenario)
     if jobs is not None and jobs < 1:
@@ -101,7 +103,7 @@ def audit(
         raise SimulationError(f"--time-limit {time_limit:g} must be above 0")
     _check_days(days)
     subject, of = (
-        _project(folder, variant, days, start, seed)
+        _project(folder, variant, days, start, seed, in_place=in_place)
         if scenario is None
         else _scenario(folder, scenarios, scenario, variant, days, start, seed)
     )
@@ -186,6 +188,7 @@ def _command(subject: Subject, of: Of, out: Path, cell: str) -> str:
     words = ["simulate", "audit"]
     if isinstance(subject, Project):
         words += [str(subject.folder), "--start", of.start]
+        words += ["--in-place"] if subject.in_place else []
     else:
         words += ["--scenario", subject.scenario, "--variant", subject.variant]
         words += ["--scenarios", str(subject.file)]
@@ -201,7 +204,13 @@ def _check_days(days: float | None) -> None:
 
 
 def _project(
-    folder: Path, variant: str | None, days: float | None, start: str | None, seed: int | None
+    folder: Path,
+    variant: str | None,
+    days: float | None,
+    start: str | None,
+    seed: int | None,
+    *,
+    in_place: bool,
 ) -> tuple[Subject, Of]:
     """What is audited: what its simulation.toml says holds where nothing else is given."""
     from simulator import arguments
@@ -219,6 +228,7 @@ def _project(
         told.days if days is None else days,
         told.seed if seed is None else seed,
         begin.isoformat(),
+        in_place,
     )
     made_of = f"{subject.fingerprint()}, {versions()}"
     return subject, Of(subject.name, subject.seed, subject.start, subject.days, made_of)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
-from simulator.cli.app import ProjectFolder, app, instant_of
+from simulator.cli.app import InPlace, ProjectFolder, app, instant_of
 from simulator.cli.pages import keep_project
 from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import SimulationError
@@ -79,6 +79,7 @@ def project(
             "--strict", help="Exit code 1 for a finding; with --set, for what became worse."
         ),
     ] = False,
+    in_place: InPlace = False,
     json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     out: Annotated[
@@ -96,8 +97,9 @@ def project(
     them says what else is known, and an option outranks it. Exit code 1 if nothing could be loaded, or
     with --strict if there is a finding, a broken promise, or something could not be loaded. With --set
     it lives twice, under the same faults, and what became better and worse is said. It lives in a copy
-    of its folder: what its flows write there is gone at the end. What the flows print is not shown; with
-    --verbose it goes to standard error. Every run is in the results file and on the page beside it.
+    of its folder, and what its flows write there is gone at the end, unless --in-place. What the flows
+    print is not shown; with --verbose it goes to standard error. Every run is in the results file and on
+    the page beside it.
     """
     from simulator import project as of_user
 
@@ -108,6 +110,7 @@ def project(
         days = 1 if short else of_user.configuration_of(folder).days
     start = None if start is None else instant_of(start)
     _check(days, bool(set_) and (list_ or check or init or stub_network))
+    exclusive(set=set_, in_place=in_place)
     exclusive(json=json, markdown=markdown, quiet=quiet)
     exclusive(quiet=quiet, verbose=verbose, log=log)
     scripts = [one.absolute() for one in script or ()]
@@ -131,10 +134,10 @@ def project(
     try:
         with termination_as_interrupt(), _apart(log, verbose=verbose, quiet=quiet):
             with (
-                of_user.copied(folder) as copy,
-                of_user.opened(copy, start=start, seed=seed) as sim,
+                of_user.home_of(folder, in_place) as home,
+                of_user.opened(home, start=start, seed=seed) as sim,
             ):
-                of_user.load(sim, [of_user.moved(one, folder, copy) for one in scripts])
+                of_user.load(sim, [of_user.moved(one, folder, home) for one in scripts])
                 if not (list_ or check):
                     sim.advance(timedelta(days=days))
                 course = of_user.course(sim, folder)
@@ -151,7 +154,7 @@ def project(
         _print(course, list_=list_ and not markdown, stubs=stub_network, json=json)
     if not (list_ or check or init or stub_network):
         lived = {"as it is": course}
-        command = _command(folder, course, scripts)
+        command = _command(folder, course, scripts, in_place=in_place)
         keep_project(out / RESULTS, lived, command, _aside(quiet or json or markdown))
     if not course.loaded:
         return 1
@@ -229,12 +232,18 @@ def _what_if(
 
 
 def _command(
-    folder: Path, course: Course, scripts: Sequence[Path], settings: Sequence[str] = ()
+    folder: Path,
+    course: Course,
+    scripts: Sequence[Path],
+    settings: Sequence[str] = (),
+    *,
+    in_place: bool = False,
 ) -> str:
     """What lets the project live so again."""
     days = (course.end - course.start) / timedelta(days=1)
     words = ["simulate", "project", str(folder), "--start", course.start.isoformat()]
     words += ["--days", f"{days:g}", "--seed", str(course.seed)]
+    words += ["--in-place"] if in_place else []
     words += [word for script in scripts for word in ("--script", str(script))]
     return shlex.join([*words, *(word for one in settings for word in ("--set", one))])
 

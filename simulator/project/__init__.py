@@ -25,7 +25,7 @@ from simulator.project.comparing import (
     title,
 )
 from simulator.project.configuration import MOST_DAYS, Configuration, configuration_of
-from simulator.project.copying import copied, moved
+from simulator.project.copying import copied, home_of, moved
 from simulator.project.course import Course, course
 from simulator.project.drafting import drafted, refuse_to_overwrite
 from simulator.project.findings import KINDS, Finding
@@ -60,6 +60,7 @@ __all__ = [
     "course",
     "drafted",
     "headline",
+    "home_of",
     "in_sections",
     "load",
     "moved",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from simulator.errors import SimulationError
@@ -13,6 +13,11 @@ from simulator.folders import throw_away
 
 _NOT_ITS_OWN = (".git", "node_modules", "__pycache__")
 _RESULTS = ("results.duckdb", "project.duckdb", "audit.duckdb")
+
+
+def home_of(folder: Path, in_place: bool) -> AbstractContextManager[Path]:
+    """Where a project is to live: in a copy, or in its folder itself."""
+    return nullcontext(folder) if in_place else copied(folder)
 
 
 @contextmanager
@@ -30,7 +35,9 @@ def copied(folder: Path) -> Iterator[Path]:
         try:
             shutil.copytree(folder, copy, ignore=_left_out, ignore_dangling_symlinks=True)
         except OSError as wrong:
-            raise SimulationError(f"cannot copy {str(folder)!r}: {wrong}") from None
+            raise SimulationError(
+                f"cannot copy {str(folder)!r}: {wrong}; with --in-place it lives in the folder itself"
+            ) from None
         try:
             yield copy
         except SimulationError as wrong:

@@ -63,6 +63,12 @@ def test_what_flows_write_is_theirs(folder: Path, capfd: pytest.CaptureFixture[s
     assert "simulate-" not in said
 
 
+def test_in_place_it_is_the_owners(folder: Path) -> None:
+    assert call(["project", str(folder), "--days", "0.1", "--in-place", "--quiet"]) == 0
+    assert (folder / "ledger.txt").read_text() == "realsimulatedsimulated"
+    assert call(["project", str(folder), "--in-place", "--set", "writes.retries=1"]) == 2
+
+
 def test_it_is_told_of_the_folder_and_not_of_the_copy(folder: Path) -> None:
     with copied(folder) as copy, opened(copy, start="2026-01-05T00:00:00Z") as sim:
         load(sim)
