@@ -284,6 +284,8 @@ def _run(handle: asyncio.Handle) -> None:
 class VirtualEventLoopPolicy(asyncio.DefaultEventLoopPolicy):
     """Gives counted threads a virtual loop, and every other thread what it had before."""
 
+    _local: Any  # what asyncio keeps of a thread: its loop
+
     def __init__(
         self,
         clock: VirtualClock,
@@ -298,13 +300,10 @@ class VirtualEventLoopPolicy(asyncio.DefaultEventLoopPolicy):
             self._watcher: Any = _ProcessWatcher()
 
     def get_event_loop(self) -> asyncio.AbstractEventLoop:
-        if not self._nests():
-            return super().get_event_loop()
-        try:
-            return super().get_event_loop()
-        except RuntimeError:  # as a rule, a thread has none that it has not set itself
+        # As a rule, a thread has none that it has not set itself, or is warned if it is the main one.
+        if self._nests() and self._local._loop is None:
             self.set_event_loop(self.new_event_loop())
-            return super().get_event_loop()
+        return super().get_event_loop()
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
         if self._counted() is None:
