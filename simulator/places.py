@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import linecache
 import re
 import sys
 import sysconfig
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -116,7 +118,35 @@ def _is_of_package(filename: str) -> bool:
 def _is_foreign(filename: str) -> bool:
     if filename.startswith(_COURSE):
         return False
-    return filename.startswith(_foreign()) or "/site-packages/" in filename
+    kept = ("/site-packages/" in filename, "/dist-packages/" in filename)
+    return filename.startswith(_foreign()) or any(kept) or _is_installed(filename)
+
+
+def _is_installed(filename: str) -> bool:
+    """Whether pip has put a file where it is: into any folder of `sys.path`, as with --target."""
+    if filename.startswith("<"):
+        return False
+    file = Path(filename)
+    return any(
+        file.relative_to(folder).parts[0] in _installed_in(str(folder))
+        for folder in file.parents
+        if str(folder) in sys.path
+    )
+
+
+@cache
+def _installed_in(folder: str) -> frozenset[str]:
+    """The names in a folder that belong to installed distributions, as these have written down (see
+    https://packaging.python.org/en/latest/specifications/recording-installed-packages/).
+    """
+    found: set[str] = set()
+    for record in Path(folder).glob("*.dist-info/RECORD"):
+        with (
+            suppress(OSError),
+            record.open(encoding="utf-8", errors="replace", newline="") as lines,
+        ):
+            found |= {row[0].partition("/")[0] for row in csv.reader(lines) if row}
+    return frozenset(found)
 
 
 @cache

@@ -301,7 +301,7 @@ class VirtualEventLoopPolicy(asyncio.DefaultEventLoopPolicy):
 
     def get_event_loop(self) -> asyncio.AbstractEventLoop:
         # As a rule, a thread has none that it has not set itself, or is warned if it is the main one.
-        if self._nests() and self._local._loop is None:
+        if self._nests() and self._local._loop is None:  # noqa: SLF001  there is no other way to ask
             self.set_event_loop(self.new_event_loop())
         return super().get_event_loop()
 

@@ -269,3 +269,35 @@ def test_a_module_that_was_exchanged_for_another_is_watched(monkeypatch, tmp_pat
 def test_modules_are_pickled_by_cloudpickle_as_they_are_in_any_process(sim):
     """As the context of a background task is, and a result, with a function that is pickled by value."""
     assert values(run_one(sim, pipeline.pickles_modules)) == {"same": "True True True"}
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_library_is_shared_wherever_on_the_path_it_was_installed(
+    installed, monkeypatch, tmp_path
+):
+    """As with `pip install --target`: a folder that is none of site-packages, and on PYTHONPATH."""
+    library = tmp_path / "kept" / "known"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text("TIMES = []\n")
+    record = tmp_path / "kept" / "known-1.0.dist-info" / "RECORD"
+    if installed:
+        record.parent.mkdir()
+        record.write_text(
+            'known/__init__.py,sha256=x,1\nknown-1.0.dist-info/RECORD,,\n"../odd",,\n'
+        )
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "asking.py").write_text(
+        "from prefect import flow\n\n\n@flow\ndef asks():\n"
+        "    import known\n\n    known.TIMES.append(1)\n    return len(known.TIMES)\n"
+    )
+    for folder in (tmp_path / "kept", own):
+        monkeypatch.syspath_prepend(str(folder))
+    asks = importlib.import_module("asking").asks
+    try:
+        with Simulation(modules="fresh") as sim:
+            found = [sim.run(asks).result for _ in range(2)]
+    finally:
+        for name in ("known", "asking"):
+            sys.modules.pop(name, None)
+    assert found == ([1, 2] if installed else [1, 1])
