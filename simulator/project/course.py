@@ -90,6 +90,7 @@ def course(sim: ProjectSimulation, folder: Path | None = None) -> Course:
     history.read_logs()
     names = {one.name for one in sim.loaded}
     known = {*names, *history.deployments, *(f"*/{one.name}" for one in sim.unloaded)}
+    scripts = [one for one in sim.unloaded if one.name.endswith(".py")]
     active = [
         (one.name, one.where, schedule)
         for one in sim.loaded
@@ -98,7 +99,7 @@ def course(sim: ProjectSimulation, folder: Path | None = None) -> Course:
     ]
     seen = shown_by(
         [
-            *written(sim.project, sim.loaded, known),
+            *written(sim.project, sim.loaded, None if scripts else known),
             *scheduled(active, sim.start, sim.now),
             *observed(history),
             *stale(history),

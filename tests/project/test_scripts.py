@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from simulator.cli import call
+from simulator.project import course, load, opened
 
 SERVES = """
 from prefect import flow, serve
@@ -85,6 +86,20 @@ def test_what_a_script_serves_runs_in_processes_of_its_own(tmp_path: Path) -> No
         "hourly/a (serves.py:16)",
         "never/b (serves.py:16)",
     ]
+
+
+def test_what_a_script_that_cannot_be_run_deploys_is_not_missed(tmp_path: Path) -> None:
+    (tmp_path / "serves.py").write_text(
+        "import not_there\nfrom prefect import flow\n\n\n@flow\ndef child(): ...\n\n\n"
+        'if __name__ == "__main__":\n    child.serve("a")\n'
+    )
+    (tmp_path / "calls.py").write_text(
+        "from prefect.deployments import run_deployment\n\n\n"
+        'def call():\n    run_deployment("child/a")\n'
+    )
+    with opened(tmp_path) as sim:
+        load(sim)
+        assert course(sim).findings == ()
 
 
 def test_what_never_ran_is_told_once_time_has_passed(

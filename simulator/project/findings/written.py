@@ -17,9 +17,12 @@ AT_IMPORT = {"now", "today", "utcnow", "uuid4", "uuid1", "time"}
 """Calls whose value in a default is that of the day on which the file was imported."""
 
 
-def written(folder: Path, loaded: Collection[Loaded], known: Collection[str]) -> Iterator[Finding]:
+def written(
+    folder: Path, loaded: Collection[Loaded], known: Collection[str] | None
+) -> Iterator[Finding]:
     """The findings in a project's files. `known` are all deployments that there are, "flow/deployment",
-    those that could not be imported as far as their names are known ("*/deployment").
+    those that could not be imported as far as their names are known ("*/deployment"); None if nobody
+    knows, as of a script that could not be run.
     """
     for one in loaded:
         for key, where in one.declared.ignored if one.declared is not None else ():
@@ -33,7 +36,7 @@ def written(folder: Path, loaded: Collection[Loaded], known: Collection[str]) ->
         tree = parsed(file)
         if tree is not None:
             place = str(file.relative_to(folder))
-            yield from _unknown(tree, place, known)
+            yield from () if known is None else _unknown(tree, place, known)
             yield from _frozen(tree, place)
 
 
