@@ -4,9 +4,9 @@ Such a wait takes virtual time, as one for a lock does. What makes a socket read
 kernel, which tells only whoever waits there; so once nothing can run, and before time moves, all are
 looked at.
 
-A socket that has connected to a listener of a counted thread is one, and what that listener has accepted
-from it. To a listener itself, and to either end of a pair, a process that was started here may have the
-other end, or get it: while there is one, a wait for them is one for the real world.
+A socket that has connected to a listener of a counted thread is one, and what that listener has
+accepted from it. Of a listener itself, and of either end of a pair, a process that a counted thread has
+started may have the other end, or get it: while there is one, a wait for them is one for the real world.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Peers:
         self._clock = clock
         self._known: dict[int, tuple[ref[socket.socket], _Kind]] = {}  # by descriptor
         self._waiting: dict[Wait, Ready] = {}
+        self._processes: set[int] = set()  # by their ids, those that were there when last looked at
         clock.overlooked.append(self._wake_next)
 
     # -- what is known -----------------------------------------------------------------------------
@@ -65,6 +66,10 @@ class Peers:
         if self._kind(listener.fileno()) is _Kind.LISTENS:
             self._note(sock, _Kind.ACCEPTED)
 
+    def started(self, process: int) -> None:
+        """Take note of a process that a counted thread has started, by its id."""
+        self._processes.add(process)
+
     def has(self, descriptors: Iterable[int]) -> bool:
         """Whether only threads of this process can make these sockets ready. Not if there are none."""
         kinds = [(descriptor, self._kind(descriptor)) for descriptor in descriptors]
@@ -75,7 +80,14 @@ class Peers:
             for descriptor, kind in kinds
             if kind is not _Kind.CONNECTED and not self._is_accepted_from_here(descriptor, kind)
         ]
-        return not doubtful or not _has_children()
+        return not doubtful or not self._has_processes()
+
+    def _has_processes(self) -> bool:
+        for process in list(self._processes):
+            if _is_going_on(process):
+                return True
+            self._processes.discard(process)
+        return False
 
     def _note(self, sock: socket.socket, kind: _Kind) -> None:
         self._known[sock.fileno()] = ref(sock), kind
@@ -174,10 +186,8 @@ def _name(sock: socket.socket) -> object:
         return None
 
 
-def _has_children() -> bool:
-    """Whether this process has started others that are there, or whose end nobody has asked for."""
+def _is_going_on(process: int) -> bool:
     try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:
         return False
-    return True

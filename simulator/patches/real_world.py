@@ -9,9 +9,10 @@
   `multiprocessing`'s queues and connections): a time-out that has come takes its virtual time.
 - `Popen.poll`, `returncode` of one of asyncio's processes, `os.waitpid`, a socket or a `select` that
   does not block, a connection that is refused: whoever sleeps next waits for what was asked for.
-- `listen`, `connect` and `accept` of sockets, `socket.socketpair`: they say which sockets have their
-  other end in this process. A wait for one is virtual (`simulator.clock.peers`), with the methods above
-  that receive and accept, `select.select`, and the selectors of `selectors`.
+- `listen`, `connect` and `accept` of sockets, `socket.socketpair`, `Popen`: they say which sockets have
+  their other end in this process, and which other process may have it. A wait for one is virtual
+  (`simulator.clock.peers`), with the methods above that receive and accept, `select.select`, and the
+  selectors of `selectors`.
 
 Those that wait in C of their own (libpq, gRPC) hold the clock, and their time-outs take no virtual time.
 """
@@ -87,6 +88,7 @@ def installed(clock: VirtualClock) -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (subprocess, "time", _real_time()),
         (subprocess, "_time", Real.monotonic),
+        (popen, "__init__", _start(peers, popen.__init__)),
         (popen, "wait", _of_process(clock, popen.wait, 0)),
         (popen, "communicate", _of_process(clock, popen.communicate, 1)),
         (popen, "poll", _poll(popen.poll)),
@@ -115,6 +117,16 @@ def _real_time() -> types.SimpleNamespace:
 
 
 # -- processes -------------------------------------------------------------------------------------
+
+
+def _start(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def init(process: Any, *args: Any, **kwargs: Any) -> None:
+        real(process, *args, **kwargs)
+        if counted() is not None:
+            peers.started(process.pid)
+
+    return init
 
 
 def _of_process(clock: VirtualClock, real: Callable[..., Any], place: int) -> Callable[..., Any]:

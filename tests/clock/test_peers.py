@@ -290,6 +290,34 @@ def test_while_a_process_may_come_a_listener_waits_for_it_in_real_time(run):
     assert run(waits) == 0
 
 
+def test_a_process_that_no_flow_has_started_is_nobodys_peer(run):
+    """Such as the one of multiprocessing that looks after what is left: it stays to the end."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+
+        def waits():
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                listener.settimeout(LONG)
+                with pytest.raises(TimeoutError):
+                    listener.accept()
+
+        assert run(waits) == LONG
+        process.kill()
+
+
+def test_a_process_that_has_ended_holds_nobody(run):
+    def waits():
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            ours.settimeout(LONG)
+            with pytest.raises(TimeoutError):
+                ours.recv(1)
+        process.wait()
+
+    assert run(waits) == LONG
+
+
 def test_a_listener_of_somebody_else_is_one_of_the_real_world(run):
     """Its thread was there before the simulation, and sleeps in real time."""
     listener = socket.create_server(("127.0.0.1", 0))
