@@ -9,10 +9,8 @@
   `multiprocessing`'s queues and connections): a time-out that has come takes its virtual time.
 - `Popen.poll`, `returncode` of one of asyncio's processes, `os.waitpid`, a socket or a `select` that
   does not block, a connection that is refused: whoever sleeps next waits for what was asked for.
-- `listen`, `connect` and `accept` of sockets, `socket.socketpair`, `Popen`: they say which sockets have
-  their other end in this process, and which other process may have it. A wait for one is virtual
-  (`simulator.clock.peers`), with the methods above that receive and accept, `select.select`, and the
-  selectors of `selectors`.
+- A wait for a socket with both ends in this process is virtual (`simulator.clock.peers`, and
+  `simulator.patches.peers` for how they are known).
 
 Those that wait in C of their own (libpq, gRPC) hold the clock, and their time-outs take no virtual time.
 """
@@ -22,7 +20,6 @@ from __future__ import annotations
 import functools
 import os
 import select
-import selectors
 import socket
 import ssl
 import subprocess
@@ -39,7 +36,6 @@ from simulator.clock import (
     Asked,
     Peers,
     VirtualClock,
-    VirtualSelector,
     asked,
     counted,
     expired,
@@ -47,6 +43,7 @@ from simulator.clock import (
     waiting_really,
 )
 from simulator.instants import Real
+from simulator.patches.peers import noting
 from simulator.patches.replacing import replacing
 from simulator.places import is_users
 
@@ -67,17 +64,6 @@ _RECEIVING = (
     "_accept",
 )
 _SSL = ("read", "write", "do_handshake")
-_SELECTORS = [
-    kind
-    for name in (
-        "SelectSelector",
-        "PollSelector",
-        "EpollSelector",
-        "DevpollSelector",
-        "KqueueSelector",
-    )
-    if (kind := getattr(selectors, name, None)) is not None
-]
 
 
 @contextmanager
@@ -88,17 +74,13 @@ def installed(clock: VirtualClock) -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (subprocess, "time", _real_time()),
         (subprocess, "_time", Real.monotonic),
-        (popen, "__init__", _start(peers, popen.__init__)),
         (popen, "wait", _of_process(clock, popen.wait, 0)),
         (popen, "communicate", _of_process(clock, popen.communicate, 1)),
         (popen, "poll", _poll(popen.poll)),
         (transport, "get_returncode", _returncode(transport.get_returncode)),
         (os, "waitpid", _waitpid(os.waitpid)),
         (select, "select", _select(clock, peers, select.select)),
-        (socket.socket, "listen", _listen(peers, socket.socket.listen)),
-        (socket.socket, "accept", _accept(peers, socket.socket.accept)),
-        (socket, "socketpair", _socketpair(peers, socket.socketpair)),
-        *((kind, "select", _selector(peers, kind.select)) for kind in _SELECTORS),
+        *noting(peers),
     ]
     for kind, names in ((socket.socket, _SOCKET), (ssl.SSLSocket, _SSL)):
         replaced += [(kind, name, _of_socket(clock, peers, getattr(kind, name))) for name in names]
@@ -117,16 +99,6 @@ def _real_time() -> types.SimpleNamespace:
 
 
 # -- processes -------------------------------------------------------------------------------------
-
-
-def _start(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(real)
-    def init(process: Any, *args: Any, **kwargs: Any) -> None:
-        real(process, *args, **kwargs)
-        if counted() is not None:
-            peers.started(process.pid)
-
-    return init
 
 
 def _of_process(clock: VirtualClock, real: Callable[..., Any], place: int) -> Callable[..., Any]:
@@ -250,58 +222,6 @@ def _of_socket(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> C
         raise error
 
     return call
-
-
-def _listen(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(real)
-    def listen(sock: Any, *args: Any) -> Any:
-        real(sock, *args)
-        hold = counted()
-        if hold is not None and not hold.background:
-            peers.listens(sock)
-
-    return listen
-
-
-def _accept(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(real)
-    def accept(sock: Any) -> Any:
-        accepted, address = real(sock)
-        if counted() is not None:
-            peers.accepts(sock, accepted)
-        return accepted, address
-
-    return accept
-
-
-def _socketpair(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(real)
-    def socketpair(*args: Any, **kwargs: Any) -> Any:
-        both = real(*args, **kwargs)
-        if counted() is not None:
-            peers.pair(both)
-        return both
-
-    return socketpair
-
-
-def _selector(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(real)
-    def select_(selector: Any, timeout: float | None = None) -> Any:
-        hold = counted()
-        waits = timeout is None or timeout > 0
-        if (
-            hold is None
-            or not waits
-            or isinstance(selector, VirtualSelector)  # it does so itself
-            or not peers.has(key.fd for key in selector.get_map().values())
-        ):
-            return real(selector, timeout)
-        return (
-            real(selector, 0) if peers.wait(hold, lambda: bool(real(selector, 0)), timeout) else []
-        )
-
-    return select_
 
 
 def _select(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
