@@ -63,6 +63,11 @@ def go(page: Any, address: str, link: str = "") -> None:
     page.wait_for_selector("h1")
 
 
+def headed(page: Any, text: str) -> None:
+    """Wait for the view whose heading says so: it comes after its link has changed."""
+    page.locator("h1", has_text=text).wait_for()
+
+
 def drawn(page: Any) -> str:
     """What the first lane shows, once it has been drawn."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
@@ -83,7 +88,7 @@ def test_a_run_is_found_again_on_the_time_axis(page: Any, address: str) -> None:
         "parent, Completed although a run below it failed" in page.locator("#spoken").text_content()
     )
     page.keyboard.press("Enter")
-    assert page.locator("h1").text_content() == "parent/dev of 2026-03-28 23:00:00 UTC"
+    headed(page, "parent/dev of 2026-03-28 23:00:00 UTC")
 
 
 def test_where_they_part_is_said_in_words(page: Any, address: str) -> None:
@@ -103,10 +108,10 @@ def test_what_is_under_the_pointer_is_said(page: Any, address: str) -> None:
 
 def test_a_link_leads_to_a_run_and_says_why(page: Any, address: str) -> None:
     go(page, address, "child-fails/state ignored/parent-23")
-    assert page.locator("h1").text_content() == "parent/dev of 2026-03-28 23:00:00 UTC"
+    headed(page, "parent/dev of 2026-03-28 23:00:00 UTC")
     assert "Completed although child Failed" in page.locator("pre").first.text_content()
     page.get_by_role("link", name="child/dev").click()
-    assert page.locator("h1").text_content().startswith("child/dev of")
+    headed(page, "child/dev of")
     assert "</script><b>boom</b>" in page.locator("main").text_content()
 
 
