@@ -118,8 +118,8 @@ def _is_of_package(filename: str) -> bool:
 def _is_foreign(filename: str) -> bool:
     if filename.startswith(_COURSE):
         return False
-    kept = ("/site-packages/" in filename, "/dist-packages/" in filename)
-    return filename.startswith(_foreign()) or any(kept) or _is_installed(filename)
+    libraries = any(f"/{name}/" in filename for name in ("site-packages", "dist-packages"))
+    return libraries or filename.startswith(_foreign()) or _is_installed(filename)
 
 
 def _is_installed(filename: str) -> bool:

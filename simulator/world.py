@@ -246,13 +246,13 @@ class World:
         stop_statement()
         with in_silence():
             self.clock.close(SimulationEnded)
-            left = join_counted(background=False)
+            left = join_counted(self.clock, background=False)
         give_up()
         for worker in self.pools.workers():
             worker.close()
         self.runners.close()
         client.stop_background_loops()
-        left += join_counted(background=True)
+        left += join_counted(self.clock, background=True)
         if self._warehouse is not None:
             self._warehouse.close()
         if left:

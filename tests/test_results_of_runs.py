@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from prefect import flow
@@ -97,3 +97,49 @@ def test_upcoming_shows_what_schedules_have_made(sim):
     assert all(run.auto_scheduled for run in coming)
     with pytest.raises(SimulationError, match="no flow"):
         sim.upcoming("retruns")
+
+
+class Odd:
+    """Something that does not say what it is."""
+
+    @property
+    def shape(self):
+        raise RuntimeError("ask me not")
+
+
+class Table:
+    shape = (100, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"rows": [1, 2]}, "{'rows': [1, 2]}"),
+        (date(2026, 1, 5), "datetime.date(2026, 1, 5)"),
+        (Table(), "<Table of shape (100, 3)>"),
+        ([Odd()], "<list>"),
+        (Odd(), "<Odd>"),
+        (0, "0"),
+        (None, None),
+    ],
+    ids=["dict", "date", "table", "list", "odd", "zero", "nothing"],
+)
+def test_what_a_run_returned_is_noted_and_no_reason_for_it_to_fail(value, said):
+    @flow
+    def gives():
+        return value
+
+    @flow
+    async def gives_later():
+        return value
+
+    with Simulation() as sim:
+        for one in (gives, gives_later):
+            run = sim.run(one)
+            assert run.completed, run.message
+            noted = [
+                note.text
+                for note in sim.history().notes
+                if note.kind == "result" and note.run_id == run.id
+            ]
+            assert noted == ([] if said is None else [said])

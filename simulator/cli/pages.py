@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def keep_project(
                     course.history,
                     default_measures(course.history),
                     _verdicts(course),
-                    days=(course.end - course.start).total_seconds() / 86400,
+                    days=(course.end - course.start) / timedelta(days=1),
                     caveats=course.caveats,
                     question="What breaks in this project, and who would notice?",
                     made_with=versions(),
@@ -69,7 +70,7 @@ def keep_project(
 
 
 def _verdicts(course: Course) -> Iterator[Verdict]:
-    from simulator.scenarios import Verdict
+    from simulator.scenarios import Verdict, verdict_of
 
     for one in course.findings:
         yield Verdict(
@@ -80,19 +81,17 @@ def _verdicts(course: Course) -> Iterator[Verdict]:
             runs=(one.run,) if one.run else (),
             explained=(one.explanation,) if one.explanation else (),
         )
-    for promise in course.promises:
-        yield Verdict(
-            promise.name,
-            passed=promise.kept,
-            message=promise.said,
-            runs=tuple(map(repr, promise.runs)),
-            explained=promise.explained,
-        )
+    yield from map(verdict_of, course.promises)
 
 
 def _make_room(results: Path) -> None:
+    """Remove an earlier file. Raises SimulationError if it is somebody else's, or cannot be removed."""
+    from simulator.history import Results
+
     try:
-        results.unlink(missing_ok=True)
+        if results.exists():
+            Results.open(results)
+            results.unlink()
     except OSError as wrong:
         raise SimulationError(f"cannot write {str(results)!r}: {wrong.strerror}") from None
 

@@ -33,9 +33,7 @@ def awaits_the_world(loop: Any, keys: Iterable[SelectorKey], peers: Peers) -> bo
     """Whether one of the files in a loop's selector is waited for. Called by the loop's own thread."""
     doubtful = False
     for key in keys:
-        if key.fd == loop._ssock.fileno():  # noqa: SLF001  its own wake-up pipe
-            continue
-        if peers.has([key.fd]):
+        if key.fd == loop._ssock.fileno() or peers.has([key.fd]):  # noqa: SLF001  its own wake-up pipe
             continue
         known = _is_awaited(key)
         if known:

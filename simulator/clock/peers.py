@@ -11,7 +11,6 @@ started may have the other end, or get it: while there is one, a wait for them i
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -19,7 +18,7 @@ from enum import Enum, auto
 from weakref import WeakKeyDictionary, ref
 
 from simulator.clock.holds import Hold
-from simulator.clock.real import Watching
+from simulator.clock.real import Asked, Watching
 from simulator.clock.virtual import VirtualClock
 from simulator.clock.waits import Wait
 
@@ -41,7 +40,7 @@ class Peers:
         self._clock = clock
         self._known: dict[int, tuple[ref[socket.socket], _Kind]] = {}  # by descriptor
         self._waiting: dict[Wait, Ready] = {}
-        self._processes: set[int] = set()  # by their ids, those that were there when last looked at
+        self._going_on: list[Asked] = []  # the ends of processes, of those that had not come yet
         clock.overlooked.append(self._wake_next)
 
     # -- what is known -----------------------------------------------------------------------------
@@ -66,9 +65,9 @@ class Peers:
         if self._kind(listener.fileno()) is _Kind.LISTENS:
             self._note(sock, _Kind.ACCEPTED)
 
-    def started(self, process: int) -> None:
-        """Take note of a process that a counted thread has started, by its id."""
-        self._processes.add(process)
+    def started(self, end: Asked) -> None:
+        """Take note of a process that a counted thread has started, by its end."""
+        self._going_on.append(end)
 
     def has(self, descriptors: Iterable[int]) -> bool:
         """Whether only threads of this process can make these sockets ready. Not if there are none."""
@@ -83,11 +82,8 @@ class Peers:
         return not doubtful or not self._has_processes()
 
     def _has_processes(self) -> bool:
-        for process in list(self._processes):
-            if _is_going_on(process):
-                return True
-            self._processes.discard(process)
-        return False
+        self._going_on = [end for end in self._going_on if not end.ready(0)]
+        return bool(self._going_on)
 
     def _note(self, sock: socket.socket, kind: _Kind) -> None:
         self._known[sock.fileno()] = ref(sock), kind
@@ -184,10 +180,3 @@ def _name(sock: socket.socket) -> object:
         return sock.getsockname()
     except OSError:
         return None
-
-
-def _is_going_on(process: int) -> bool:
-    try:
-        return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:
-        return False

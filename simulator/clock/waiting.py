@@ -96,11 +96,12 @@ def is_going_on(thread: int) -> bool:
 
 
 class _CountedThread:
-    """What is known about a counted thread: its hold, and who waits for its end."""
+    """What is known about a counted thread: its clock and its hold, and who waits for its end."""
 
-    __slots__ = ("done", "hold", "joiners", "mutex")
+    __slots__ = ("clock", "done", "hold", "joiners", "mutex")
 
-    def __init__(self, hold: Hold) -> None:
+    def __init__(self, clock: VirtualClock, hold: Hold) -> None:
+        self.clock = clock
         self.hold = hold
         self.done = False
         self.joiners: list[Wait] = []
@@ -128,7 +129,7 @@ def start_counted(
     is not interrupted when the simulation ends. It belongs to `process`, and so does what it starts.
     """
     hold = Hold(f"thread {thread.name!r}", background=background, process=process)
-    record = _CountedThread(hold)
+    record = _CountedThread(clock, hold)
     thread.__dict__["_counted"] = record
     run = thread.run
     if context is not None:
@@ -179,13 +180,15 @@ def starting_background(context: contextvars.Context) -> Iterator[None]:
         of_this_thread.background = None
 
 
-def join_counted(background: bool, seconds: float = 10.0) -> list[str]:
-    """Wait, in real time, for counted threads to end. Returns the names of those that did not."""
+def join_counted(clock: VirtualClock, background: bool, seconds: float = 10.0) -> list[str]:
+    """Wait, in real time, for a clock's threads to end. Returns the names of those that did not."""
     deadline = Real.monotonic() + seconds
     threads = [
         thread
         for thread in threading.enumerate()
-        if (record := thread.__dict__.get("_counted")) and record.hold.background == background
+        if (record := thread.__dict__.get("_counted"))
+        and record.clock is clock
+        and record.hold.background == background
     ]
     for thread in threads:
         _real_join(thread, max(0.0, deadline - Real.monotonic()))

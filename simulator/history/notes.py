@@ -105,8 +105,13 @@ class Journal:
 
     def returned(self, result: object, run_id: UUID) -> None:
         """Take a note of what a run's code has returned, unless that is nothing."""
-        if result is not None:
-            self.note("result", _shown.repr(result), run_id=run_id)
+        if result is None:
+            return
+        try:
+            text = _shown.repr(result)
+        except Exception:  # what a user's object says of itself is no reason for a run to fail
+            text = f"<{type(result).__name__}>"
+        self.note("result", text, run_id=run_id)
 
     def replace(self, note: Note) -> None:
         """Put a note in the place of the one with its number."""

@@ -42,6 +42,9 @@ from dbt.task.test import TestResultData, TestRunner
 from simulator.patches.replacing import replacing
 from simulator.process import current_process
 
+Built = Callable[[list[Any], duckdb.DuckDBPyConnection | None], None]
+"""Is told the results of an invocation, and given a connection to the file that dbt keeps open."""
+
 
 class Turn:
     """A lock that lets threads in one at a time, in order of arrival; its holder may enter again.
@@ -96,7 +99,7 @@ turn = Turn()
 def shared_dbt(
     scratch: Path,
     within: Callable[[], AbstractContextManager[None]],
-    built: Callable[[list[Any]], None],
+    built: Built,
     invoked: Callable[[], Callable[[str], str | None]],
 ) -> Iterator[None]:
     """Patch dbt for one simulation. What dbt writes goes to `scratch`, unless told otherwise.
@@ -206,8 +209,18 @@ _CONNECTIONS = "dbt.adapters.duckdb.connections"  # dbt loads it when it is firs
 
 def _has_a_file_open() -> bool:
     """Whether dbt keeps a DuckDB file open: it does so for the whole process."""
+    return _environment() is not None
+
+
+def _kept_open() -> duckdb.DuckDBPyConnection | None:
+    """The connection by which it does."""
+    kept: duckdb.DuckDBPyConnection | None = getattr(_environment(), "conn", None)
+    return kept
+
+
+def _environment() -> Any:
     module: Any = sys.modules.get(_CONNECTIONS)
-    return module is not None and module.DuckDBConnectionManager._ENV is not None
+    return None if module is None else module.DuckDBConnectionManager._ENV
 
 
 def stop_statement() -> None:
@@ -236,7 +249,7 @@ def _one_at_a_time(
     invoke: Callable[..., dbtRunnerResult],
     scratch: Path,
     within: Callable[[], AbstractContextManager[None]],
-    built: Callable[[list[Any]], None],
+    built: Built,
 ) -> Callable[..., dbtRunnerResult]:
     options = _options(scratch)
 
@@ -253,7 +266,8 @@ def _one_at_a_time(
                 added += option
         with turn, _file_of_process(), within():
             outcome = invoke(runner, [*args, *added], **kwargs)
-        built(list(getattr(outcome.result, "results", None) or []))
+            kept = _kept_open()
+        built(list(getattr(outcome.result, "results", None) or []), kept)
         if outcome.exception is not None and not isinstance(outcome.exception, Exception):
             raise outcome.exception
         return outcome

@@ -82,12 +82,13 @@ def of_duckdb(function: Any) -> Callable[..., Any]:
     return functools.update_wrapper(made, function)
 
 
-def _look_at(statement: object) -> None:
-    if isinstance(statement, str) and (found := _SPELT_OUT.search(statement)):
-        caveats.tell(
-            "real time",
-            f"DuckDB shows the machine's time for {found[0]}): leave out where it is from",
-        )
+def _look_at(*given: object) -> None:
+    for text in given:
+        if isinstance(text, str) and (found := _SPELT_OUT.search(text)):
+            caveats.tell(
+                "real time",
+                f"DuckDB shows the machine's time for {found[0]}): leave out where it is from",
+            )
 
 
 @contextmanager
@@ -111,8 +112,7 @@ def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
         @functools.wraps(entrance)
         def refreshed(con: duckdb.DuckDBPyConnection, *args: Any, **kwargs: Any) -> Any:
             refresh(con)
-            for text in (*args[:1], kwargs.get("query")):
-                _look_at(text)
+            _look_at(*args[:1], *kwargs.values())
             return entrance(con, *args, **kwargs)
 
         return refreshed
@@ -122,8 +122,7 @@ def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
         @functools.wraps(entrance)
         def refreshed(*args: Any, **kwargs: Any) -> Any:
             refresh(kwargs.get("connection") or default_connection())
-            for text in (*args[:1], kwargs.get("query")):
-                _look_at(text)
+            _look_at(*args[:1], *kwargs.values())
             return entrance(*args, **kwargs)
 
         return refreshed

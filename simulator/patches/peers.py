@@ -3,8 +3,7 @@
 What is patched, and why (Python 3.11 to 3.13):
 
 - `listen` and `accept` of sockets, and `socket.socketpair`: they say which sockets have their other end
-  here (`connect` does where it is waited for, in `simulator.patches.real_world`);
-- `Popen`: it says which other process may have it;
+  here (`connect`, and `Popen`, which may have it, do so in `simulator.patches.real_world`);
 - `select` of the selectors of `selectors`: it knows which files it waits for; `poll` and `epoll` do not
   tell.
 
@@ -16,7 +15,6 @@ from __future__ import annotations
 import functools
 import selectors
 import socket
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -24,37 +22,19 @@ from simulator.clock import Peers, VirtualSelector, counted
 
 _SELECTORS = [
     kind
-    for name in (
-        "SelectSelector",
-        "PollSelector",
-        "EpollSelector",
-        "DevpollSelector",
-        "KqueueSelector",
-    )
-    if (kind := getattr(selectors, name, None)) is not None
+    for name in ("Select", "Poll", "Epoll", "Devpoll", "Kqueue")
+    if (kind := getattr(selectors, f"{name}Selector", None)) is not None
 ]
 
 
 def noting(peers: Peers) -> list[tuple[Any, str, Any]]:
     """What is to be replaced so that `peers` know of each, for `replacing`."""
-    popen = subprocess.Popen
     return [
-        (popen, "__init__", _start(peers, popen.__init__)),
         (socket.socket, "listen", _listen(peers, socket.socket.listen)),
         (socket.socket, "accept", _accept(peers, socket.socket.accept)),
         (socket, "socketpair", _socketpair(peers, socket.socketpair)),
         *((kind, "select", _selector(peers, kind.select)) for kind in _SELECTORS),
     ]
-
-
-def _start(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(real)
-    def init(process: Any, *args: Any, **kwargs: Any) -> None:
-        real(process, *args, **kwargs)
-        if counted() is not None:
-            peers.started(process.pid)
-
-    return init
 
 
 def _listen(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,8 +82,7 @@ def _selector(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
             or not peers.has(key.fd for key in selector.get_map().values())
         ):
             return real(selector, timeout)
-        return (
-            real(selector, 0) if peers.wait(hold, lambda: bool(real(selector, 0)), timeout) else []
-        )
+        ready = peers.wait(hold, lambda: bool(real(selector, 0)), timeout)
+        return real(selector, 0) if ready else []
 
     return select_

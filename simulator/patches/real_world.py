@@ -9,8 +9,8 @@
   `multiprocessing`'s queues and connections): a time-out that has come takes its virtual time.
 - `Popen.poll`, `returncode` of one of asyncio's processes, `os.waitpid`, a socket or a `select` that
   does not block, a connection that is refused: whoever sleeps next waits for what was asked for.
-- A wait for a socket with both ends in this process is virtual (`simulator.clock.peers`, and
-  `simulator.patches.peers` for how they are known).
+- `Popen`, `connect`: a wait for a socket with both ends in this process is virtual
+  (`simulator.clock.peers`, and `simulator.patches.peers` for how they are known).
 
 Those that wait in C of their own (libpq, gRPC) hold the clock, and their time-outs take no virtual time.
 """
@@ -50,19 +50,11 @@ from simulator.places import is_users
 REFUSED_SECONDS = 10.0
 """How long one waits in real time, at most, for a server that has refused a connection to come up."""
 
-_SOCKET = (
-    "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "send", "sendall",
-    "sendto", "sendmsg", "connect", "connect_ex", "_accept",
-)  # fmt: skip
 _RECEIVING = (
-    "recv",
-    "recv_into",
-    "recvfrom",
-    "recvfrom_into",
-    "recvmsg",
-    "recvmsg_into",
-    "_accept",
-)
+    "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "_accept",
+)  # fmt: skip
+_CONNECTING = ("connect", "connect_ex")
+_SOCKET = (*_RECEIVING, *_CONNECTING, "send", "sendall", "sendto", "sendmsg")
 _SSL = ("read", "write", "do_handshake")
 
 
@@ -74,6 +66,7 @@ def installed(clock: VirtualClock) -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (subprocess, "time", _real_time()),
         (subprocess, "_time", Real.monotonic),
+        (popen, "__init__", _start(peers, popen.__init__)),
         (popen, "wait", _of_process(clock, popen.wait, 0)),
         (popen, "communicate", _of_process(clock, popen.communicate, 1)),
         (popen, "poll", _poll(popen.poll)),
@@ -99,6 +92,16 @@ def _real_time() -> types.SimpleNamespace:
 
 
 # -- processes -------------------------------------------------------------------------------------
+
+
+def _start(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(real)
+    def init(process: Any, *args: Any, **kwargs: Any) -> None:
+        real(process, *args, **kwargs)
+        if counted() is not None:
+            peers.started(_end_of(process.pid))
+
+    return init
 
 
 def _of_process(clock: VirtualClock, real: Callable[..., Any], place: int) -> Callable[..., Any]:
@@ -182,7 +185,7 @@ def _end_of(pid: int) -> Asked:
 
 def _of_socket(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
     receives = real.__name__ in _RECEIVING
-    connects = real.__name__ in ("connect", "connect_ex")
+    connects = real.__name__ in _CONNECTING
 
     @functools.wraps(real)
     def call(sock: Any, *args: Any, **kwargs: Any) -> Any:
@@ -199,8 +202,8 @@ def _of_socket(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> C
             try:
                 answer = real(sock, *args, **kwargs)
             except BlockingIOError:
-                inside = receives and peers.has([sock.fileno()])
-                if outermost and is_users(sys._getframe(1)) and not inside:
+                users = outermost and is_users(sys._getframe(1))
+                if users and not (receives and peers.has([sock.fileno()])):
                     asked(_readiness_of([sock], []))
                 raise
             except ConnectionRefusedError:

@@ -12,7 +12,6 @@ from simulator.errors import SimulationError
 from simulator.folders import throw_away
 
 _NOT_ITS_OWN = (".git", "node_modules", "__pycache__")
-_RESULTS = ("results.duckdb", "project.duckdb", "audit.duckdb")
 
 
 def home_of(folder: Path, in_place: bool) -> AbstractContextManager[Path]:
@@ -22,8 +21,8 @@ def home_of(folder: Path, in_place: bool) -> AbstractContextManager[Path]:
 
 @contextmanager
 def copied(folder: Path) -> Iterator[Path]:
-    """A copy of a project, without its environments, the results of simulations, and what cannot be
-    read. What is refused in it is said of the folder.
+    """A copy of a project, without its environments, and what cannot be read. What is refused in it is
+    said of the folder.
 
     Raises SimulationError if there is no such folder, or if it cannot be copied.
     """
@@ -56,8 +55,5 @@ def _left_out(where: str, names: list[str]) -> set[str]:
 
 def _is_left_out(path: Path) -> bool:
     if path.is_dir():
-        made = ("pyvenv.cfg", *_RESULTS)
-        return not os.access(path, os.R_OK | os.X_OK) or any(
-            (path / name).exists() for name in made
-        )
+        return (path / "pyvenv.cfg").exists() or not os.access(path, os.R_OK | os.X_OK)
     return path.exists() and not (path.is_file() and os.access(path, os.R_OK))

@@ -34,7 +34,7 @@ from simulator.scenarios.runner import (
     run_scenarios,
 )
 from simulator.scenarios.variant import check_days, run_variant
-from simulator.scenarios.verdict import VariantResult, Verdict
+from simulator.scenarios.verdict import VariantResult, Verdict, verdict_of
 
 __all__ = [
     "DATABASES",
@@ -67,4 +67,5 @@ __all__ = [
     "settle",
     "signal_group",
     "start_method",
+    "verdict_of",
 ]

@@ -11,11 +11,10 @@ from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.scenarios.broken import Explanation, explain, explained
 from simulator.scenarios.definition import Scenario
-from simulator.scenarios.verdict import VariantResult, Verdict
+from simulator.scenarios.verdict import VariantResult, Verdict, verdict_of
 
 if TYPE_CHECKING:
     from simulator.history.measures import Measure
-    from simulator.promises import Outcome
     from simulator.simulation import Simulation
 
 
@@ -102,7 +101,7 @@ def _live(
             _judge(expectation.name, expectation.check, given)
             for expectation in scenario.expectations
             if variant in expectation.variants
-        ) + tuple(map(_of_promise, sim.promises()))
+        ) + tuple(map(verdict_of, sim.promises()))
     except KeyboardInterrupt:
         raise
     except BaseException as broken:
@@ -177,14 +176,6 @@ def _judge(
             explained=explained(given["sim"], why.runs),
         )
     return Verdict(name, passed=True)
-
-
-def _of_promise(outcome: Outcome) -> Verdict:
-    """The verdict of a promise that the scenario has made."""
-    runs = tuple(map(repr, outcome.runs))
-    return Verdict(
-        outcome.name, outcome.kept, message=outcome.said, runs=runs, explained=outcome.explained
-    )
 
 
 def _crash(why: Explanation) -> dict[str, str]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from simulator.caveats import Caveat
     from simulator.history import History
     from simulator.history.measures import Measure
+    from simulator.promises import Outcome
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,14 @@ class VariantResult:
         """What went wrong, in words; empty if nothing did."""
         crash = [f"CRASHED: {self.error}"] if self.error else []
         return crash + [line for verdict in self.broken for line in verdict.lines()]
+
+
+def verdict_of(promise: Outcome) -> Verdict:
+    """What became of a promise, as a verdict."""
+    return Verdict(
+        promise.name,
+        promise.kept,
+        message=promise.said,
+        runs=tuple(map(repr, promise.runs)),
+        explained=promise.explained,
+    )

@@ -58,13 +58,11 @@ class Writes:
             weakref.WeakKeyDictionary()
         )
         self._in_dbt = 0
-        self._of_dbt: Callable[[], duckdb.DuckDBPyConnection | None] = lambda: None
 
     def saw(self, con: duckdb.DuckDBPyConnection, text: str) -> None:
         """Take note of what a statement, or several, have written."""
-        if self._in_dbt and self._run() is None:  # one of dbt's own
-            self._of_dbt = weakref.ref(con)
-            return
+        if self._in_dbt and self._run() is None:
+            return  # one of dbt's own
         for statement in con.extract_statements(text):
             says = _WRITING.get(statement.type)
             if says is not None and re.search(says, statement.query, re.IGNORECASE):
@@ -99,8 +97,10 @@ class Writes:
         finally:
             self._in_dbt -= 1
 
-    def built(self, results: Iterable[Any]) -> None:
-        """Take note of what dbt has built, failed to build, and skipped."""
+    def built(self, results: Iterable[Any], con: duckdb.DuckDBPyConnection | None) -> None:
+        """Take note of what dbt has built, failed to build, and skipped. `con` is its own connection, as
+        long as it keeps one.
+        """
         nodes = [one for one in results if _resource(one) in _BUILT]
         failed = [one for one in results if str(one.status) in ("error", "fail", "runtime error")]
         for one in nodes:
@@ -111,9 +111,8 @@ class Writes:
                 said = f"{failed[0].node.name} failed: {failed[0].message}".partition("\n")[0]
             if status == "success":
                 read = self._lineage(code).read if code else ()
-                self._wrote(
-                    Lineage((f"{node.schema}.{node.alias or node.name}",), read), self._of_dbt()
-                )
+                name = f"{node.schema}.{node.alias or node.name}"
+                self._wrote(Lineage((name,), read), con)
             else:
                 tried = {"status": status, "said": said}
                 self._note(f"{node.schema}.{node.alias or node.name}", tried)
@@ -142,16 +141,13 @@ class Writes:
 def _rows(con: duckdb.DuckDBPyConnection, table: str) -> int | None:
     """How many rows a table has; None of a view, and of what a new connection does not see."""
     schema, _, name = table.rpartition(".")
-    with (
-        suppress(duckdb.Error),
-        con.cursor() as beside,
-    ):  # the statement's own result is its caller's
-        known = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
+    known = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
+    count = f"select count(*) from {_quoted(schema)}.{_quoted(name)}"
+    # On a connection beside: the statement's own result is its caller's.
+    with suppress(duckdb.Error), con.cursor() as beside:
         if _execute(beside, known, [schema, name]).fetchone() is not None:
-            count: int = _execute(
-                beside, f"select count(*) from {_quoted(schema)}.{_quoted(name)}"
-            ).fetchall()[0][0]
-            return count
+            rows: int = _execute(beside, count).fetchall()[0][0]
+            return rows
     return None
 
 

@@ -13,7 +13,8 @@ import pytest
 @pytest.fixture
 def run():
     """Call a function in a counted thread, to its end. Returns how many virtual seconds it took."""
-    from simulator.clock import VirtualClock, start_counted
+    from simulator.clock import VirtualClock, join_counted, start_counted
+    from simulator.closing import SimulationEnded
     from simulator.instants import to_micros
     from simulator.patches import stdlib
 
@@ -41,3 +42,5 @@ def run():
 
     with stdlib.installed(clock, contextvars.copy_context()):
         yield run
+        clock.close(SimulationEnded)
+        assert not join_counted(clock, background=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.clock import virtual
+from simulator.clock import join_counted, start_counted, virtual
 from simulator.clock.holds import Hold
 from simulator.clock.virtual import VirtualClock
 from simulator.clock.waits import Wait
@@ -674,3 +675,17 @@ def test_closing_raises_in_every_wait_but_those_in_the_background(clock):
     assert background.outcome is None
     clock.drive(START + DAY)
     assert background.result() is False
+
+
+def test_only_its_own_threads_are_waited_for_at_the_end(clock):
+    """What another simulation has left behind, in a call that nothing ends, is no matter of this one."""
+    read, write = os.pipe()
+    left = threading.Thread(target=os.read, args=(read, 1), name="left behind")
+    start_counted(left, clock)
+    clock.close(Ended)
+    assert join_counted(VirtualClock(START), background=False) == []
+    assert join_counted(clock, background=False, seconds=0.1) == ["left behind"]
+    os.write(write, b".")
+    assert join_counted(clock, background=False) == []
+    os.close(read)
+    os.close(write)

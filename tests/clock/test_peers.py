@@ -1,4 +1,8 @@
-"""Sockets whose two ends are both in this process: waits for them are virtual ones."""
+"""Sockets whose two ends are both in this process: waits for them are virtual ones.
+
+`time.sleep` is virtual here, and says when somebody answers; in a program of its own, and in `Real.sleep`,
+it is real, and short.
+"""
 
 from __future__ import annotations
 
@@ -77,6 +81,28 @@ def with_async_httpx(url, timeout):
     return asyncio.run(ask())
 
 
+def answering_after(seconds, listener):
+    """Start a thread that takes one client, and answers in so many seconds."""
+
+    def answers():
+        with listener.accept()[0] as connection:
+            time.sleep(seconds)
+            connection.sendall(b"ok")
+
+    threading.Thread(target=answers).start()
+
+
+def answering_really(listener):
+    """A thread of the real world that does so in some real time. To be started."""
+
+    def answers():
+        with listener.accept()[0] as connection:
+            Real.sleep(0.7)
+            connection.sendall(b"ok")
+
+    return threading.Thread(target=answers)
+
+
 CLIENTS = [with_httpx, with_requests, with_urllib, with_async_httpx]
 LATE = (TimeoutError, httpx.TimeoutException, requests.Timeout)
 
@@ -141,13 +167,7 @@ READS = [
 def test_who_waits_without_a_time_out_gets_what_comes(run, reads):
     def waits():
         with socket.create_server(("127.0.0.1", 0)) as listener:
-
-            def answers():
-                with listener.accept()[0] as connection:
-                    time.sleep(LONG)
-                    connection.sendall(b"ok")
-
-            threading.Thread(target=answers).start()
+            answering_after(LONG, listener)
             time.sleep(1)  # the server waits for its client meanwhile
             with socket.create_connection(listener.getsockname()) as client:
                 assert reads(client) == b"ok"
@@ -322,17 +342,12 @@ def test_a_listener_of_somebody_else_is_one_of_the_real_world(run):
     """Its thread was there before the simulation, and sleeps in real time."""
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def answers():
-        with listener.accept()[0] as connection:
-            Real.sleep(0.7)
-            connection.sendall(b"ok")
-
     def waits():
         threading.Thread(target=time.sleep, args=(LONG,)).start()
         with socket.create_connection(listener.getsockname()) as client:
             assert client.recv(9) == b"ok"
 
-    thread = threading.Thread(target=answers)
+    thread = answering_really(listener)
     with listener:
         thread.start()
         assert run(waits) == 0
@@ -343,11 +358,6 @@ def test_a_port_at_another_address_is_another_listener(run):
     theirs = socket.create_server(("127.0.0.2", 0))
     port = theirs.getsockname()[1]
 
-    def answers():
-        with theirs.accept()[0] as connection:
-            Real.sleep(0.7)
-            connection.sendall(b"ok")
-
     def waits():
         threading.Thread(target=time.sleep, args=(LONG,)).start()
         with (
@@ -356,7 +366,7 @@ def test_a_port_at_another_address_is_another_listener(run):
         ):
             assert client.recv(9) == b"ok"
 
-    thread = threading.Thread(target=answers)
+    thread = answering_really(theirs)
     with theirs:
         thread.start()
         assert run(waits) == 0
@@ -383,13 +393,7 @@ def test_a_listener_is_reached_by_each_of_its_names(run, bound, host):
 
     def waits():
         with socket.create_server((bound, 0), family=family) as listener:
-
-            def answers():
-                with listener.accept()[0] as connection:
-                    time.sleep(LONG)
-                    connection.sendall(b"ok")
-
-            threading.Thread(target=answers).start()
+            answering_after(LONG, listener)
             with socket.create_connection((host, listener.getsockname()[1])) as client:
                 assert client.recv(9) == b"ok"
 

@@ -88,7 +88,7 @@ def test_what_is_not_the_projects_own_is_left_out(folder: Path) -> None:
         there = {one.name for one in copy.iterdir()}
         assert moved(folder / "data" / "orders.csv", folder, copy).exists()
         assert moved(Path("/etc/hosts"), folder, copy) == Path("/etc/hosts")
-    assert there == {"data", "flows.py", "ledger.txt", "prefect.yaml"}
+    assert there == {"data", "flows.py", "ledger.txt", "prefect.yaml", "results"}
 
 
 def test_what_is_refused_is_said_of_the_folder(folder: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 import simulator.project
@@ -181,6 +182,18 @@ def test_both_sides_are_on_one_page(
     assert "overlap: load/prod" not in [verdict.expectation for verdict in other.verdicts]
     assert other.history is not None
     assert len(other.history.runs(deployment="load/prod")) == 3
+
+
+def test_a_file_of_somebody_else_is_not_replaced(
+    said: Callable[..., tuple[int, str]], elsewhere: Path
+) -> None:
+    own = elsewhere / "results" / "project.duckdb"
+    own.parent.mkdir()
+    with duckdb.connect(str(own)) as con:
+        con.execute("create table variants (mine int)")
+    before = own.read_bytes()
+    assert "is not a results file" in said()[1]
+    assert own.read_bytes() == before
 
 
 def test_that_no_page_can_be_written_costs_nothing_else(

@@ -364,7 +364,8 @@ def test_what_dbt_builds_fails_to_build_and_skips_is_noted(
 ) -> None:
     own_project.write("models/behind.sql", "select * from {{ ref('bad') }}")
     own_project.write(
-        "models/after.sql", "select * from {{ ref('one') }}, {{ source('raw', 'landed') }}"
+        "models/after.sql",
+        "{{ config(materialized='table') }} select * from {{ ref('one') }}, {{ source('raw', 'landed') }}",
     )
     journal = Journal(clock)
     with warehouse_installed(clock, tmp_path, Writes(journal, lambda: None)):
@@ -374,6 +375,7 @@ def test_what_dbt_builds_fails_to_build_and_skips_is_noted(
     noted = {note.text: note.details for note in journal.notes}
     assert noted["main.one"] == {"status": "success", "read": []}
     assert noted["main.after"]["read"] == ["main.one", "main.landed"]
+    assert noted["main.after"]["rows"] == 1
     assert noted["main.bad"]["status"] == "error"
     assert noted["main.behind"]["status"] == "skipped"
     assert noted["main.behind"]["said"].startswith("bad failed: ")

@@ -14,10 +14,11 @@ from simulator.report import duration
 
 
 def stale(history: History) -> Iterator[Finding]:
-    """Tables that a deployment writes, where a run of it did not: it, or one that it called, failed, or
-    dbt did not build them. A run that leaves a table alone while all goes well is no reason.
+    """Tables that each run of a deployment writes if all goes well, where one did not: it, or one that
+    it called, failed, or dbt did not build them.
     """
     root_of = {run.id: _root(run) for run in history.runs()}
+    roots = [run for run in history.runs() if run.parent is None and run.final and run.start]
     written: dict[str, list[tuple[datetime, RunRecord]]] = defaultdict(list)
     tried: dict[tuple[str, UUID], Note] = {}
     for note in history.notes:
@@ -30,17 +31,10 @@ def stale(history: History) -> Iterator[Finding]:
     for table, writes in written.items():
         done = {root.id for _, root in writes}
         for deployment in dict.fromkeys(named(root) for _, root in writes):
-            runs = [
-                run
-                for run in history.runs(deployment=deployment)
-                if run.parent_id is None and run.final and run.start is not None
-            ]
-            missed = [
-                run
-                for run in runs
-                if run.id not in done and ((table, run.id) in tried or _went_wrong(run))
-            ]
-            if missed:
+            runs = [run for run in roots if named(run) == deployment]
+            without = [run for run in runs if run.id not in done]
+            missed = [run for run in without if (table, run.id) in tried or _went_wrong(run)]
+            if missed == without and missed:
                 yield _finding(history, table, [at for at, _ in writes], runs, missed, tried)
 
 
