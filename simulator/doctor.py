@@ -49,6 +49,7 @@ def checks() -> Iterator[Check]:
     yield _requirements()
     yield _extra("dbt", "dbt-core", "flows that call dbt")
     yield _extra("upgrade", "uv", "`simulate upgrade`")
+    yield _extra("dask", "distributed", "`--scheduler`")
     yield _cache()
     yield _leftovers()
     if works.status == WRONG:

@@ -23,6 +23,16 @@ def series() -> str:
     return ".".join(metadata.version("prefect").split(".")[:2])
 
 
+def in_one_line() -> str:
+    """The version of this package, and of what it runs on."""
+    engines = ", ".join(
+        f"{name} {_installed(package) or 'is not installed'}"
+        for name, package in (("Prefect", "prefect"), ("dbt", "dbt-core"), ("DuckDB", "duckdb"))
+    )
+    ours, python = _installed("prefect-simulator"), ".".join(map(str, sys.version_info[:3]))
+    return f"prefect-simulator {ours or 'is not installed'} ({engines}, Python {python})"
+
+
 @dataclass(frozen=True)
 class Conflict:
     """Two libraries that do not work together, though each allows the other."""

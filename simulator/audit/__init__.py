@@ -8,9 +8,10 @@ which is read from two histories alone.
 from simulator.audit.audit import Begun, audit, chosen
 from simulator.audit.cells import IN_WORDS, Cell
 from simulator.audit.clocks import clock_changes
+from simulator.audit.elsewhere import Elsewhere
 from simulator.audit.judging import KINDS, Outcome, judged
 from simulator.audit.kept import Kept, Of
-from simulator.audit.running import Processes
+from simulator.audit.running import Here, Processes
 from simulator.audit.showing import shown
 from simulator.audit.subject import Project, ScenarioVariant, Subject
 from simulator.audit.table import (
@@ -32,7 +33,9 @@ __all__ = [
     "SERIOUS",
     "Begun",
     "Cell",
+    "Elsewhere",
     "Found",
+    "Here",
     "Kept",
     "Of",
     "Outcome",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from simulator import arguments
 from simulator.audit.cells import Cell, cells_of
 from simulator.audit.judging import Outcome, judged
 from simulator.audit.kept import Kept
 from simulator.audit.running import Answer, Processes
-from simulator.audit.subject import Subject
 from simulator.audit.table import Found
 from simulator.errors import SimulationError
 from simulator.history import History
@@ -31,29 +28,22 @@ class Begun:
 
 
 def audit(
-    subject: Subject,
     kept: Kept,
+    processes: Processes,
     *,
-    jobs: int,
-    limit: float,
-    logs: Path,
     only: Collection[str] = (),
     cell: str | None = None,
 ) -> Generator[Begun | Found, None, None]:
     """Do what is left to be done, and yield what becomes of each cell when it is known.
 
     Args:
-        subject: What is audited.
         kept: Where what has been done stands, and is written.
-        jobs: How many processes at once.
-        limit: Real seconds after which a simulation is given up.
-        logs: An existing folder, for a log of each simulation.
+        processes: Where its simulations live.
         only: Steps, columns or cells: only these; all if empty.
         cell: The name of a cell: only this.
 
     Raises SimulationError if the simulation without a fault breaks, and for an unknown name.
     """
-    processes = Processes(subject, jobs, limit, logs, _log)
     seconds = None
     if kept.base() is None:
         [answer] = processes.run({_BASE: None})
@@ -111,7 +101,3 @@ def _found(cell: Cell, answer: Answer, base: History, broken: tuple[str, ...]) -
 
 
 _BASE = "base"
-
-
-def _log(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", name) + ".log"

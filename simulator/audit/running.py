@@ -6,14 +6,15 @@ A process that dies, hangs or is ended costs its own answer and nothing else.
 from __future__ import annotations
 
 import multiprocessing
+import re
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Generator, Hashable, Mapping
+from collections.abc import Generator, Hashable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from simulator.audit.process import Order, main
 from simulator.audit.subject import Lived, Subject
@@ -60,30 +61,33 @@ class _Process:
     overdue: bool = False
 
 
-class Processes:
-    """Processes in which a subject lives, in a `with` block, at whose end none is left.
+class Processes(Protocol):
+    """Processes in which a subject lives, somewhere."""
+
+    @property
+    def jobs(self) -> int:
+        """How many there are at once."""
+
+    def run(self, work: Work) -> Generator[Answer, None, None]:
+        """Simulate all of it, and yield each answer when it is there. Closing the iterator ends all."""
+
+
+class Here:
+    """Processes of this machine.
 
     `jobs` of them at once; each is ended after `limit` real seconds. What they print goes to files in
-    the folder `logs`, which has been made; `name_of_log` gives the file's name.
+    the folder `logs`, which has been made.
     """
 
-    def __init__(
-        self,
-        subject: Subject,
-        jobs: int,
-        limit: float,
-        logs: Path,
-        name_of_log: Callable[[Any], str],
-    ) -> None:
-        self._subject, self._jobs, self._limit = subject, jobs, limit
-        self._logs, self._name_of_log = logs, name_of_log
+    def __init__(self, subject: Subject, jobs: int, limit: float, logs: Path) -> None:
+        self._subject, self.jobs, self._limit, self._logs = subject, jobs, limit, logs
         self._forks: Any = multiprocessing.get_context(start_method())
 
     def run(self, work: Work) -> Generator[Answer, None, None]:
         """Simulate all of it, and yield each answer when it is there. Closing the iterator ends all."""
         waiting = list(work.items())
-        prepare(self._jobs + 1, self._jobs, ())
-        cores = cores_for(len(waiting), self._jobs)
+        prepare(self.jobs + 1, self.jobs, ())
+        cores = cores_for(len(waiting), self.jobs)
         running: list[_Process] = []
         with throw_away("simulate-") as folder:
             try:
@@ -101,7 +105,7 @@ class Processes:
     def _start(
         self, name: Hashable, fault: Mapping[str, Any] | None, folder: Path, core: int | None
     ) -> _Process:
-        log = self._logs.absolute() / self._name_of_log(name)
+        log = log_of(name, self._logs)
         log.write_bytes(b"")
         own = Path(tempfile.mkdtemp(dir=folder))
         order = Order(self._subject, fault, own, log, core)
@@ -129,6 +133,11 @@ class Processes:
         last = last_line(one.order.log)
         said = f", last saying {last!r}" if last else ""
         return f"its process {exit_in_words(one.process.exitcode)}{said}"
+
+
+def log_of(name: object, logs: Path) -> Path:
+    """The file for what a simulation prints."""
+    return logs.absolute() / (re.sub(r"[^\w.-]+", "-", str(name)) + ".log")
 
 
 def _listen(running: list[_Process]) -> None:

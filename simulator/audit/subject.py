@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import typing
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from simulator import arguments, scenarios
 from simulator.audit.strikes import AUDITED
 from simulator.errors import SimulationError
 from simulator.faults import from_plain
+from simulator.fingerprints import repository_of
 from simulator.history import History
 from simulator.project import home_of, load, opened
 
@@ -71,11 +71,10 @@ class Project:
             broken = tuple(one.name for one in sim.promises() if not one.kept)
             return Lived(history, _empty_values(history) if fault is None else {}, broken)
 
-    def fingerprint(self) -> str:
-        """The same as long as no code, configuration or table of text in its folder has changed, tests
-        aside.
-        """
-        return _fingerprint(self.folder)
+    @property
+    def home(self) -> Path:
+        """The folder with all that it is made of."""
+        return self.folder
 
     def told(self) -> dict[str, str]:
         """What it is, for JSON."""
@@ -121,12 +120,10 @@ class ScenarioVariant:
         empty = _empty_values(result.history) if fault is None else {}
         return Lived(result.history, empty, promised)
 
-    def fingerprint(self) -> str:
-        """The same as long as nothing of that kind has changed in the folder of the repository that it
-        is in, or if it is in none, in its own.
-        """
-        above = (one for one in self.file.parents if (one / "pyproject.toml").is_file())
-        return _fingerprint(next(above, self.file.parent))
+    @property
+    def home(self) -> Path:
+        """The folder with all that it is made of."""
+        return repository_of(self.file)
 
     def told(self) -> dict[str, str]:
         """What it is, for JSON."""
@@ -134,26 +131,6 @@ class ScenarioVariant:
 
 
 Subject = Project | ScenarioVariant
-
-
-def _fingerprint(folder: Path) -> str:
-    seen = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
-        if file.suffix in _SOURCES and file.is_file() and _is_own(file, folder):
-            seen.update(f"{file.relative_to(folder)}\n".encode())
-            seen.update(file.read_bytes())
-    return seen.hexdigest()[:16]
-
-
-_SOURCES = {".py", ".yaml", ".yml", ".toml", ".sql", ".csv", ".env"}
-
-
-def _is_own(file: Path, folder: Path) -> bool:
-    """Whether it is neither a test nor in the folder of an environment, or in a hidden one."""
-    above = file.relative_to(folder).parts[:-1]
-    if file.name.startswith("test_") or file.name == "conftest.py":
-        return False
-    return not any(part.startswith(".") or part == "site-packages" for part in above)
 
 
 def _empty_values(history: History) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ import typer
 
 from simulator.cli.streams import keep_streams
 from simulator.errors import SimulationError
+from simulator.versions import in_one_line
 
 app = typer.Typer(
     name="simulate",
@@ -38,6 +38,14 @@ ProjectFolder = Annotated[
 InPlace = Annotated[
     bool,
     typer.Option("--in-place", help="Let it live in its own folder, not in a copy of that."),
+]
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Simulate on a Dask cluster, by its scheduler's address (extra [dask]).",
+        metavar="ADDRESS",
+    ),
 ]
 
 
@@ -84,25 +92,8 @@ def _refuse(reason: str) -> int:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(versions())
+        print(in_one_line())
         raise typer.Exit
-
-
-def versions() -> str:
-    """The version of this package, and of what it runs on, in one line."""
-    engines = ", ".join(
-        f"{name} {_version(package)}"
-        for name, package in (("Prefect", "prefect"), ("dbt", "dbt-core"), ("DuckDB", "duckdb"))
-    )
-    python = ".".join(map(str, sys.version_info[:3]))
-    return f"prefect-simulator {_version('prefect-simulator')} ({engines}, Python {python})"
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:  # dbt is an extra
-        return "is not installed"
 
 
 @app.callback(invoke_without_command=True)

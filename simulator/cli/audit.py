@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import partial
 from math import ceil
@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
-from simulator.cli.app import Folder, InPlace, ProjectFolder, app, instant_of, versions
+from simulator.cli.app import Folder, InPlace, ProjectFolder, Scheduler, app, instant_of
 from simulator.cli.pages import write_beside
 from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
 from simulator.errors import SimulationError
+from simulator.fingerprints import fingerprint
+from simulator.versions import in_one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simulator.audit import Begun, Found, Kept, Of, Subject
+    from simulator.audit import Begun, Found, Kept, Of, Processes, Subject
 
 RESULTS = "audit.duckdb"
 LOGS = "audit-logs"
@@ -53,6 +55,7 @@ def audit(
     jobs: Annotated[
         int | None, typer.Option(help="Simulations at once (default: one for each core).")
     ] = None,
+    scheduler: Scheduler = None,
     time_limit: Annotated[
         float, typer.Option(help="Real seconds after which a simulation is given up.")
     ] = 600,
@@ -90,11 +93,11 @@ def audit(
     """
     from simulator import audit as of_faults
     from simulator.report import console
-    from simulator.scenarios import default_jobs
 
     exclusive(json=json, markdown=markdown, show=show, quiet=quiet)
     exclusive(quiet=quiet, verbose=verbose)
     exclusive(scenario=scenario, in_place=in_place)
+    exclusive(jobs=jobs, scheduler=scheduler)
     if write_test is not None:
         _check_test(write_test, folder, show, scenario)
     if jobs is not None and jobs < 1:
@@ -111,20 +114,15 @@ def audit(
         of_faults.new_in((), baseline)  # so that a wrong one is told at once
     screen = console(stderr=True, quiet=quiet)
     try:
-        with termination_as_interrupt():
+        with (
+            termination_as_interrupt(),
+            _processes(subject, jobs, scheduler, time_limit, _made(out) / LOGS) as processes,
+        ):
             command = partial(_command, subject, of, out)
-            kept = of_faults.Kept(_made(out) / RESULTS, of, signals_later, command)
-            news = of_faults.audit(
-                subject,
-                kept,
-                jobs=jobs or default_jobs(),
-                limit=time_limit,
-                logs=out / LOGS,
-                only=only or (),
-                cell=show,
-            )
+            kept = of_faults.Kept(out / RESULTS, of, signals_later, command)
+            news = of_faults.audit(kept, processes, only=only or (), cell=show)
             with closing(news):
-                _follow(screen, news, jobs or default_jobs(), verbose=verbose)
+                _follow(screen, news, processes.jobs, verbose=verbose)
     except KeyboardInterrupt as stopped:
         screen.print(f"Stopped. What is done is in {out / RESULTS}: the same command goes on.")
         return 143 if isinstance(stopped, Terminated) else 130
@@ -141,6 +139,23 @@ def audit(
     if baseline is not None:
         screen.print(f"{len(new)} new: {', '.join(one.cell.name for one in new) or 'nothing'}")
     return int(bool(new))
+
+
+@contextmanager
+def _processes(
+    subject: Subject, jobs: int | None, scheduler: str | None, limit: float, logs: Path
+) -> Iterator[Processes]:
+    """Those of this machine, or of the cluster that is named."""
+    from simulator.audit import Elsewhere, Here
+    from simulator.scenarios import default_jobs
+
+    if scheduler is None:
+        yield Here(subject, jobs or default_jobs(), limit, logs)
+        return
+    from simulator.cluster import Cluster
+
+    with Cluster(scheduler) as cluster:
+        yield Elsewhere(subject, cluster, limit, logs)
 
 
 def _check_test(file: Path, folder: Path, show: str | None, scenario: str | None) -> None:
@@ -230,7 +245,7 @@ def _project(
         begin.isoformat(),
         in_place,
     )
-    made_of = f"{subject.fingerprint()}, {versions()}"
+    made_of = f"{fingerprint(subject.home)}, {in_one_line()}"
     return subject, Of(subject.name, subject.seed, subject.start, subject.days, made_of)
 
 
@@ -258,7 +273,7 @@ def _scenario(
         found.file.absolute(), name, chosen, found.days if days is None else int(days), seed or 0
     )
     start = arguments.instant("start", found.start).isoformat()
-    made_of = f"{subject.fingerprint()}, {versions()}"
+    made_of = f"{fingerprint(subject.home)}, {in_one_line()}"
     return subject, Of(subject.name, subject.seed, start, subject.days, made_of)
 
 

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from simulator.cli.app import versions
 from simulator.cli.signals import signals_later
 from simulator.errors import SimulationError
+from simulator.versions import in_one_line
 
 if TYPE_CHECKING:
     from simulator.history import Results
@@ -23,7 +23,7 @@ class Kept:
     def __init__(self, results: Results, scenarios: Iterable[Scenario] = ()) -> None:
         self._results = results
         self._scenarios = {scenario.name: scenario for scenario in scenarios}
-        self._made_with = versions()
+        self._made_with = in_one_line()
         self.unwritten: list[VariantResult] = []
 
     def add(self, result: VariantResult) -> str:

@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.cli.app import versions
 from simulator.cli.report import page_of
 from simulator.cli.signals import signals_later
 from simulator.errors import SimulationError
+from simulator.versions import in_one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +60,7 @@ def keep_project(
                     days=(course.end - course.start) / timedelta(days=1),
                     caveats=course.caveats,
                     question="What breaks in this project, and who would notice?",
-                    made_with=versions(),
+                    made_with=in_one_line(),
                     command=command,
                 )
     except SimulationError as wrong:

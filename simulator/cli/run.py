@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
@@ -20,7 +20,7 @@ from simulator.cli.answers import (
     exclusive,
     print_json,
 )
-from simulator.cli.app import Folder, app
+from simulator.cli.app import Folder, Scheduler, app
 from simulator.cli.following import followed
 from simulator.cli.kept import Kept
 from simulator.cli.pages import write_beside
@@ -29,8 +29,9 @@ from simulator.errors import SimulationError
 from simulator.folders import throw_away
 
 if TYPE_CHECKING:
+    from simulator.cluster import Cluster
     from simulator.report import Watched
-    from simulator.scenarios import Scenario, VariantResult
+    from simulator.scenarios import Event, Scenario, VariantResult
 
 RESULTS = "results.duckdb"
 LOGS = "logs"
@@ -48,6 +49,7 @@ def run(
     jobs: Annotated[
         int | None, typer.Option(help="Scenarios at once (default: one for each core).")
     ] = None,
+    scheduler: Scheduler = None,
     out: Annotated[
         Path, typer.Option(help=f"Folder for {RESULTS} and the logs.", metavar="DIR")
     ] = Path("results"),
@@ -75,6 +77,8 @@ def run(
         default_jobs,
         load,
         prepare,
+        run_elsewhere,
+        run_scenarios,
         scenario_files,
         select,
     )
@@ -82,16 +86,19 @@ def run(
     exclusive(json=json, quiet=quiet)
     exclusive(quiet=quiet, verbose=verbose)
     exclusive(quiet=quiet, watch=watch)
+    exclusive(jobs=jobs, scheduler=scheduler)
+    exclusive(keep_database=keep_database, scheduler=scheduler)
     if days is not None:
         check_days(days)
     if jobs is not None and jobs < 1:
         raise SimulationError(f"jobs ({jobs}) must be at least 1")
     jobs = jobs or default_jobs()
     try:
-        with termination_as_interrupt(), _own_temporary_files():
+        with termination_as_interrupt(), _own_temporary_files(), _cluster(scheduler) as cluster:
             # So many variants there are at least.
             files = scenario_files(scenarios)
-            prepare(len(set(names or files)), jobs, files)
+            if cluster is None:
+                prepare(len(set(names or files)), jobs, files)
             chosen = select(load(scenarios), names or ())
             _make_writable(out)
             kept = Kept(Results.open(out / RESULTS), chosen)
@@ -99,8 +106,24 @@ def run(
             databases = out / DATABASES if keep_database else None
             if databases is not None:
                 databases.mkdir(exist_ok=True)
+
+            def events(cut: Callable[[VariantResult], None]) -> Generator[Event, None, None]:
+                logs = out / LOGS
+                if cluster is not None:
+                    return run_elsewhere(cluster, chosen, seed=seed, days=days, logs=logs)
+                return run_scenarios(
+                    chosen,
+                    seed=seed,
+                    days=days,
+                    jobs=jobs,
+                    logs=logs,
+                    cut=cut,
+                    databases=databases,
+                )
+
+            at_once = jobs if cluster is None else cluster.jobs
             with _watched(out / RESULTS if watch else None) as watched:
-                return _run(chosen, seed, days, jobs, out, kept, aloud, databases, watched)
+                return _run(chosen, seed, at_once, events, out, kept, aloud, watched)
     except Terminated:
         return 143
 
@@ -117,16 +140,14 @@ class Aloud:
 def _run(
     chosen: Sequence[Scenario],
     seed: int,
-    days: int | None,
     jobs: int,
+    begin: Callable[[Callable[[VariantResult], None]], Generator[Event, None, None]],
     out: Path,
     kept: Kept,
     aloud: Aloud,
-    databases: Path | None,
     watched: Watched | None,
 ) -> int:
     from simulator.report import Display, console, summary
-    from simulator.scenarios import run_scenarios
 
     screen = console(stderr=aloud.json, quiet=aloud.quiet)
     results: list[VariantResult] = []
@@ -141,15 +162,7 @@ def _run(
     if watched is not None:
         screen.print(f"Watch it: {watched.url}", soft_wrap=True)
     try:
-        events = run_scenarios(
-            chosen,
-            seed=seed,
-            days=days,
-            jobs=jobs,
-            logs=out / LOGS,
-            cut=cut.append,
-            databases=databases,
-        )
+        events = begin(cut.append)
         with Display(screen, chosen, verbose=aloud.verbose) as display, closing(events):
             followers = (display,) if watched is None else (display, watched)
             for result in followed(events, *followers):
@@ -181,6 +194,18 @@ def _run(
     if stopped is not None:
         return 143 if isinstance(stopped, Terminated) else 130
     return 0 if passed == variants else 1
+
+
+@contextmanager
+def _cluster(scheduler: str | None) -> Iterator[Cluster | None]:
+    """The cluster that is named, if one is."""
+    if scheduler is None:
+        yield None
+        return
+    from simulator.cluster import Cluster
+
+    with Cluster(scheduler) as cluster:
+        yield cluster
 
 
 @contextmanager

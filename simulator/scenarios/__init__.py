@@ -8,6 +8,7 @@ and `history`.
 from simulator.scenarios.broken import explain, explained
 from simulator.scenarios.databases import DATABASES, kept_databases
 from simulator.scenarios.definition import Scenario, scenario
+from simulator.scenarios.elsewhere import run_elsewhere
 from simulator.scenarios.files import (
     HOW_TO_WRITE_ONE,
     load,
@@ -59,6 +60,7 @@ __all__ = [
     "load",
     "looks_like_scenarios",
     "prepare",
+    "run_elsewhere",
     "run_scenarios",
     "run_variant",
     "scenario",

@@ -145,7 +145,7 @@ def run_scenarios(
     running: dict[int, _Process] = {}
     news: queue.Queue[tuple[int, tuple[str, Any]]] = queue.Queue()
     for scenario in scenarios:
-        _log_of(scenario, logs).write_bytes(b"")
+        log_of(scenario, logs).write_bytes(b"")
     with throw_away("simulate-") as work:
         try:
             while waiting or running:
@@ -153,7 +153,7 @@ def run_scenarios(
                     scenario, variant = waiting.pop(0)
                     order = Order(
                         scenario.file, scenario.name, variant, seed, days, work,
-                        Path(tempfile.mkdtemp(dir=work)), _log_of(scenario, logs), places.pop(0),
+                        Path(tempfile.mkdtemp(dir=work)), log_of(scenario, logs), places.pop(0),
                         tables, databases and databases.absolute(),
                     )  # fmt: skip
                     process = _start(forks, scenario, order)
@@ -180,7 +180,8 @@ def run_scenarios(
                 _stop(list(running.values()))
 
 
-def _log_of(scenario: Scenario, logs: Path) -> Path:
+def log_of(scenario: Scenario, logs: Path) -> Path:
+    """The file for what the variants of a scenario print."""
     return logs.absolute() / f"{scenario.name}.log"
 
 

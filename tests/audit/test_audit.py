@@ -18,7 +18,7 @@ import pytest
 from filelock import FileLock
 from rich.console import Console
 
-from simulator.audit import Begun, Cell, Found, Outcome, Processes, Project, clock_changes
+from simulator.audit import Begun, Cell, Found, Here, Outcome, Project, clock_changes
 from simulator.cli import call
 from simulator.cli.audit import _follow
 from simulator.versions import series
@@ -284,13 +284,13 @@ def test_a_process_that_dies_costs_its_own_cell(
 
 def test_a_simulation_that_takes_too_long_is_given_up(fragile: Path, tmp_path: Path) -> None:
     subject = Project(fragile, 0.2, 0, "2026-01-01T00:00:00+00:00")
-    [answer] = Processes(subject, 1, 0.01, tmp_path, str).run({"base": None})
+    [answer] = Here(subject, 1, 0.01, tmp_path).run({"base": None})
     assert (answer.lived, answer.error) == (None, "it took longer than 0.01 real seconds")
 
 
 def test_who_stops_listening_leaves_no_process_behind(fragile: Path, tmp_path: Path) -> None:
     subject = Project(fragile, 0.2, 0, "2026-01-01T00:00:00+00:00")
-    answers = Processes(subject, 2, 600, tmp_path, str).run(dict.fromkeys("abc"))
+    answers = Here(subject, 2, 600, tmp_path).run(dict.fromkeys("abc"))
     assert next(answers).lived is not None
     running = multiprocessing.active_children()
     assert running
