@@ -110,8 +110,8 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def test_every_library_that_is_imported_is_declared() -> None:
-    always = names(PROJECT["dependencies"])
-    with_dbt = always | names(PROJECT["optional-dependencies"]["dbt"])
+    extras = PROJECT["optional-dependencies"]
+    of_extras = {"patches/dbt*.py": names(extras["dbt"]), "cluster/*.py": names(extras["dask"])}
     providers = packages_distributions()
     known = set(sys.stdlib_module_names) | {"simulator", "__future__", "_typeshed", "_duckdb"}
     known |= {"numpy", "polars"}  # patched where somebody else has brought them
@@ -121,7 +121,9 @@ def test_every_library_that_is_imported_is_declared() -> None:
         for file in (ROOT / "simulator").rglob("*.py")
         for top in {name.partition(".")[0] for name in imports(file)} - known
         if not {canonicalize_name(name) for name in providers.get(top, [top])}
-        & (with_dbt if file.match("patches/dbt*.py") else always)
+        & names(PROJECT["dependencies"]).union(
+            *(extra for where, extra in of_extras.items() if file.match(where))
+        )
     }
     assert not undeclared
 

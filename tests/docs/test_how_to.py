@@ -32,6 +32,7 @@ PROGRAMS = {
     "simulate": "-c 'from simulator.cli import main; main()'",
     "pytest": "-m pytest",
     "python": "",
+    "dask": "-m dask",
     "pip": "-c ''",  # what is to be installed is installed
 }
 
