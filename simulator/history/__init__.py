@@ -13,6 +13,7 @@ from simulator.history.explaining import (
     explain,
     explain_table,
     explanations,
+    kept_from,
 )
 from simulator.history.gates import Gate
 from simulator.history.history import History
@@ -52,6 +53,7 @@ __all__ = [
     "explain",
     "explain_table",
     "explanations",
+    "kept_from",
     "kept_histories",
     "kept_outcomes",
     "moment",

@@ -25,7 +25,7 @@ VERDICTS = (BETTER, WORSE, OTHERWISE)
 project."""
 
 
-IN_ROWS = ("fails", "late", "overlap")
+IN_ROWS = ("fails", "starved", "late", "overlap")
 """Findings of which a row of the table says how often they are seen."""
 
 

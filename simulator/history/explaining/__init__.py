@@ -7,7 +7,7 @@ how a cause is followed, `endings.py` and `delays.py` for what is told of each, 
 
 from simulator.history.explaining.explanation import Explanation, Reason
 from simulator.history.explaining.tables import TableExplanation, explain_table
-from simulator.history.explaining.why import explain, explanations, find
+from simulator.history.explaining.why import explain, explanations, find, kept_from
 
 __all__ = [
     "Explanation",
@@ -17,4 +17,5 @@ __all__ = [
     "explain_table",
     "explanations",
     "find",
+    "kept_from",
 ]

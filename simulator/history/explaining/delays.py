@@ -40,6 +40,13 @@ class Delays:
             return [Reason(f"{run.state}: it is not due before {moment(since)}", None, "", run.id)]
         return [here, *self._held(run, since, until)]
 
+    def kept_from(self, run: RunRecord) -> tuple[str, RunRecord] | None:
+        """What the run waited for a slot of, and the run that had it; None if that was not why."""
+        _, *why = self.reasons(run)
+        if not why or not why[0].gate or why[0].run_id is None:
+            return None
+        return why[0].gate, self._evidence.runs[why[0].run_id]
+
     def _said(self, run: RunRecord, since: datetime) -> str:
         if run.start is None:
             return f"{run.state}, and never started"
@@ -153,7 +160,7 @@ class Delays:
         _, begin, holder = max(holders, key=lambda one: (one[0], one[1]))
         slots = "the only slot" if limit == 1 else f"one of the {limit} slots"
         said = f"{title(holder)} held {slots} of {what}"
-        return [Reason(said, begin, "", holder.id), *self._causes(holder)]
+        return [Reason(said, begin, "", holder.id, gate=what), *self._causes(holder)]
 
     def _given_away(self, run: RunRecord, since: datetime, until: datetime) -> list[Reason]:
         """Whether a pool with a limit gave what was free to runs that their deployments refused."""
@@ -163,11 +170,12 @@ class Delays:
         for other in self._through("work pool", run):
             for state in other.states:
                 if state.name == "AwaitingConcurrencySlot" and since <= state.timestamp < until:
+                    pool = f"work pool {run.work_pool}"
                     said = (
-                        f"work pool {run.work_pool} gave a free slot to {title(other)}, which its"
-                        " deployment's limit refused"
+                        f"{pool} gave a free slot to {title(other)}, which its deployment's limit"
+                        " refused"
                     )
-                    return [Reason(said, state.timestamp, "", other.id)]
+                    return [Reason(said, state.timestamp, "", other.id, gate=pool)]
         return []
 
     def _through(self, kind: str, run: RunRecord) -> Iterable[RunRecord]:

@@ -15,7 +15,8 @@ class Reason:
 
     `sentence` says what was the case, `at` when, `where` on which line of the user's code
     ("file.py:12"), each empty or None if it is not known. `run_id` is the run that it is about;
-    `fault` the number of the fault that it is, if it is one.
+    `fault` the number of the fault that it is, if it is one; `gate` what that run kept others from, such
+    as "work pool etl".
     """
 
     sentence: str
@@ -23,6 +24,7 @@ class Reason:
     where: str = ""
     run_id: UUID | None = None
     fault: int | None = None
+    gate: str = ""
 
     def __str__(self) -> str:
         known = [self.where, moment(self.at) if self.at is not None else ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID
 
@@ -51,6 +52,12 @@ def explanations(history: History) -> dict[UUID, Explanation]:
         or delays.late(run)
         or any(called.failed for called in run.descendants())
     }
+
+
+def kept_from(history: History, runs: Iterable[RunRecord]) -> dict[UUID, tuple[str, RunRecord]]:
+    """Of the runs that waited for a slot: of what ("work pool etl"), and the run that had it longest."""
+    delays = Delays(Evidence(history), lambda _: [])
+    return {run.id: found for run in runs if (found := delays.kept_from(run)) is not None}
 
 
 def find(history: History, asked: UUID | str, which: int = -1) -> RunRecord | None:

@@ -16,6 +16,7 @@ KINDS = {
     "nested retries": "the retries of a flow and of its tasks multiply",
     "overlap": "runs of one deployment at once",
     "change of clocks": "a day on which clocks change skips, doubles or moves a run",
+    "starved": "runs that begin long after their time, since others have what they wait for",
     "late": "runs that begin long after their time",
     "fails": "runs that end badly, by themselves",
     "ignored key": "a key that Prefect does not read where it stands",

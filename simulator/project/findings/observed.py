@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from simulator.history import History, RunRecord, TaskRecord, explain, moment
+from simulator.history import History, RunRecord, TaskRecord, explain, kept_from, moment
 from simulator.places import short
 from simulator.project.findings.finding import Finding
 from simulator.report import duration
@@ -199,17 +199,36 @@ def _overlapping(history: History) -> Iterator[Finding]:
 
 
 def _late(history: History) -> Iterator[Finding]:
+    """Those that others have kept from a slot apart: by gate, and whether it was who waits for them."""
     for name, runs in _by_deployment(history).items():
         late = [run for run in runs if lateness(run, history.now) >= LATE]
+        kept = kept_from(history, late)
+        starved: dict[tuple[str, bool], list[RunRecord]] = defaultdict(list)
+        for run in list(late):
+            gate, holder = kept.get(run.id, ("", run))
+            if named(holder) != name:
+                starved[gate, holder.id in _callers(run)].append(run)
+                late.remove(run)
+        for (gate, by_caller), some in starved.items():
+            others = sorted({named(kept[run.id][1]) for run in some})
+            why = f"runs of {', '.join(others)} hold what there is of {gate}"
+            end = ", and wait for them" if by_caller else ""
+            said = f"runs of {name} {_up_to(some, history)}: {why}{end}"
+            yield _of_runs(history, "starved", name, said, some)
         if late:
-            worst = max(lateness(run, history.now) for run in late)
-            yield _of_runs(
-                history,
-                "late",
-                name,
-                f"runs of {name} begin up to {duration(worst.total_seconds())} after their time",
-                late,
-            )
+            said = f"runs of {name} {_up_to(late, history)}"
+            yield _of_runs(history, "late", name, said, late)
+
+
+def _callers(run: RunRecord) -> set[UUID]:
+    """The run that has called it, the one that has called that, and so on."""
+    caller = run.parent
+    return set() if caller is None else {caller.id, *_callers(caller)}
+
+
+def _up_to(late: list[RunRecord], history: History) -> str:
+    worst = max(lateness(run, history.now) for run in late)
+    return f"begin up to {duration(worst.total_seconds())} after their time"
 
 
 def _failing(history: History) -> Iterator[Finding]:
