@@ -50,6 +50,7 @@ class Note:
     - "fault": a fault fired, on a run, a task, a worker or a request; `text` is the fault in words;
     - "call": `run_id` was called at `where`, in the way that `text` says;
     - "error": an exception left the step's own code; `text` is the exception, `where` the line;
+      `details` has the environment variable that it is about, if one was "unset";
     - "worker": one more worker of the pool `text` was started; `details` has its name and its limit;
     - "away": a worker of the pool `text` was away from `at` until `until`;
     - "order": somebody asked for a state or an end from outside; `text` says what;
@@ -82,10 +83,15 @@ class Note:
 
 
 class Journal:
-    """Takes the notes of one simulation, from any thread. `now` tells the instant."""
+    """Takes the notes of one simulation, from any thread. `now` tells the instant; `unset` which
+    environment variable, of those that the calling process has asked for in vain, a text names, if any.
+    """
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, now: Callable[[], datetime], unset: Callable[[str], str] = lambda _: ""
+    ) -> None:
         self._now = now
+        self._unset = unset
         self._mutex = threading.Lock()
         self._notes: list[Note] = []
         self.faults: list[dict[str, Any]] = []
@@ -123,6 +129,7 @@ class Journal:
     ) -> None:
         """Take a note of an exception that has left a step, and of what it came from."""
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        unset = self._unset(text)
         note = self.note(
             "error",
             text.strip().partition("\n")[0],
@@ -130,6 +137,7 @@ class Journal:
             run_id=run_id,
             task_run_id=task_run_id,
             because=self._origin(error),
+            details={"unset": unset} if unset else {},
         )
         self.mark(error, note)
 

@@ -9,7 +9,7 @@ random numbers, signals, what it does at its end. `own.py` is how these are kept
 from simulator.process.cwd import directory_for_children
 from simulator.process.duckdb_files import DuckDBFiles, Holding
 from simulator.process.ending import exits
-from simulator.process.environ import VariablesOfProcess, environment
+from simulator.process.environ import VariablesOfProcess, environment, unset
 from simulator.process.file_locks import FileLocks
 from simulator.process.logs import logging_setup
 from simulator.process.modules import ProjectModules, found_behind
@@ -51,5 +51,6 @@ __all__ = [
     "surrounded",
     "tell_defaults",
     "tell_locks",
+    "unset",
     "watch",
 ]

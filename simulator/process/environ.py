@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, MutableMapping
 
 from simulator.process.own import Own
@@ -19,6 +20,8 @@ class Environment:
     def __init__(self, variables: Mapping[bytes, bytes]) -> None:
         self.variables: Variables = dict(variables)
         self.inherited: Variables = dict(variables)
+        self.missed: set[bytes] = set()
+        """Which were asked for in vain."""
 
     def update(self, given: Mapping[str, str]) -> None:
         """Set variables, as whoever starts a process does."""
@@ -53,7 +56,12 @@ class VariablesOfProcess(MutableMapping[bytes, bytes]):
         return self._shared if own is None else own.variables
 
     def __getitem__(self, name: bytes) -> bytes:
-        return self._own()[name]
+        try:
+            return self._own()[name]
+        except KeyError:
+            if (own := environment.current()) is not None:
+                own.missed.add(name)
+            raise
 
     def __setitem__(self, name: bytes, value: bytes) -> None:
         self._own()[name] = value
@@ -66,3 +74,10 @@ class VariablesOfProcess(MutableMapping[bytes, bytes]):
 
     def __len__(self) -> int:
         return len(self._own())
+
+
+def unset(text: str) -> str:
+    """A variable that the calling process has asked for in vain and that a text names; empty if none."""
+    own = environment.current()
+    missed = () if own is None else map(os.fsdecode, sorted(own.missed))
+    return next((one for one in missed if re.search(rf"\b{re.escape(one)}\b", text)), "")

@@ -27,8 +27,9 @@ UTC = ZoneInfo("UTC")
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a `file` says. Durations, stubs, secrets, blocks, variables and data are by name; `data` has
-    the file that is put in place by the place. Faults and promises are as they are written.
+    """What a `file` says. Durations, stubs, secrets, blocks, variables, data and the environment are by
+    name; `data` has the file that is put in place by the place. Faults and promises are as they are
+    written.
     """
 
     file: Path
@@ -43,6 +44,7 @@ class Configuration:
     secrets: Mapping[str, Any] = field(default_factory=dict)
     blocks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
     text: str = field(default="", repr=False)
 
@@ -128,6 +130,12 @@ def _tables(what: str, value: Any) -> Any:
     return tuple(value)
 
 
+def _variable(what: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise kinds.wrong(what, value, f'a text, such as "{value}"')
+    return value
+
+
 STUB_KEYS = ("returns", "each", "attempts", "columns", "raises")
 
 
@@ -149,6 +157,7 @@ TABLES: Mapping[str, kinds.Kind] = {
     "secrets": kinds.anything,
     "blocks": kinds.by_name,
     "variables": kinds.anything,
+    "environment": _variable,
     "data": kinds.text,
 }
 """Tables of names of the user's: what each value may be."""

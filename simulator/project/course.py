@@ -16,6 +16,7 @@ from simulator.project.findings import (
     lateness,
     needs_module,
     needs_stub,
+    needs_variable,
     observed,
     scheduled,
     shown_by,
@@ -56,11 +57,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Course:
-    """A project from `start` to `end` (aware UTC), under one seed. `refused` has the hosts to
-    which connections were refused, and how many runs failed with that, `missing_modules` the runs that
-    ended for want of one; `made_up` names the blocks and variables that nobody has given; `stubs` counts
-    the calls of each. `timezone` is the one to say instants in. The log lines of its `history` have been
-    read.
+    """A project from `start` to `end` (aware UTC), under one seed. `refused` has the hosts to which
+    connections were refused, and how many runs failed with that, `missing_modules` and
+    `missing_variables` (of the environment) the runs that ended for want of one; `made_up` names the
+    blocks and variables that nobody has given; `stubs` counts the calls of each. `timezone` is the one
+    to say instants in. The log lines of its `history` have been read.
     """
 
     folder: Path
@@ -73,6 +74,7 @@ class Course:
     findings: tuple[Finding, ...]
     refused: dict[str, int]
     missing_modules: dict[str, int]
+    missing_variables: dict[str, int]
     made_up: tuple[str, ...]
     stubs: dict[str, int]
     promises: tuple[Outcome, ...]
@@ -116,6 +118,7 @@ def course(sim: ProjectSimulation, folder: Path | None = None) -> Course:
         findings=tuple(in_order(seen)),
         refused=needs_stub(history),
         missing_modules=needs_module(history),
+        missing_variables=needs_variable(history),
         made_up=tuple(sim.given.made_up),
         stubs={stub.name: stub.calls for stub in sim.stubs},
         promises=tuple(sim.promises()),

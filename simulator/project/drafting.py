@@ -65,6 +65,12 @@ def _lines(course: Course, history: History) -> Iterator[str]:
     yield from _made_up(course, "secret/", '"placeholder"')
     yield from ("", "[variables]")
     yield from _made_up(course, "variable/", '"placeholder"')
+    yield from (
+        "",
+        "# Of the environment, beside what a deployment's job variables say.",
+        "[environment]",
+    )
+    yield from (f'#{_key(name)} = "placeholder"' for name in course.missing_variables)
     yield from ("", "# Other blocks, by their type and name.", "[blocks]")
     others = [one for one in course.made_up if not one.startswith(("secret/", "variable/"))]
     yield from (f"# {_key(one)} = {{ field = ... }}" for one in others)

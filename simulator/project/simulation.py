@@ -62,7 +62,7 @@ class ProjectSimulation(Simulation):
             self._world.sources.other = self.project
             stack.enter_context(self.given.installed())
             stack.enter_context(attributes.overridden(self.overrides))
-            self._world.setenv(stack, hidden(os.environ))
+            self._world.setenv(stack, {**hidden(os.environ), **self.configuration.environment})
             self._folders = stack.pop_all()
         return self
 

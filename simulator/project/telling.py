@@ -57,6 +57,7 @@ def told_of(course: Course) -> dict[str, Any]:
         ],
         "refused_connections": course.refused,
         "missing_modules": course.missing_modules,
+        "missing_variables": course.missing_variables,
         "proposed_stubs": [asdict(one) for one in course.proposed],
         "caveats": list(map(str, course.caveats)),
     }
@@ -114,12 +115,16 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
         broken = sum(not one.kept for one in course.promises)
         told = [str(one).splitlines() for one in course.promises]
         yield f"Promises: {broken} of {len(told)} broken", told
-    if course.refused:
-        refused = [[f"{host} (in {count} runs)"] for host, count in course.refused.items()]
-        yield "Connections that were refused to runs that failed: see --stub-network", refused
-    if course.missing_modules:
-        missing = [[f"{name} (of {count} runs)"] for name, count in course.missing_modules.items()]
-        yield "Modules that are not installed here, and ended a run", missing
+    for title, lacking in (
+        ("Connections that were refused to runs that failed: see --stub-network", course.refused),
+        ("Modules that are not installed here, and ended a run", course.missing_modules),
+        (
+            "Environment variables that are not set, and ended a run: see [environment]",
+            course.missing_variables,
+        ),
+    ):
+        if lacking:
+            yield title, [[f"{name} (in {count} runs)"] for name, count in lacking.items()]
     if caveats := list(_folded(str(one) for one in course.caveats if one.kind != "network")):
         yield "What this simulation could not show rightly", caveats
     title = f"Findings: {len(course.findings)}" if course.findings else "No findings"

@@ -10,6 +10,7 @@ from simulator.project.findings.observed import (
     lateness,
     needs_module,
     needs_stub,
+    needs_variable,
     observed,
 )
 from simulator.project.findings.scheduled import scheduled
@@ -24,6 +25,7 @@ __all__ = [
     "lateness",
     "needs_module",
     "needs_stub",
+    "needs_variable",
     "observed",
     "scheduled",
     "shown_by",

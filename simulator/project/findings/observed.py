@@ -61,6 +61,16 @@ def needs_module(history: History) -> dict[str, int]:
     return dict(missing)
 
 
+def needs_variable(history: History) -> dict[str, int]:
+    """The environment variables that are not set here, and of how many runs that was the end."""
+    missing: dict[str, set[UUID]] = defaultdict(set)
+    failed = {run.id for run in history.runs() if run.failed}
+    for note in history.notes:
+        if note.kind == "error" and "unset" in note.details and note.run_id in failed:
+            missing[note.details["unset"]].add(note.run_id)
+    return {name: len(runs) for name, runs in missing.items()}
+
+
 def named(run: RunRecord) -> str:
     """The deployment of a run, or else its flow."""
     return run.deployment or run.flow
@@ -232,10 +242,12 @@ def _up_to(late: list[RunRecord], history: History) -> str:
 
 
 def _failing(history: History) -> Iterator[Finding]:
-    refused = {note.run_id for note in history.notes if note.kind == "refused"}
+    lacks = {
+        note.run_id for note in history.notes if note.kind == "refused" or "unset" in note.details
+    }
     for name, runs in _by_deployment(history).items():
         own = [run for run in runs if run.parent_id is None]
-        bad = [run for run in own if run.failed and not _is_of_here(run, refused)]
+        bad = [run for run in own if run.failed and not _is_of_here(run, lacks)]
         if bad:
             yield _of_runs(
                 history,
@@ -268,12 +280,12 @@ def _colliding(history: History) -> Iterator[Finding]:
         )
 
 
-def _is_of_here(run: RunRecord, refused: Collection[UUID | None]) -> bool:
+def _is_of_here(run: RunRecord, lacks: Collection[UUID | None]) -> bool:
     """Whether a run may have failed for what this machine lacks, and not by its project's design: it, or
-    what it has called, was refused a connection, or a module is missing.
+    what it has called, was refused a connection, or an environment variable or a module is missing.
     """
     return MODULE.search(run.message or "") is not None or any(
-        one.id in refused for one in (run, *run.descendants())
+        one.id in lacks for one in (run, *run.descendants())
     )
 
 

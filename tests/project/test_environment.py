@@ -1,0 +1,121 @@
+"""Variables of the environment that a project asks for, and that are not set here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.cli import call
+
+FLOWS = """
+import os
+
+from prefect import flow, task
+
+
+@task
+def ask() -> str:
+    return os.environ["NEWS_API_URL"]
+
+
+@flow
+def asks() -> str:
+    return ask()
+
+
+@flow
+def checks() -> str:
+    token = os.getenv("NEWS_TOKEN_OF_TEAM")
+    if not token:
+        raise ValueError("set NEWS_TOKEN_OF_TEAM, please")
+    return token
+
+
+@flow
+def fails() -> None:
+    os.environ.get("NEWS_API_URL")
+    raise ValueError("another matter")
+"""
+
+PROJECT = """
+deployments:
+- name: prod
+  entrypoint: flows.py:asks
+  work_pool: {name: pool}
+  schedule: {cron: "0 2 * * *"}
+- name: prod
+  entrypoint: flows.py:checks
+  work_pool: {name: pool, job_variables: {env: %s}}
+  schedule: {cron: "0 3 * * *"}
+- name: prod
+  entrypoint: flows.py:fails
+  work_pool: {name: pool}
+  schedule: {cron: "0 4 * * *"}
+"""
+
+GIVEN = """
+[environment]
+NEWS_API_URL = "https://news.invalid"
+NEWS_TOKEN_OF_TEAM = "of the file"
+"""
+
+Told = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("NEWS_API_URL", "NEWS_TOKEN_OF_TEAM"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "flows.py").write_text(FLOWS)
+    (tmp_path / "prefect.yaml").write_text(PROJECT % "{}")
+    return tmp_path
+
+
+@pytest.fixture
+def told(project: Path, capfd: pytest.CaptureFixture[str]) -> Told:
+    def told() -> dict[str, Any]:
+        assert call(["project", str(project), "--days", "2", "--json"]) == 0
+        course: dict[str, Any] = json.loads(capfd.readouterr().out)
+        return course
+
+    return told
+
+
+def failing(course: dict[str, Any]) -> list[str]:
+    return [one["subject"] for one in course["findings"] if one["kind"] == "fails"]
+
+
+def test_what_is_not_set_is_no_finding_about_the_project(told: Told) -> None:
+    course = told()
+    assert course["missing_variables"] == {"NEWS_API_URL": 2, "NEWS_TOKEN_OF_TEAM": 2}
+    assert failing(course) == ["fails/prod"]
+
+
+def test_what_the_file_gives_is_set_and_a_deployment_outranks_it(told: Told, project: Path) -> None:
+    (project / "prefect.yaml").write_text(PROJECT % '{NEWS_TOKEN_OF_TEAM: "of the deployment"}')
+    (project / "simulation.toml").write_text(GIVEN)
+    course = told()
+    assert course["missing_variables"] == {}
+    assert failing(course) == ["fails/prod"]
+
+
+def test_it_is_said_and_proposed(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert call(["project", str(project), "--days", "2"]) == 0
+    said = capfd.readouterr().out
+    assert "Environment variables that are not set, and ended a run: see [environment]" in said
+    assert "  NEWS_API_URL (in 2 runs)" in said
+    assert call(["project", str(project), "--init"]) == 0
+    draft = (project / "simulation.toml").read_text()
+    assert (
+        '[environment]\n#NEWS_API_URL = "placeholder"\n#NEWS_TOKEN_OF_TEAM = "placeholder"' in draft
+    )
+
+
+def test_a_value_is_a_text(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (project / "simulation.toml").write_text("[environment]\nPORT = 5432\n")
+    assert call(["project", str(project)]) == 2
+    assert 'simulation.toml:2: PORT=5432 must be a text, such as "5432"' in capfd.readouterr().err
