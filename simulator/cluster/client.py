@@ -13,7 +13,7 @@ from simulator.cluster.there import carry_out, here
 from simulator.errors import SimulationError
 from simulator.versions import in_one_line
 
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 30
 """How long a scheduler may take to answer, and the first worker to be there, in real time."""
 
 
