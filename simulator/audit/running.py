@@ -18,14 +18,12 @@ from typing import Any, Protocol
 
 from simulator.audit.process import Order, main
 from simulator.audit.subject import Lived, Subject
+from simulator.child_processes import exit_in_words, last_line, signal_group
 from simulator.folders import throw_away
 from simulator.scenarios import (
     GRACE_SECONDS,
     cores_for,
-    exit_in_words,
-    last_line,
     prepare,
-    signal_group,
     start_method,
 )
 

@@ -11,9 +11,9 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+from simulator.child_processes import exit_in_words, last_line, signal_group
 from simulator.folders import throw_away
 from simulator.versions import in_one_line
 
@@ -34,6 +34,8 @@ def carry_out(work: bytes, key: str) -> bytes:
 
     Raises RuntimeError if the process has died. Ends it if the answer is no longer wanted.
     """
+    from distributed import Reschedule
+
     with throw_away("simulate-cluster-") as folder:
         (folder / "work").write_bytes(work)
         with (folder / "said").open("wb") as said:
@@ -54,19 +56,24 @@ def carry_out(work: bytes, key: str) -> bytes:
         answer = folder / "answer"
         if answer.exists():
             return answer.read_bytes()
-        raise RuntimeError(_last_line(folder / "said") or f"exit code {process.returncode}")
+        if not _is_wanted(key):
+            raise Reschedule  # whoever wants it still has it done by another worker
+        died = f"its process {exit_in_words(process.returncode)}"
+        raise RuntimeError(last_line(folder / "said") or died)
 
 
 def _is_wanted(key: str) -> bool:
-    """Whether the task that runs here is: Dask calls it `cancelled` when it is to be forgotten.
+    """Whether the task that runs here is: not if its worker goes, nor if it is to be forgotten, which
+    Dask calls `cancelled`. A worker that is paused goes on with what it has.
 
     https://distributed.dask.org/en/stable/worker-state.html
     """
     from distributed import get_worker
 
     worker: Any = get_worker()
+    goes = worker.status.name in ("closing", "closed", "failed")
     task = worker.state.tasks.get(key)
-    return worker.status.name == "running" and task is not None and task.state == "executing"
+    return not goes and task is not None and task.state == "executing"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -75,11 +82,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.stdin.close()
     with suppress(subprocess.TimeoutExpired):
         process.wait(GRACE_SECONDS)
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    signal_group(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _last_line(file: Path) -> str:
-    lines = file.read_text("utf-8", "replace").splitlines()
-    return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")

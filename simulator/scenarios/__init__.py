@@ -19,9 +19,6 @@ from simulator.scenarios.files import (
 from simulator.scenarios.forks import (
     cores_for,
     default_jobs,
-    exit_in_words,
-    last_line,
-    signal_group,
     start_method,
 )
 from simulator.scenarios.process import GRACE_SECONDS, settle
@@ -52,11 +49,9 @@ __all__ = [
     "check_days",
     "cores_for",
     "default_jobs",
-    "exit_in_words",
     "explain",
     "explained",
     "kept_databases",
-    "last_line",
     "load",
     "looks_like_scenarios",
     "prepare",
@@ -67,7 +62,6 @@ __all__ = [
     "scenario_files",
     "select",
     "settle",
-    "signal_group",
     "start_method",
     "verdict_of",
 ]

@@ -1,15 +1,11 @@
-"""What all processes have in common that are forked for one simulation each: how they are started and
-where, how they are ended, and what their end says.
+"""What all processes have in common that are forked for one simulation each: how they are started, and
+where.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-import signal
 import tempfile
-from pathlib import Path
 
 
 def default_jobs() -> int:
@@ -39,26 +35,3 @@ def start_method() -> str:
     """
     longest = 104 - len(os.fsencode("/pymp-12345678/listener-12345678"))
     return "forkserver" if len(os.fsencode(tempfile.gettempdir())) < longest else "spawn"
-
-
-def signal_group(pid: int, number: int) -> None:
-    """Send a signal to a process that leads a group, and to all of the group."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
-
-
-def exit_in_words(code: int) -> str:
-    """What an exit code means, as the end of a sentence about a process."""
-    if code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        return f"was ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was ended by signal {-code}"
-
-
-def last_line(log: Path) -> str:
-    """The last line of a log that says something, without colours, shortened."""
-    text = log.read_bytes()[-4096:].decode("utf-8", "replace")
-    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
-    return next((line[:200] for line in reversed(lines) if line), "")

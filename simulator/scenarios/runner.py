@@ -23,15 +23,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from simulator.child_processes import exit_in_words, last_line, signal_group
 from simulator.folders import throw_away
 from simulator.scenarios.broken import short_path
 from simulator.scenarios.definition import Scenario
 from simulator.scenarios.forks import (
     cores_for,
     default_jobs,
-    exit_in_words,
-    last_line,
-    signal_group,
     start_method,
 )
 from simulator.scenarios.imports import libraries

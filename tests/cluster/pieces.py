@@ -19,7 +19,7 @@ class Slow:
         with self.said.open("a") as file:
             file.write(f"{os.getpid()} {os.getppid()}\n")
         while first and not self.said.with_name("go").exists():
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks at a file that another process makes
         return os.getpid()
 
     def begun(self) -> list[tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,12 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import distributed
 import pytest
 
 from simulator.cli import call
-from simulator.cluster import Answer, Cluster, client
+from simulator.cluster import Answer, Cluster, client, there
 from simulator.errors import SimulationError
 from simulator.fingerprints import check_fingerprint, fingerprint
 from tests.cluster.pieces import Slow, breaks, dies, refused
@@ -125,7 +128,7 @@ def cluster(address: str) -> Iterator[Cluster]:
 def until(holds: Callable[[], bool]) -> None:
     """Wait until something holds that other processes do; the time-out of the test is the limit."""
     while not holds():
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks at another process, which tells nobody
 
 
 def is_gone(process: int) -> bool:
@@ -145,14 +148,18 @@ def test_what_goes_wrong_costs_its_own_answer(cluster: Cluster) -> None:
     pieces = {"dies": dies, "breaks": breaks, "is refused": refused, "works": partial(max, 1, 2)}
     answers = {answer.name: answer for answer in cluster.run(pieces)}
     assert answers == {
-        "dies": Answer("dies", None, "exit code 7"),
+        "dies": Answer("dies", None, "its process ended with exit code 7"),
         "breaks": Answer("breaks", None, "ZeroDivisionError: as one can see"),
         "is refused": Answer("is refused", None, "there is no such thing", refused=True),
         "works": Answer("works", 2),
     }
 
 
-def test_what_a_lost_worker_had_is_done_again(address: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_what_a_lost_worker_had_is_done_again(
+    how: signal.Signals, address: str, tmp_path: Path
+) -> None:
+    """Killed, or asked to go, as whoever takes a machine away does first."""
     pieces = {name: Slow(tmp_path / name) for name in "abc"}
     with worker(address) as lost, Cluster(address) as cluster, ThreadPoolExecutor(1) as pool:
         until(lambda: cluster.jobs == 3)
@@ -160,7 +167,7 @@ def test_what_a_lost_worker_had_is_done_again(address: str, tmp_path: Path) -> N
         until(lambda: all(piece.begun() for piece in pieces.values()))
         [name] = [name for name, one in pieces.items() if one.begun()[0][1] == lost.pid]
         orphan = pieces[name].begun()[0][0]
-        lost.kill()
+        lost.send_signal(how)
         until(lambda: is_gone(orphan))
         (tmp_path / "go").touch()
         values = {answer.name: answer.value for answer in answers.result()}
@@ -169,6 +176,29 @@ def test_what_a_lost_worker_had_is_done_again(address: str, tmp_path: Path) -> N
     assert {key: len(processes) for key, processes in again.items()} == {
         key: 2 if key == name else 1 for key in pieces
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "wanted"),
+    [
+        ("running", "executing", True),
+        ("paused", "executing", True),  # its memory is nearly full: it takes nothing more
+        ("closing_gracefully", "executing", True),  # it was retired, and ends what it has
+        ("closing", "executing", False),
+        ("running", "cancelled", False),
+        ("running", None, False),
+    ],
+)
+def test_a_piece_goes_on_as_long_as_it_is_wanted(
+    status: str, state: str | None, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for the worker: its own watch over its memory ends a pause at once."""
+    tasks = {} if state is None else {"key": SimpleNamespace(state=state)}
+    worker = SimpleNamespace(
+        status=distributed.core.Status[status], state=SimpleNamespace(tasks=tasks)
+    )
+    monkeypatch.setattr(distributed, "get_worker", lambda: worker)
+    assert there._is_wanted("key") is wanted
 
 
 def test_who_stops_listening_leaves_no_process_behind(cluster: Cluster, tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def _nested_retries(history: History) -> Iterator[Finding]:
 
 
 def _overlapping(history: History) -> Iterator[Finding]:
-    for name, runs in _by_deployment(history).items():
+    for name, runs in _by_deployment(history.runs()).items():
         own = [run for run in runs if run.parent_id is None and run.start is not None]
         over: list[RunRecord] = []
         latest: datetime | None = None
@@ -210,9 +210,9 @@ def _overlapping(history: History) -> Iterator[Finding]:
 
 def _late(history: History) -> Iterator[Finding]:
     """Those that others have kept from a slot apart: by gate, and whether it was who waits for them."""
-    for name, runs in _by_deployment(history).items():
-        late = [run for run in runs if lateness(run, history.now) >= LATE]
-        kept = kept_from(history, late)
+    too_late = [run for run in history.runs() if lateness(run, history.now) >= LATE]
+    kept = kept_from(history, [run for run in too_late if run.deployment is not None])
+    for name, late in _by_deployment(too_late).items():
         starved: dict[tuple[str, bool], list[RunRecord]] = defaultdict(list)
         for run in list(late):
             gate, holder = kept.get(run.id, ("", run))
@@ -245,7 +245,7 @@ def _failing(history: History) -> Iterator[Finding]:
     lacks = {
         note.run_id for note in history.notes if note.kind == "refused" or "unset" in note.details
     }
-    for name, runs in _by_deployment(history).items():
+    for name, runs in _by_deployment(history.runs()).items():
         own = [run for run in runs if run.parent_id is None]
         bad = [run for run in own if run.failed and not _is_of_here(run, lacks)]
         if bad:
@@ -318,9 +318,9 @@ def _scheduled(history: History) -> list[RunRecord]:
     return [run for run in history.runs() if run.auto_scheduled and run.scheduled is not None]
 
 
-def _by_deployment(history: History) -> dict[str, list[RunRecord]]:
+def _by_deployment(runs: Iterable[RunRecord]) -> dict[str, list[RunRecord]]:
     found: dict[str, list[RunRecord]] = defaultdict(list)
-    for run in history.runs():
+    for run in runs:
         if run.deployment is not None:
             found[run.deployment].append(run)
     return found
