@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from simulator.history.explaining.evidence import Evidence, fault, worker_of
 from simulator.history.explaining.explanation import Reason, title
@@ -25,6 +28,7 @@ class Delays:
     def __init__(self, evidence: Evidence, follow: Follow) -> None:
         self._evidence = evidence
         self._follow = follow
+        self._taken_of: dict[str, dict[object, Spans]] = {}
 
     def late(self, run: RunRecord) -> bool:
         """Whether it waited for longer than it takes to be found."""
@@ -125,7 +129,7 @@ class Delays:
         if not limits or None in limits:
             return []
         what = f"the workers of work pool {run.work_pool}"
-        return self._taken(what, total, self._through("work pool", run), run, since, until)
+        return self._taken(what, total, "work pool", run, since, until)
 
     def _full(
         self, kind: str, name: str | None, run: RunRecord, since: datetime, until: datetime
@@ -136,14 +140,13 @@ class Delays:
             return []
         if gate.limit == 0:
             return [Reason(f"the {kind} {name} has a limit of 0", None, "", run.id)]
-        through = self._through(kind, run)
-        return self._taken(f"{kind} {name}", gate.limit, through, run, since, until)
+        return self._taken(f"{kind} {name}", gate.limit, kind, run, since, until)
 
     def _taken(
         self,
         what: str,
         limit: int,
-        through: Iterable[RunRecord],
+        kind: str,
         run: RunRecord,
         since: datetime,
         until: datetime,
@@ -151,9 +154,8 @@ class Delays:
         """Whether all slots of something were taken at one time by runs that go through it."""
         holders = [
             (end - begin, begin, other)
-            for other in through
-            for begin, end in held(other.states, self._evidence.history.now)
-            if begin < until and end > since and other.id != run.id
+            for begin, end, other in self._spans(kind, run).within(since, until)
+            if other.id != run.id
         ]
         if most_at_a_time([(begin, begin + span) for span, begin, _ in holders], since) < limit:
             return []
@@ -167,8 +169,8 @@ class Delays:
         gate = self._evidence.gate("work pool", run.work_pool)
         if gate is None or gate.limit is None:
             return []
-        for other in self._through("work pool", run):
-            for state in other.states:
+        for other in self._evidence.happened:
+            for state in other.states if other.work_pool == run.work_pool else ():
                 if state.name == "AwaitingConcurrencySlot" and since <= state.timestamp < until:
                     pool = f"work pool {run.work_pool}"
                     said = (
@@ -178,17 +180,16 @@ class Delays:
                     return [Reason(said, state.timestamp, "", other.id, gate=pool)]
         return []
 
-    def _through(self, kind: str, run: RunRecord) -> Iterable[RunRecord]:
-        for other in self._evidence.happened:
-            if (
-                (kind == "deployment" and other.deployment == run.deployment)
-                or (kind == "work pool" and other.work_pool == run.work_pool)
-                or (
-                    kind == "work queue"
-                    and (other.work_pool, other.work_queue) == (run.work_pool, run.work_queue)
-                )
-            ):
-                yield other
+    def _spans(self, kind: str, run: RunRecord) -> Spans:
+        """When runs that go through the same gate of a kind as this one took a slot."""
+        gate = _GATE[kind](run)
+        if kind not in self._taken_of:
+            through: dict[object, list[tuple[datetime, datetime, RunRecord]]] = defaultdict(list)
+            for other in self._evidence.happened:
+                for begin, end in held(other.states, self._evidence.history.now):
+                    through[_GATE[kind](other)].append((begin, end, other))
+            self._taken_of[kind] = {name: Spans(spans) for name, spans in through.items()}
+        return self._taken_of[kind].get(gate, _NONE)
 
     def _causes(self, holder: RunRecord) -> list[Reason]:
         """Why the holder of a slot held it, if that was no matter of course."""
@@ -197,6 +198,34 @@ class Delays:
             return [fault(struck[-1])]
         followed = [] if holder.completed else self._follow(holder)
         return followed if len(followed) > 1 else []
+
+
+_GATE: Mapping[str, Callable[[RunRecord], object]] = {
+    "deployment": lambda run: run.deployment,
+    "work pool": lambda run: run.work_pool,
+    "work queue": lambda run: (run.work_pool, run.work_queue),
+}
+"""By the kind of a gate, what tells which one of them a run goes through."""
+
+
+class Spans:
+    """Spans of time in which runs took slots, found without looking at each."""
+
+    def __init__(self, spans: Iterable[tuple[datetime, datetime, RunRecord]]) -> None:
+        self._spans = sorted(spans, key=lambda span: span[0])
+        self._begins = [begin for begin, _, _ in self._spans]
+        # So far the latest end: what comes before the first one that is late enough has ended.
+        self._ends = list(accumulate((end for _, end, _ in self._spans), max))
+
+    def within(
+        self, since: datetime, until: datetime
+    ) -> Iterator[tuple[datetime, datetime, RunRecord]]:
+        """Those that have a part between two instants, in the order in which they begin."""
+        first, last = bisect_right(self._ends, since), bisect_left(self._begins, until)
+        return (span for span in self._spans[first:last] if span[1] > since)
+
+
+_NONE = Spans(())
 
 
 def most_at_a_time(spans: Iterable[tuple[datetime, datetime]], since: datetime) -> int:
