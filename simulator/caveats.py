@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from simulator.places import users_frame
+from simulator.places import is_users, users_frame
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,19 @@ class Caveat:
 class Caveats:
     """The caveats of one simulation, each once: the same thing at the same place is one.
 
-    `run_of` names the flow run of the calling code, `heard` is called with each new caveat.
+    `run_of` names the flow run of the calling code, `heard` is called with each new caveat. `place_of`
+    says where the flow of the calling code is written, as "file.py:12", empty if there is none: a task
+    of a library's own has no line of the user's above it.
     """
 
     def __init__(
         self,
         run_of: Callable[[], str] = lambda: "",
         heard: Callable[[Caveat], None] = lambda _: None,
+        place_of: Callable[[], str] = lambda: "",
     ) -> None:
         self._run_of = run_of
+        self._place_of = place_of
         self._heard = heard
         self._told: dict[tuple[str, str, str], Caveat] = {}
 
@@ -62,6 +66,11 @@ class Caveats:
 
     def run_of_caller(self) -> str:
         return self._run_of()
+
+    def place_of_caller(self) -> str:
+        frame = users_frame(sys._getframe(2))
+        here = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        return here if is_users(frame) else self._place_of()
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
@@ -78,14 +87,14 @@ def tell(kind: str, message: str, where: str | None = None, run: str | None = No
     """Note something that the open simulation cannot show rightly. Without one, nothing happens.
 
     `where`, "file.py:12", is by default the innermost line of the user's code that the calling
-    thread is in; `run`, the name of a flow run, the one that the calling code belongs to.
+    thread is in, or else where its flow is written; `run`, the name of a flow run, the one that the
+    calling code belongs to.
     """
     told = _current
     if told is None:
         return
     if where is None:
-        frame = users_frame(sys._getframe(1))
-        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        where = told.place_of_caller()
     told.tell(Caveat(kind, message, where, told.run_of_caller() if run is None else run))
 
 

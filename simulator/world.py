@@ -124,7 +124,7 @@ class World:
         stack.enter_context(prefect_server.joined())
         self.context = contextvars.copy_context()
 
-        self.caveats = Caveats(run_of_caller, log_caveat)
+        self.caveats = Caveats(run_of_caller, log_caveat, lambda: caller()[1])
         stack.enter_context(self.caveats.collecting())
         stack.enter_context(readers.installed(clock))
         self.server = server = Server(clock, database)

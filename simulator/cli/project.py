@@ -19,12 +19,12 @@ from simulator.cli.answers import Json, Quiet, Verbose, exclusive
 from simulator.cli.app import InPlace, ProjectFolder, app, instant_of
 from simulator.cli.pages import keep_project
 from simulator.cli.signals import Terminated, termination_as_interrupt
-from simulator.errors import SimulationError
+from simulator.errors import ClockStalled, NothingToRun, SimulationError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simulator.project import Comparison, Course
+    from simulator.project import Comparison, Course, ProjectSimulation
 
 
 RESULTS = "project.duckdb"
@@ -131,6 +131,8 @@ def project(
             quiet=quiet,
             verbose=verbose,
         )
+    stopped: BaseException | None = None
+    there = folder.absolute()  # the copy becomes the working folder
     try:
         with termination_as_interrupt(), _apart(log, verbose=verbose, quiet=quiet):
             with (
@@ -139,8 +141,8 @@ def project(
             ):
                 of_user.load(sim, [of_user.moved(one, folder, home) for one in scripts])
                 if not (list_ or check):
-                    sim.advance(timedelta(days=days))
-                course = of_user.course(sim, folder)
+                    stopped = _live(sim, days)
+                course = of_user.course(sim, there, _said(stopped))
                 draft = of_user.drafted(course, sim.history()) if init else ""
     except Terminated:
         return 143
@@ -156,10 +158,34 @@ def project(
         lived = {"as it is": course}
         command = _command(folder, course, scripts, in_place=in_place)
         keep_project(out / RESULTS, lived, command, _aside(quiet or json or markdown))
+    return _code(course, stopped, strict=strict)
+
+
+def _code(course: Course, stopped: BaseException | None, *, strict: bool) -> int:
+    """The exit code. Raises what held the clock, if something did."""
+    if isinstance(stopped, KeyboardInterrupt):
+        return 143 if isinstance(stopped, Terminated) else 130
+    if stopped is not None:
+        raise stopped
     if not course.loaded:
         return 1
     broken = [one for one in course.promises if not one.kept]
     return int(strict and bool(course.findings or course.unloaded or broken))
+
+
+def _live(sim: ProjectSimulation, days: float) -> BaseException | None:
+    """Let time pass. Returns what ended it early, Ctrl-C or a run that holds the clock: what happened
+    until then is known all the same.
+    """
+    try:
+        sim.advance(timedelta(days=days))
+    except (ClockStalled, NothingToRun, KeyboardInterrupt) as stopped:
+        return stopped
+    return None
+
+
+def _said(stopped: BaseException | None) -> str:
+    return "interrupted" if isinstance(stopped, KeyboardInterrupt) else str(stopped or "")
 
 
 def _write_draft(file: Path, draft: str, days: float, *, quiet: bool) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.project.findings import (
     Finding,
     at_once,
+    endless,
     in_order,
     lateness,
     needs_module,
@@ -58,10 +59,11 @@ class Row:
 @dataclass(frozen=True)
 class Course:
     """A project from `start` to `end` (aware UTC), under one seed. `refused` has the hosts to which
-    connections were refused, and how many runs failed with that, `missing_modules` and
+    connections were refused, and how many runs failed with that or go on, `missing_modules` and
     `missing_variables` (of the environment) the runs that ended for want of one; `made_up` names the
     blocks and variables that nobody has given; `stubs` counts the calls of each. `timezone` is the one
-    to say instants in. The log lines of its `history` have been read.
+    to say instants in. The log lines of its `history` have been read. `stopped` says what ended it
+    before its time, if anything did.
     """
 
     folder: Path
@@ -82,11 +84,12 @@ class Course:
     caveats: tuple[Caveat, ...]
     proposed: tuple[Proposal, ...]
     history: History
+    stopped: str = ""
 
 
-def course(sim: ProjectSimulation, folder: Path | None = None) -> Course:
+def course(sim: ProjectSimulation, folder: Path | None = None, stopped: str = "") -> Course:
     """What has happened so far in the simulation of a project; of the one in `folder`, if it lives in a
-    copy of that.
+    copy of that. `stopped` is what ended it before its time.
     """
     history = sim.history()
     history.read_logs()
@@ -104,6 +107,7 @@ def course(sim: ProjectSimulation, folder: Path | None = None) -> Course:
             *written(sim.project, sim.loaded, None if scripts else known),
             *scheduled(active, sim.start, sim.now),
             *observed(history),
+            *endless(history),
             *stale(history),
         ]
     )
@@ -126,6 +130,7 @@ def course(sim: ProjectSimulation, folder: Path | None = None) -> Course:
         caveats=sim.caveats,
         proposed=tuple(proposals(sim.caveats)),
         history=history,
+        stopped=stopped,
     )
     return lived if folder is None else _said_of(lived, folder.absolute())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from simulator.project.course import Course, Row
 from simulator.project.findings import Finding
+from simulator.project.loading import Unloaded
 from simulator.report import duration
 
 HEADINGS = ("deployment", "runs", "ends", "late", "retries", "median", "longest", "at once")
@@ -41,6 +42,7 @@ def told_of(course: Course) -> dict[str, Any]:
         "folder": str(course.folder),
         "start": course.start.isoformat(),
         "end": course.end.isoformat(),
+        "stopped": course.stopped or None,
         "seed": course.seed,
         "deployments": [
             {"where": _where(course, row.deployment), **asdict(row)} for row in course.rows
@@ -88,24 +90,9 @@ def headline(course: Course) -> str:
 
 def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
     """What is told below the table: a title, and for each item its lines."""
-    if course.unloaded:
-        yield (
-            f"Not loaded: {len(course.unloaded)}",
-            [[f"{one.name} ({one.where}): {one.cause}"] for one in course.unloaded],
-        )
-    left_out: dict[str, int] = {}
-    for one in course.loaded:
-        for step in one.unsimulated:
-            left_out[step] = left_out.get(step, 0) + 1
-    if left_out:
-        told = [[f"{name} (of {count} deployments)"] for name, count in left_out.items()]
-        yield "Pull steps that are not simulated", told
-    idle = [row.deployment for row in course.rows if not row.runs]
-    if idle and course.end > course.start:
-        yield (
-            f"Never ran: {len(idle)} of {len(course.rows)}; no schedule, trigger or flow asked for them",
-            [[", ".join(idle)]],
-        )
+    if course.stopped:
+        yield "Stopped before its time", [[f"{course.end:%Y-%m-%d %H:%M:%S} UTC: {course.stopped}"]]
+    yield from _left_out(course)
     if course.made_up:
         yield "Made up, since nobody has given them", [[", ".join(course.made_up)]]
     if course.stubs:
@@ -116,7 +103,10 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
         told = [str(one).splitlines() for one in course.promises]
         yield f"Promises: {broken} of {len(told)} broken", told
     for title, lacking in (
-        ("Connections that were refused to runs that failed: see --stub-network", course.refused),
+        (
+            "Connections that were refused to runs that failed or go on: see --stub-network",
+            course.refused,
+        ),
         ("Modules that are not installed here, and ended a run", course.missing_modules),
         (
             "Environment variables that are not set, and ended a run: see [environment]",
@@ -129,6 +119,36 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
         yield "What this simulation could not show rightly", caveats
     title = f"Findings: {len(course.findings)}" if course.findings else "No findings"
     yield title, [list(_lines(one)) for one in course.findings]
+
+
+def _left_out(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
+    """What has not been simulated."""
+    if course.unloaded:
+        yield f"Not loaded: {len(course.unloaded)}", list(_by_cause(course.unloaded))
+    steps: dict[str, int] = {}
+    for one in course.loaded:
+        for step in one.unsimulated:
+            steps[step] = steps.get(step, 0) + 1
+    if steps:
+        told = [[f"{name} (of {count} deployments)"] for name, count in steps.items()]
+        yield "Pull steps that are not simulated", told
+    idle = [row.deployment for row in course.rows if not row.runs]
+    if idle and course.end > course.start:
+        why = "no schedule, trigger or flow asked for them in this time"
+        yield f"Never ran: {len(idle)} of {len(course.rows)}; {why}", [[", ".join(idle)]]
+
+
+def _by_cause(unloaded: Iterable[Unloaded]) -> Iterator[list[str]]:
+    """One for each cause: what is not installed is often wanted by all."""
+    alike: dict[str, list[Unloaded]] = {}
+    for one in unloaded:
+        alike.setdefault(re.sub(r" \([^()]+:\d+\)$", "", one.cause), []).append(one)
+    for cause, those in alike.items():
+        if len(those) == 1:
+            yield [f"{those[0].name} ({those[0].where}): {those[0].cause}"]
+        else:
+            names = ", ".join(f"{one.name} ({one.where})" for one in those)
+            yield [f"{len(those)} of them: {cause}", names]
 
 
 def _folded(caveats: Iterable[str]) -> Iterator[list[str]]:

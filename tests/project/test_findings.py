@@ -85,6 +85,25 @@ deployments:
     ]
 
 
+def test_what_cannot_be_loaded_for_one_cause_is_listed_once(tmp_path: Path) -> None:
+    (tmp_path / "prefect.yaml").write_text(
+        "deployments:\n"
+        + "".join(
+            f"- {{name: {name}, entrypoint: {name}.py:go, work_pool: {{name: p}}}}\n"
+            for name in "pqrs"
+        )
+    )
+    for name in "pqr":
+        (tmp_path / f"{name}.py").write_text("\n" * ord(name) + "import nowhere_to_be_found\n")
+    with opened(tmp_path) as sim:
+        load(sim)
+        told = dict(sections(course(sim)))["Not loaded: 4"]
+    (alike, alone) = told
+    assert alike[0].startswith("3 of them: the module 'nowhere_to_be_found' is not installed")
+    assert alike[1] == "p (prefect.yaml:2), q (prefect.yaml:3), r (prefect.yaml:4)"
+    assert alone[0].startswith("s (prefect.yaml:5): ")
+
+
 @flow
 def lacks() -> None:
     import nowhere_to_be_found  # noqa: F401

@@ -1,9 +1,11 @@
 """What is wrong with the design of a project: seen in its runs and schedules, or read in its files.
 
-`finding.py` says what is looked for and in which order; `observed.py` looks at runs, `tables.py` at the
-tables that they write, `scheduled.py` at schedules, `written.py` at files.
+`finding.py` says what is looked for and in which order; `observed.py` looks at runs, `endless.py` at
+those that do not end, `tables.py` at the tables that they write, `scheduled.py` at schedules,
+`written.py` at files.
 """
 
+from simulator.project.findings.endless import endless
 from simulator.project.findings.finding import KINDS, Finding, in_order, shown_by
 from simulator.project.findings.observed import (
     at_once,
@@ -21,6 +23,7 @@ __all__ = [
     "KINDS",
     "Finding",
     "at_once",
+    "endless",
     "in_order",
     "lateness",
     "needs_module",

@@ -11,6 +11,7 @@ KINDS = {
     "masked failure": "a child failed, and its parent is Completed",
     "stale table": "a table older than its cadence: a run that should have written it has not",
     "left behind": "tasks that their flow did not wait for",
+    "endless": "a run that asks again and again for what does not answer",
     "nobody waits": "a child that outlives its parent",
     "doubled schedule": "two schedules of one deployment make a run each for one instant",
     "nested retries": "the retries of a flow and of its tasks multiply",

@@ -42,10 +42,10 @@ def observed(history: History) -> Iterator[Finding]:
 
 def needs_stub(history: History) -> dict[str, int]:
     """The hosts to which a connection was refused, with the lines that asked for them, and in how many
-    runs that failed, whatever their errors say: libraries wrap what was refused, or hide it.
+    runs that failed, whatever their errors say, or go on: libraries wrap what was refused, or hide it.
     """
     asked: dict[str, set[UUID]] = defaultdict(set)
-    failed = {run.id for run in history.runs() if run.failed}
+    failed = {run.id for run in history.runs() if run.failed or not run.final}
     for note in history.notes:
         if note.kind == "refused" and note.run_id in failed:
             asked[f"{note.text} at {short(note.where)}"].add(note.run_id)
