@@ -23,14 +23,20 @@ def series() -> str:
     return ".".join(metadata.version("prefect").split(".")[:2])
 
 
-def in_one_line() -> str:
-    """The version of this package, and of what it runs on."""
+def ours() -> str | None:
+    """The version of this package; None where its code runs without being installed."""
+    return _installed("prefect-simulator")
+
+
+def in_one_line(version: str | None = None) -> str:
+    """The version of this package (or the one given), and of what it runs on."""
     engines = ", ".join(
         f"{name} {_installed(package) or 'is not installed'}"
         for name, package in (("Prefect", "prefect"), ("dbt", "dbt-core"), ("DuckDB", "duckdb"))
     )
-    ours, python = _installed("prefect-simulator"), ".".join(map(str, sys.version_info[:3]))
-    return f"prefect-simulator {ours or 'is not installed'} ({engines}, Python {python})"
+    python = ".".join(map(str, sys.version_info[:3]))
+    own = version or ours() or "is not installed"
+    return f"prefect-simulator {own} ({engines}, Python {python})"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +15,10 @@ from simulator.versions import in_one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from simulator.history import Difference
     from simulator.project import Course
     from simulator.scenarios import Verdict
+    from simulator.upgrade import Comparison
 
 
 def write_beside(results: Path, screen: Console) -> Path | None:
@@ -47,7 +49,7 @@ def keep_project(
 
     try:
         with signals_later():
-            _make_room(results)
+            make_room(results)
             file = Results.open(results)
             for name, course in lived.items():
                 file.add(
@@ -69,6 +71,36 @@ def keep_project(
     return write_beside(results, screen)
 
 
+def keep_upgrade(
+    results: Path, comparison: Comparison, files: Sequence[Path], screen: Console
+) -> None:
+    """Write down how both sides of a comparison went, side by side, in place of an earlier one, and its
+    page. What differs is an expectation that does not hold on the second side.
+    """
+    from simulator.history import Results, merge
+    from simulator.report import few_lines
+    from simulator.scenarios import Verdict
+    from simulator.upgrade import kept_as, sides_of
+
+    before, after = sides_of(comparison.before, comparison.after)
+    of_each: dict[str, list[Difference]] = {}
+    for one in comparison.differences:
+        of_each.setdefault(kept_as(one.scenario, one.variant), []).append(one)
+    try:
+        with signals_later():
+            make_room(results)
+            merge(files, into=results)
+            file = Results.open(results)
+            for name, found in of_each.items():
+                said = few_lines(found, before, after)
+                verdict = Verdict(f"as with {before}", passed=False, message=said)
+                file.judge(name, after, comparison.seed, [verdict])
+    except SimulationError as wrong:
+        _warn(wrong, screen)
+        return
+    write_beside(results, screen)
+
+
 def _verdicts(course: Course) -> Iterator[Verdict]:
     from simulator.scenarios import Verdict, verdict_of
 
@@ -84,7 +116,7 @@ def _verdicts(course: Course) -> Iterator[Verdict]:
     yield from map(verdict_of, course.promises)
 
 
-def _make_room(results: Path) -> None:
+def make_room(results: Path) -> None:
     """Remove an earlier file. Raises SimulationError if it is somebody else's, or cannot be removed."""
     from simulator.history import Results
 

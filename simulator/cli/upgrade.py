@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -11,8 +12,11 @@ import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive, print_json
 from simulator.cli.app import Folder, app
+from simulator.cli.pages import keep_upgrade
 from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import SimulationError
+
+RESULTS = "upgrade.duckdb"
 
 
 @app.command()
@@ -38,6 +42,9 @@ def upgrade(
         Path | None, typer.Option(help="Write a page of Markdown about it.", metavar="FILE")
     ] = None,
     scenarios: Folder = Path("scenarios"),
+    out: Annotated[
+        Path, typer.Option(help=f"Folder for {RESULTS} and its page.", metavar="DIR")
+    ] = Path("results"),
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -46,7 +53,8 @@ def upgrade(
 
     Exit code 1 if anything does. The other version gets an environment in your cache folder, made once,
     with uv; everything else in it is as it is here. With --verbose every difference is shown, not the
-    first few of each kind.
+    first few of each kind. The results file and its page have both versions of each variant, side by
+    side.
     """
     from simulator.report import console
     from simulator.scenarios import check_days, default_jobs, load, select
@@ -62,18 +70,24 @@ def upgrade(
     if page is not None and not page.parent.is_dir():
         raise SimulationError(f"there is no folder {str(page.parent)!r} for the page")
     screen = console(stderr=True, quiet=quiet)
+    before = from_ or metadata.version("prefect")
+    options = {"--seed": seed, "--days": days, "--scenarios": scenarios}
+    words = ["simulate", "upgrade", *(names or ()), "--from", before, "--to", to]
+    words += [str(word) for one in options.items() if one[1] is not None for word in one]
     try:
         with termination_as_interrupt():
             chosen = select(load(scenarios), names or ())
             comparison = compare_versions(
-                from_ or metadata.version("prefect"),
+                before,
                 to,
                 scenarios,
                 names or (),
                 seed=seed,
                 days=days,
                 jobs=jobs or default_jobs(),
+                command=shlex.join(words),
                 told=lambda text: screen.print(text, soft_wrap=True),
+                keep=lambda found, files: keep_upgrade(out / RESULTS, found, files, screen),
             )
     except Terminated:
         return 143

@@ -23,7 +23,7 @@ from simulator.history.notes import Journal, Note
 from simulator.history.parted import Parting, parting, parting_of_ends
 from simulator.history.reading import Reader
 from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord, moment
-from simulator.history.results import Results
+from simulator.history.results import Results, merge
 from simulator.history.simulated import Explaining
 from simulator.history.tables import SCHEMA
 from simulator.history.tables import TABLES as RESULT_TABLES
@@ -56,6 +56,7 @@ __all__ = [
     "kept_from",
     "kept_histories",
     "kept_outcomes",
+    "merge",
     "moment",
     "normalised_rows",
     "parting",

@@ -118,10 +118,7 @@ class Results:
             ],
             **rows_of(history),
             "measures": [(m.name, m.value, m.unit, m.low, m.high, m.n) for m in measures],
-            "verdicts": [
-                (v.expectation, v.passed, v.message, v.where, list(v.runs), list(v.explained))
-                for v in judged
-            ],
+            "verdicts": list(map(_judged, judged)),
             "caveats": [(one.kind, one.message, one.where, one.run) for one in caveats],
         }
         key = (scenario, variant, seed)
@@ -129,6 +126,26 @@ class Results:
             for table in TABLES:
                 connection.execute(f"delete from {table} where {_SAME_KEY}", key)
                 _insert(connection, table, [(*key, *row) for row in rows[table]])
+
+    def judge(self, scenario: str, variant: str, seed: int, verdicts: Iterable[Verdict]) -> None:
+        """Add verdicts to a simulation that is in the file. Raises SimulationError as `open` does."""
+        judged = list(verdicts)
+        key = (scenario, variant, seed)
+        with _connected(self.path) as connection, _transaction(connection):
+            _insert(connection, "verdicts", [(*key, *_judged(one)) for one in judged])
+            if not all(one.passed for one in judged):
+                connection.execute(f"update variants set passed = false where {_SAME_KEY}", key)
+
+
+def _judged(verdict: Verdict) -> tuple[Any, ...]:
+    return (
+        verdict.expectation,
+        verdict.passed,
+        verdict.message,
+        verdict.where,
+        list(verdict.runs),
+        list(verdict.explained),
+    )
 
 
 def merge(parts: Iterable[Path], into: Path) -> None:

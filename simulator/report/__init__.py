@@ -5,7 +5,7 @@ It reads verdicts and histories, and imports nothing that runs. Open `terminal.p
 that goes on.
 """
 
-from simulator.report.differing import counted, difference_lines, few_of_each_variant
+from simulator.report.differing import counted, difference_lines, few_lines, few_of_each_variant
 from simulator.report.exports import export
 from simulator.report.lanes import text_lanes
 from simulator.report.page import write_lesson_page, write_page
@@ -28,6 +28,7 @@ __all__ = [
     "difference_lines",
     "duration",
     "export",
+    "few_lines",
     "few_of_each_variant",
     "print_table",
     "scenario_table",

@@ -33,6 +33,19 @@ def difference_lines(
     return lines
 
 
+def few_lines(found: Sequence[Difference], before: str, after: str) -> str:
+    """The first few differences of each kind of one variant, as text of some lines."""
+    lines = []
+    for kind, alike in groupby(found, key=lambda one: one.kind):
+        for shown, left_out in few_of_each_variant(list(alike)):
+            for one in shown:
+                of = f" ({one.where})" if one.where else ""
+                lines.append(f"{kind}{of}: {before}: {one.before}; {after}: {one.after}")
+            if left_out:
+                lines.append(f"and {left_out} more of this kind")
+    return "\n".join(lines)
+
+
 def few_of_each_variant(
     alike: Sequence[Difference], *, every: bool = False
 ) -> Iterator[tuple[list[Difference], int]]:

@@ -2,8 +2,9 @@
 
     python -m simulator.upgrade.recording ORDER INTO
 
-ORDER is a JSON text (see `Order`), INTO a file that is there once everything has been written to it. A
-line on standard output tells of each variant that has ended.
+ORDER is a JSON text (see `Order`), INTO a file that is there once everything has been written to it.
+Beside it, named `.duckdb`, is a results file, in which each variant is a scenario and this side its
+variant. A line on standard output tells of each variant that has ended.
 """
 
 from __future__ import annotations
@@ -11,25 +12,32 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from simulator.errors import SimulationError
-from simulator.history import normalised_rows
-from simulator.scenarios import Finished, VariantResult, load, run_scenarios, select
+from simulator.history import Results, normalised_rows
+from simulator.scenarios import Finished, Scenario, VariantResult, load, run_scenarios, select
+from simulator.versions import in_one_line
 
 
 @dataclass(frozen=True)
 class Order:
-    """Which scenarios are run, under which seed, for how many days (None: as each of them says)."""
+    """Which scenarios are run, under which seed, for how many days (None: as each of them says); what
+    this side is called, the command that repeats it all, and the version of this package.
+    """
 
     scenarios: str
     names: list[str]
     seed: int
     days: int | None
     jobs: int
+    side: str = ""
+    command: str = ""
+    version: str | None = None
 
     def text(self) -> str:
         return json.dumps(asdict(self))
@@ -39,6 +47,7 @@ def record(order: Order, into: Path) -> None:
     """Carry out an order. Raises SimulationError for scenarios that cannot be loaded."""
     chosen = select(load(Path(order.scenarios)), order.names)
     records = []
+    file = Results.open(into.with_suffix(".duckdb"))
     with tempfile.TemporaryDirectory(prefix="simulate-") as logs:
         events = run_scenarios(
             chosen, seed=order.seed, days=order.days, jobs=order.jobs, logs=Path(logs), tables=True
@@ -47,12 +56,38 @@ def record(order: Order, into: Path) -> None:
             for event in events:
                 if isinstance(event, Finished):
                     records.append(_written(event.result))
+                    _keep(event.result, chosen, order, file)
                     print(event.result.scenario, f"[{event.result.variant}]", flush=True)  # noqa: T201
     in_order = [(one.name, variant) for one in chosen for variant in one.variants]
     records.sort(key=lambda one: in_order.index((one["scenario"], one["variant"])))
     part = into.with_suffix(".part")
     part.write_text(json.dumps(records))
     part.replace(into)
+
+
+def _keep(result: VariantResult, chosen: Sequence[Scenario], order: Order, file: Results) -> None:
+    (scenario,) = [one for one in chosen if one.name == result.scenario]
+    file.add(
+        kept_as(result.scenario, result.variant),
+        order.side,
+        result.seed,
+        result.history,
+        result.measures,
+        result.verdicts,
+        error=result.error,
+        days=result.days,
+        real_seconds=result.real_seconds,
+        caveats=result.caveats,
+        question=scenario.question,
+        lesson=scenario.lesson or "",
+        made_with=in_one_line(order.version),
+        command=order.command,
+    )
+
+
+def kept_as(scenario: str, variant: str) -> str:
+    """What the scenario is called in which both sides of a variant are kept."""
+    return f"{scenario} [{variant}]"
 
 
 def _written(result: VariantResult) -> dict[str, Any]:

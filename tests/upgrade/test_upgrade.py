@@ -10,9 +10,11 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from simulator.cli import call
+from simulator.history import kept_outcomes
 from simulator.upgrade import comparing
 from simulator.upgrade.environments import Environment, environment
 
@@ -55,6 +57,12 @@ def test_a_version_against_itself_shows_no_difference(
 ) -> None:
     assert call(["upgrade", "--to", HERE, "--jobs", "1", "--json"]) == 0
     said = capfd.readouterr()
+    kept = kept_outcomes(project / "results" / "upgrade.duckdb")
+    assert {one.key[:2] for one in kept} == {
+        (f"{name} [default]", f"Prefect {HERE}{again}")
+        for name in ("loading", "breaking")
+        for again in ("", ", again")
+    }
     both = {"same": True, "before": HERE, "after": HERE, "seed": 0}
     assert json.loads(said.out) == both | {"variants": 2, "differences": []}
     assert said.err.count(f"Prefect {HERE}: loading [default]") == 2
@@ -84,7 +92,38 @@ def test_what_differs_is_said_and_written_down(
     assert page.startswith(f"# From Prefect {HERE} to 3.9.99\n")
     assert "## Does it break?" in page
     assert "| crashed on one side | default |  | ran to its end | ValueError: here only" in page
-    assert sorted(file.name for file in project.iterdir()) == ["page.md", "python", "scenarios"]
+    assert sorted(file.name for file in project.iterdir()) == [
+        "page.md", "python", "results", "scenarios",
+    ]  # fmt: skip
+    results = project / "results" / "upgrade.duckdb"
+    before, after = f"Prefect {HERE}", "Prefect 3.9.99"
+    sides = {one.key[:2]: one for one in kept_outcomes(results)}
+    assert set(sides) == {
+        (name, side)
+        for name in ("loading [default]", "breaking [default]")
+        for side in (before, after)
+    }
+    history = sides["loading [default]", after].history
+    assert history is not None
+    assert [run.scheduled.day for run in history.runs()] == [5, 6]
+    with duckdb.connect(str(results), read_only=True) as file:
+        told = file.execute(
+            "select scenario, variant, expectation, passed, message from verdicts order by 1"
+        ).fetchall()
+        passed = file.execute("select scenario, variant from variants where passed").fetchall()
+        (commands,) = file.execute("select distinct command from variants").fetchall()
+    assert [one[:4] for one in told] == [
+        (name, after, f"as with {before}", False)
+        for name in ("breaking [default]", "loading [default]")
+    ]
+    assert told[0][4].startswith(
+        f"crashed on one side: {before}: ran to its end; {after}: ValueError: here only"
+    )
+    assert sorted(passed) == [("breaking [default]", before), ("loading [default]", before)]
+    assert commands == (
+        f"simulate upgrade --from {HERE} --to 3.9.99 --seed 0 --scenarios scenarios",
+    )
+    assert after in (project / "results" / "upgrade.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -156,6 +195,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(project: Path) -> None:
     assert "Traceback" not in err
     assert out == ""
     assert not (project / "page.md").exists()
+    assert not (project / "results").exists()
     assert list((project / "tmp").iterdir()) == []
 
 
