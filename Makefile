@@ -94,7 +94,7 @@ dist: install
 
 # Pins that still fit are kept; no index address is written. A lock of an older series is the
 # same resolution with Prefect held below the next one.
-RESOLVE = $(BIN)/uv pip compile pyproject.toml - --extra dev --extra dbt --extra dask --universal --python-version 3.11 \
+RESOLVE = $(BIN)/uv pip compile pyproject.toml - --extra dev --extra dbt --extra dask --extra otel --universal --python-version 3.11 \
 	--no-emit-index-url --annotation-style line --quiet
 
 lock: export UV_CUSTOM_COMPILE_COMMAND := make lock

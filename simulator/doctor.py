@@ -50,6 +50,7 @@ def checks() -> Iterator[Check]:
     yield _extra("dbt", "dbt-core", "flows that call dbt")
     yield _extra("upgrade", "uv", "`simulate upgrade`")
     yield _extra("dask", "distributed", "`--scheduler`")
+    yield _extra("otel", "opentelemetry-sdk", "`simulate export --to otlp`")
     yield _cache()
     yield _leftovers()
     if works.status == WRONG:

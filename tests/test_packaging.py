@@ -111,7 +111,11 @@ def imports(file: Path) -> Iterator[str]:
 
 def test_every_library_that_is_imported_is_declared() -> None:
     extras = PROJECT["optional-dependencies"]
-    of_extras = {"patches/dbt*.py": names(extras["dbt"]), "cluster/*.py": names(extras["dask"])}
+    of_extras = {
+        "patches/dbt*.py": names(extras["dbt"]),
+        "cluster/*.py": names(extras["dask"]),
+        "exports/otlp.py": names(extras["otel"]),
+    }
     providers = packages_distributions()
     known = set(sys.stdlib_module_names) | {"simulator", "__future__", "_typeshed", "_duckdb"}
     known |= {"numpy", "polars"}  # patched where somebody else has brought them

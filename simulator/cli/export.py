@@ -18,7 +18,7 @@ def export(
         typer.Argument(metavar="[RESULTS]", help="The results file, as `simulate run` writes it."),
     ] = Path("results/results.duckdb"),
     to: Annotated[
-        str, typer.Option(help="parquet, jsonl, junit, markdown or trace.", metavar="FORMAT")
+        str, typer.Option(help="parquet, jsonl, junit, markdown, trace or otlp.", metavar="FORMAT")
     ] = "parquet",
     output: Annotated[
         Path | None,
@@ -29,7 +29,8 @@ def export(
     """Write a results file in the format of another tool.
 
     parquet and jsonl: a folder with a file for each table. junit: the verdicts, for a CI server.
-    markdown: a summary. trace: a timeline for ui.perfetto.dev, with the waits of each run apart.
+    markdown: a summary. trace: a timeline for ui.perfetto.dev, with the waits of each run apart. otlp:
+    runs as spans, in OpenTelemetry's JSON lines (extra [otel]).
     """
     from simulator.report import export as written
 

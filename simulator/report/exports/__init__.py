@@ -1,7 +1,8 @@
 """A results file in the formats of other tools, from the file alone.
 
 `tables.py` writes Parquet and JSON lines, a file for each table; `junit.py` the verdicts as a CI server
-reads them; `markdown.py` a summary for people; `trace.py` a timeline for Perfetto or `about:tracing`.
+reads them; `markdown.py` a summary for people; `trace.py` a timeline for Perfetto or `about:tracing`;
+`otlp.py` spans for whatever reads OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from simulator.errors import SimulationError
 from simulator.history import Outcome, kept_outcomes
 from simulator.report.exports.junit import as_junit
 from simulator.report.exports.markdown import as_markdown
+from simulator.report.exports.otlp import as_otlp
 from simulator.report.exports.tables import write_tables
 from simulator.report.exports.trace import as_trace
 
@@ -23,6 +25,7 @@ TEXTS: dict[str, tuple[str, Callable[[Sequence[Outcome]], str]]] = {
     "junit": ("junit.xml", as_junit),
     "markdown": ("summary.md", as_markdown),
     "trace": ("trace.json", as_trace),
+    "otlp": ("otlp.jsonl", as_otlp),
 }
 """The formats that are one file: its name beside the results, and what makes its text."""
 

@@ -62,7 +62,7 @@ def _run(run: RunRecord, now: datetime, track: Track, numbered: Iterator[int]) -
     """The work of a run on its track; its waits, and each of its tasks, on more of them."""
     process, _ = track
     of_run = {"run_id": str(run.id)}
-    spans = list(_spans(run, now))
+    spans = list(stays(run, now))
     for waits in (False, True):
         own = [span for span in spans if span[3] is waits]
         if own or not waits:
@@ -80,7 +80,7 @@ def _run(run: RunRecord, now: datetime, track: Track, numbered: Iterator[int]) -
             yield _span(task.state, "task", task.start, task.end or now, of_task, of_run)
 
 
-def _spans(run: RunRecord, now: datetime) -> Iterator[tuple[str, datetime, datetime, bool]]:
+def stays(run: RunRecord, now: datetime) -> Iterator[tuple[str, datetime, datetime, bool]]:
     """Name, begin and end of each stay in a state, and whether it was a wait.
 
     What stands in a schedule does not wait before it is due. Computing takes no time, so that an attempt
