@@ -21,6 +21,7 @@ from simulator.history import (
     Outcome,
     RunRecord,
     explanations,
+    moment,
     parting,
     parting_of_ends,
 )
@@ -113,6 +114,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
     history = outcome.history
     runs = list(_in_order(history)) if history is not None else []
     places = {run.id: place for place, (run, _) in enumerate(runs)}
+    named = {text: places[run.id] for run, _ in runs for text in _called(run)}
     said = explanations(history) if history is not None else {}
     ended = [run for run, _ in runs if run.parent is None and run.final and not _cancelled(run)]
     return {
@@ -129,7 +131,10 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
         "ended": len(ended),  # top-level runs that have ended
         "masked": sum(_masked(run) for run in ended),
         "verdicts": [
-            [one.expectation, one.passed, one.message, one.where, one.runs, one.explained]
+            [
+                *(one.expectation, one.passed, one.message, one.where, one.runs, one.explained),
+                [named.get(run, -1) for run in one.runs],
+            ]
             for one in outcome.verdicts
         ],
         "measures": [
@@ -142,6 +147,15 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
         ],
         "notes": list(_notes(history.notes if history is not None else (), places, origin, texts)),
     }
+
+
+def _called(run: RunRecord) -> Iterator[str]:
+    """What a verdict may call a run: as a failed assertion shows it, or whose it is and when it was
+    due.
+    """
+    yield repr(run)
+    if when := run.scheduled or run.start:
+        yield f"{run.deployment or run.flow} of {moment(when)}"
 
 
 def _cancelled(run: RunRecord) -> bool:

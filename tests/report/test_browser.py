@@ -106,6 +106,23 @@ def test_what_is_under_the_pointer_is_said(page: Any, address: str) -> None:
     assert title.startswith("parent, Completed, began 2026-03-28 22:00:04")
 
 
+def test_a_broken_expectation_leads_to_the_run_that_shows_it(page: Any, address: str) -> None:
+    go(page, address)
+    table = page.get_by_role("table", name="Verdicts and measures of child-fails")
+    table.get_by_role("row", name="the parent tells").get_by_role("link").click()
+    headed(page, "parent/dev of 2026-03-28 23:00:00 UTC")
+    go(page, address, "child-fails")
+    page.get_by_role("link", name="run: <Run parent/dev").click()
+    headed(page, "parent/dev of 2026-03-28 23:00:00 UTC")
+    go(page, address, "child-fails")
+    told = page.locator("pre", has_text="broken: the parent tells").text_content()
+    assert told.splitlines()[:3] == [
+        "broken: the parent tells",
+        "it is Completed",
+        "run: <Run of elsewhere>",
+    ]
+
+
 def test_a_link_leads_to_a_run_and_says_why(page: Any, address: str) -> None:
     go(page, address, "child-fails/state ignored/parent-23")
     headed(page, "parent/dev of 2026-03-28 23:00:00 UTC")

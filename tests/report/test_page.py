@@ -36,6 +36,8 @@ class TestNumbers:
             False,
             "it is Completed",
         ]
+        places = first["variants"][0]["verdicts"][0][6]
+        assert places == [-1, 2]  # a run that is not in the history; the second of the parents
         assert second["variants"][0]["error"] == "ValueError: no <such> thing"
         assert second["variants"][0]["runs"] == []
 

@@ -75,7 +75,7 @@ function verdicts(scenario) {
   for (const name of names("verdicts")) {
     rows.push([name, ...scenario.variants.map((variant) => {
       const found = known("verdicts", variant, name);
-      return found ? mark(found[1]) : el("span", { class: "soft" }, "·", el("span", { class: "unseen" }, "not asked"));
+      return found ? evidence(scenario, variant, found) : el("span", { class: "soft" }, "·", el("span", { class: "unseen" }, "not asked"));
     })]);
   }
   rows.push(["Completed although a child failed", ...scenario.variants.map((variant) =>
@@ -90,21 +90,31 @@ function verdicts(scenario) {
     scenario.question ? el("p", {}, scenario.question) : "",
     table(["", ...scenario.variants.map((variant) => el("a", { href: linkTo(scenario.name, variant.slug) }, variant.slug))],
       rows, `Verdicts and measures of ${scenario.name}`),
-    ...scenario.variants.flatMap((variant) => broken(variant)),
+    ...scenario.variants.flatMap((variant) => broken(scenario, variant)),
     el("p", { class: "soft" }, "✓ holds: it is as the scenario expects it of this variant, also where it expects a loss. · not asked of this one."),
     scenario.lesson ? el("p", {}, el("strong", {}, "Lesson: "), inCode(scenario.lesson)) : "",
     ...commands(scenario).map((one) => el("p", { class: "soft" }, "Repeat it: ", el("code", {}, one))),
   ];
 }
 
+// The verdict of one expectation; a broken one leads to the first run that shows it.
+function evidence(scenario, variant, [, passed, , , , , places]) {
+  const shown = passed ? undefined : places.find((place) => place >= 0);
+  return shown === undefined ? mark(passed)
+    : el("a", { href: linkTo(scenario.name, variant.slug, variant.runs[shown][0]) }, mark(passed));
+}
+
 // What went wrong in a variant, and what it could not show.
-function broken(variant) {
+function broken(scenario, variant) {
   const wrong = variant.verdicts.filter(([, passed]) => !passed);
   const told = [
     ...(variant.error ? [`crashed: ${variant.error}`] : []),
-    ...wrong.map(([name, , message, where, runs, why]) =>
-      [`broken: ${name}`, message, ...runs.map((run) => `run: ${run}`), ...why.map((one) => `why: ${one}`), where && `at ${where}`]
-        .filter(Boolean).join("\n")),
+    ...wrong.map(([name, , message, where, runs, why, places]) =>
+      [`broken: ${name}`, message,
+        ...runs.map((run, i) => places[i] < 0 ? `run: ${run}`
+          : el("a", { href: linkTo(scenario.name, variant.slug, variant.runs[places[i]][0]) }, `run: ${run}`)),
+        ...why.map((one) => `why: ${one}`), where && `at ${where}`]
+        .filter(Boolean).flatMap((line, i) => i ? ["\n", line] : [line])),
     ...variant.caveats.map((caveat) => `caveat: ${caveat}`),
   ];
   return told.length ? [el("h3", {}, variant.slug), ...told.map((text) => el("pre", {}, text))] : [];
