@@ -80,6 +80,19 @@ def test_each_view_fits_its_screen(page: Any, address: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), link
 
 
+def test_a_name_without_room_is_cut_in_its_middle(page: Any, address: str) -> None:
+    go(page, address)
+    cut = "([text, room]) => fitted((one) => one.length, text, room)"
+    for text, room, shown in (
+        ("load-orders", 11, "load-orders"),
+        ("load-orders-of-europe", 11, "load-o…rope"),
+        ("load-orders-of-asia", 11, "load-o…asia"),
+        ("load-orders", 4, "lo…s"),
+        ("load", 1, "l…"),
+    ):
+        assert page.evaluate(cut, [text, room]) == shown
+
+
 def test_a_run_is_found_again_on_the_time_axis(page: Any, address: str) -> None:
     go(page, address, "child-fails/state ignored/parent-23")
     page.get_by_text("Show it on the time axis").click()

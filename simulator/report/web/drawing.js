@@ -7,7 +7,17 @@ const colours = () => {
 };
 
 const indentOf = (run) => 6 + Math.min(run.depth, 6) * 10;
-const labelWidth = (width) => Math.round(Math.min(240, Math.max(96, width * 0.28)));
+const labelWidth = (width) => Math.round(Math.min(240, Math.max(144, width * 0.28)));
+
+// A text in so many pixels: what does not fit is left out of its middle, since names of flows differ at either end.
+function fitted(measure, text, room) {
+  if (measure(text) <= room) return text;
+  for (let kept = text.length - 1; kept > 2; kept--) {
+    const head = Math.ceil(kept * 0.6), short = `${text.slice(0, head)}…${text.slice(text.length - kept + head)}`;
+    if (measure(short) <= room) return short;
+  }
+  return `${text.slice(0, 1)}…`;
+}
 
 // Give the canvas its size in the pixels of the screen; returns what to draw with, in those of the page.
 function prepared(canvas, width, height) {
@@ -177,6 +187,6 @@ function drawLabel(pen, colour, lane, index, y, left, view) {
   pen.fillStyle = colour("soft");
   if (lane.hasChildren[index]) pen.fillText(lane.folded.has(index) ? "▸" : "▾", indent - 4, middle);
   pen.fillStyle = colour("ink");
-  pen.fillText(run.flow, indent + 8, middle);
+  pen.fillText(fitted((text) => pen.measureText(text).width, run.flow, left - indent - 14), indent + 8, middle);
   pen.restore();
 }
