@@ -50,7 +50,7 @@ class Note:
     - "fault": a fault fired, on a run, a task, a worker or a request; `text` is the fault in words;
     - "call": `run_id` was called at `where`, in the way that `text` says;
     - "error": an exception left the step's own code; `text` is the exception, `where` the line;
-      `details` has the environment variable that it is about, if one was "unset";
+      `details` has the environment variables that it is about, if some were "unset";
     - "worker": one more worker of the pool `text` was started; `details` has its name and its limit;
     - "away": a worker of the pool `text` was away from `at` until `until`;
     - "order": somebody asked for a state or an end from outside; `text` says what;
@@ -88,7 +88,9 @@ class Journal:
     """
 
     def __init__(
-        self, now: Callable[[], datetime], unset: Callable[[str], str] = lambda _: ""
+        self,
+        now: Callable[[], datetime],
+        unset: Callable[[BaseException, str], tuple[str, ...]] = lambda *_: (),
     ) -> None:
         self._now = now
         self._unset = unset
@@ -129,7 +131,7 @@ class Journal:
     ) -> None:
         """Take a note of an exception that has left a step, and of what it came from."""
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        unset = self._unset(text)
+        unset = self._unset(error, text)
         note = self.note(
             "error",
             text.strip().partition("\n")[0],
@@ -137,7 +139,7 @@ class Journal:
             run_id=run_id,
             task_run_id=task_run_id,
             because=self._origin(error),
-            details={"unset": unset} if unset else {},
+            details={"unset": list(unset)} if unset else {},
         )
         self.mark(error, note)
 

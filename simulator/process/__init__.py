@@ -9,7 +9,7 @@ random numbers, signals, what it does at its end. `own.py` is how these are kept
 from simulator.process.cwd import directory_for_children
 from simulator.process.duckdb_files import DuckDBFiles, Holding
 from simulator.process.ending import exits
-from simulator.process.environ import VariablesOfProcess, environment, unset
+from simulator.process.environ import VariablesOfProcess, environment
 from simulator.process.file_locks import FileLocks
 from simulator.process.logs import logging_setup
 from simulator.process.modules import ProjectModules, found_behind
@@ -22,6 +22,7 @@ from simulator.process.scripts import Scripts
 from simulator.process.sharing import tell_defaults, tell_locks, watch
 from simulator.process.signalling import Signals, signals
 from simulator.process.surroundings import Surroundings, surrounded
+from simulator.process.unset import lacked, unset
 
 __all__ = [
     "NAMES_OF_SYS",
@@ -42,6 +43,7 @@ __all__ = [
     "exits",
     "found_behind",
     "give_up",
+    "lacked",
     "logging_setup",
     "numbers",
     "output",

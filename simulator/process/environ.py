@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, MutableMapping
 
 from simulator.process.own import Own
@@ -74,10 +73,3 @@ class VariablesOfProcess(MutableMapping[bytes, bytes]):
 
     def __len__(self) -> int:
         return len(self._own())
-
-
-def unset(text: str) -> str:
-    """A variable that the calling process has asked for in vain and that a text names; empty if none."""
-    own = environment.current()
-    missed = () if own is None else map(os.fsdecode, sorted(own.missed))
-    return next((one for one in missed if re.search(rf"\b{re.escape(one)}\b", text)), "")

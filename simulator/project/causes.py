@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulator.places import is_users_file, place_of_error, short
+from simulator.process import lacked
 from simulator.project.packages import package_of
 
 
@@ -24,6 +25,11 @@ def cause_of(error: BaseException, folder: Path) -> str:
     return f"{told} ({place})" if place else told
 
 
+def unset_of(error: BaseException) -> tuple[str, ...]:
+    """The environment variables for want of which an import failed; empty if it was something else."""
+    return lacked(_innermost(error))
+
+
 def _innermost(error: BaseException) -> BaseException:
     """What the user's file raised, without what Prefect has wrapped around it."""
     wrapped = getattr(error, "user_exc", None)
@@ -34,8 +40,9 @@ def _told(error: BaseException, folder: Path) -> str:
     missing = _missing(error)
     if missing is not None:
         return _missing_module(*missing, folder)
-    if isinstance(error, KeyError) and _raised_in(error, "os.py", "<frozen os>"):
-        return f"the environment variable {error.args[0]!r} is not set"
+    if unset := lacked(error):
+        many, names = len(unset) > 1, " and ".join(map(repr, unset))
+        return f"the environment variable{'s' * many} {names} {'are' if many else 'is'} not set"
     if isinstance(error, FileNotFoundError) and error.filename:
         return _missing_file(Path(str(error.filename)))
     if isinstance(error, SyntaxError) and error.filename:
@@ -101,8 +108,3 @@ def _missing_file(file: Path) -> str:
     if other:
         return f"there is no {file.name!r}, only {other[0]!r}: upper and lower case differ"
     return f"there is no file {str(file)!r}"
-
-
-def _raised_in(error: BaseException, *files: str) -> bool:
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and Path(frames[-1].filename).name in files

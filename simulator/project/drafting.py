@@ -70,7 +70,10 @@ def _lines(course: Course, history: History) -> Iterator[str]:
         "# Of the environment, beside what a deployment's job variables say.",
         "[environment]",
     )
-    yield from (f'#{_key(name)} = "placeholder"' for name in course.missing_variables)
+    missing = dict.fromkeys(
+        (*(name for one in course.unloaded for name in one.unset), *course.missing_variables)
+    )
+    yield from (f'#{_key(name)} = "placeholder"' for name in missing)
     yield from ("", "# Other blocks, by their type and name.", "[blocks]")
     others = [one for one in course.made_up if not one.startswith(("secret/", "variable/"))]
     yield from (f"# {_key(one)} = {{ field = ... }}" for one in others)

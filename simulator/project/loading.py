@@ -24,11 +24,14 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Unloaded:
-    """A deployment or a script that could not be imported or deployed, and the cause."""
+    """A deployment or a script that could not be imported or deployed, and the cause; `unset` names the
+    environment variables that are the cause, if some are.
+    """
 
     name: str
     where: str
     cause: str
+    unset: tuple[str, ...] = ()
 
 
 def base_of(one: Declared, project: Path) -> Path:

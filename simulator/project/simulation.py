@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from simulator.project.causes import cause_of
+from simulator.project.causes import cause_of, unset_of
 from simulator.project.changing import changed
 from simulator.project.configuration import NAME, Configuration
 from simulator.project.declared import Declared
@@ -124,11 +124,15 @@ class ProjectSimulation(Simulation):
         except NotAFlow as wrong:
             raise wrong.error from None
         except Exception as error:
-            self.unloaded.append(Unloaded(one.name, one.where, cause_of(error, self.project)))
+            self._not_loaded(one.name, one.where, error)
             return
         self.loaded.append(
             Loaded(f"{flow}/{config['name']}", one.where, tuple(unsimulated(one.pull)), one)
         )
+
+    def _not_loaded(self, name: str, where: str, error: Exception) -> None:
+        cause, unset = cause_of(error, self.project), unset_of(error)
+        self.unloaded.append(Unloaded(name, where, cause, unset))
 
     def schedules(self, deployment: str) -> list[tuple[Any, bool]]:
         """The schedules of a deployment, "flow/deployment", and which of them make runs."""
@@ -165,7 +169,7 @@ class ProjectSimulation(Simulation):
                 cause = f"it ended with exit code {end.code}"
                 self.unloaded.append(Unloaded(script.file.name, where, cause))
         except Exception as error:
-            self.unloaded.append(Unloaded(script.file.name, where, cause_of(error, self.project)))
+            self._not_loaded(script.file.name, where, error)
         new = sorted(self._world.deployment_names() - known)
         self.loaded += [Loaded(name, where) for name in new]
 

@@ -119,3 +119,71 @@ def test_a_value_is_a_text(project: Path, capfd: pytest.CaptureFixture[str]) -> 
     (project / "simulation.toml").write_text("[environment]\nPORT = 5432\n")
     assert call(["project", str(project)]) == 2
     assert 'simulation.toml:2: PORT=5432 must be a text, such as "5432"' in capfd.readouterr().err
+
+
+SETTINGS = """
+from prefect import flow
+from pydantic import AliasChoices, BaseModel, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Api(BaseModel):
+    url: str
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="SHOP_", env_nested_delimiter="__")
+    api_key: str
+    token: str = Field(validation_alias="TOKEN_OF_SHOP")
+    region: str = Field(validation_alias=AliasChoices("REGION_OF_SHOP", "AWS_REGION_OF_SHOP"))
+    api: Api = Field(default={}, validate_default=True)
+    pages: int = 3
+
+
+class Order(BaseModel):
+    price: float
+
+
+@flow
+def loads() -> str:
+    return Settings().api_key
+
+
+@flow
+def parses() -> float:
+    return Order.model_validate({}).price
+"""
+
+OF_SETTINGS = ["SHOP_API_KEY", "TOKEN_OF_SHOP", "REGION_OF_SHOP", "SHOP_API__URL"]
+
+
+def test_fields_that_a_settings_model_lacks_are_variables_that_are_not_set(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As with pydantic-settings, in a flow and when a file is imported."""
+    (tmp_path / "flows.py").write_text(SETTINGS)
+    (tmp_path / "at_import.py").write_text(
+        "from flows import Settings, loads\n\nSettings()\nhere = loads\n"
+    )
+    (tmp_path / "prefect.yaml").write_text(
+        "deployments:\n"
+        '- {name: a, entrypoint: "flows.py:loads", schedule: {cron: "0 2 * * *"}, work_pool: {name: p}}\n'
+        '- {name: a, entrypoint: "flows.py:parses", schedule: {cron: "0 2 * * *"}, work_pool: {name: p}}\n'
+        '- {name: b, entrypoint: "at_import.py:here", work_pool: {name: p}}\n'
+    )
+    assert call(["project", str(tmp_path), "--days", "2", "--json"]) == 0
+    course = json.loads(capfd.readouterr().out)
+    assert course["missing_variables"] == dict.fromkeys(OF_SETTINGS, 2)
+    assert failing(course) == ["parses/a"]  # its data are wrong, not its environment
+    (unloaded,) = course["not_loaded"]
+    names = " and ".join(map(repr, OF_SETTINGS))
+    assert unloaded["cause"] == f"the environment variables {names} are not set (at_import.py:3)"
+    assert call(["project", str(tmp_path), "--init"]) == 0
+    draft = (tmp_path / "simulation.toml").read_text()
+    (tmp_path / "simulation.toml").write_text(draft.replace("#SHOP", "SHOP").replace("#TOK", "TOK"))
+    capfd.readouterr()
+    assert call(["project", str(tmp_path), "--days", "2", "--json"]) == 0
+    course = json.loads(capfd.readouterr().out)
+    assert course["missing_variables"] == {"REGION_OF_SHOP": 2}
+    (unloaded,) = course["not_loaded"]
+    assert unloaded["unset"] == ["REGION_OF_SHOP"]

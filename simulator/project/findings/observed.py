@@ -67,7 +67,8 @@ def needs_variable(history: History) -> dict[str, int]:
     failed = {run.id for run in history.runs() if run.failed}
     for note in history.notes:
         if note.kind == "error" and "unset" in note.details and note.run_id in failed:
-            missing[note.details["unset"]].add(note.run_id)
+            for name in note.details["unset"]:
+                missing[name].add(note.run_id)
     return {name: len(runs) for name, runs in missing.items()}
 
 
