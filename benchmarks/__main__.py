@@ -4,6 +4,9 @@ An hourly parent with three `run_deployment` children lives through a simulated 
 through the scheduler, the worker and the polls. Beside it, in the same simulation, 96 bare subflows
 of one parent: what Prefect's engine and server cost without any of that.
 
+Then a flow with one task that runs each minute, as some projects have it, beside as many bare subflows
+with one task.
+
 Figures in seconds say something about the machine, and only the ratio about the simulator.
 """
 
@@ -13,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from prefect import flow
+from prefect import flow, task
 from prefect.deployments import run_deployment
 
 HOURS = 24
@@ -21,6 +24,8 @@ CHILDREN = 3
 RUNS = HOURS * (1 + CHILDREN)
 TARGET = 3.0
 ROUNDS = 3
+MINUTES = 120
+MANY, MANY_MINUTES = 5000, 10  # so many runs that come each minute, in so many minutes on one core
 
 cpu = time.process_time  # real by right: no simulation leads it elsewhere
 
@@ -49,6 +54,24 @@ def subflows() -> None:
         bare()
 
 
+@task
+def works() -> None:
+    """Do nothing."""
+
+
+@flow
+def works_once() -> None:
+    """What runs each minute."""
+    works()
+
+
+@flow
+def works_as_often() -> None:
+    """As many subflows with one task as there are minutes."""
+    for _ in range(MINUTES):
+        works_once()
+
+
 def timed(work: Callable[[], object]) -> float:
     """CPU seconds of this process."""
     began = cpu()
@@ -71,6 +94,18 @@ def one_round() -> tuple[float, float, float]:
         assert len(sim.runs("parent", state="Completed")) == HOURS
         assert len(sim.runs("child", state="Completed")) == HOURS * CHILDREN
     return opened, plain, day
+
+
+def each_minute() -> tuple[float, float]:
+    """CPU seconds of the bare subflows with one task, and of as many runs that come each minute."""
+    from simulator import Simulation
+
+    with Simulation(start="2026-01-05T00:00:00Z", modules="fresh") as sim:
+        plain = timed(lambda: sim.run(works_as_often))
+        sim.deploy(works_once, name="dev", cron="* * * * *")
+        often = timed(lambda: sim.advance(minutes=MINUTES, seconds=30))
+        assert len(sim.runs(deployment="works-once/dev", state="Completed")) == MINUTES
+    return plain, often
 
 
 def import_of(name: str, load: Callable[[], object]) -> float:
@@ -104,6 +139,10 @@ def main() -> None:
     plain_import, fresh_import = fresh()
     rounds = [one_round() for _ in range(ROUNDS)]
     opened, plain, day = (sorted(figures)[ROUNDS // 2] for figures in zip(*rounds, strict=True))
+    plain_minutes, minutes = (
+        sorted(figures)[ROUNDS // 2]
+        for figures in zip(*(each_minute() for _ in range(ROUNDS)), strict=True)
+    )
     ratio = sorted(one[2] / one[1] for one in rounds)[ROUNDS // 2]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"import of everything             {first:8.2f} s")
@@ -115,6 +154,18 @@ def main() -> None:
     )
     print(f"{RUNS} runs of a simulated day       {day:8.2f} s   {day / RUNS * 1000:5.0f} ms each")
     print(f"ratio day / bare                 {ratio:8.2f}     (target: at most {TARGET:g})")
+    print(
+        f"{MINUTES} bare subflows with a task    {plain_minutes:8.2f} s"
+        f"   {plain_minutes / MINUTES * 1000:5.0f} ms each"
+    )
+    print(
+        f"{MINUTES} runs of it, each minute      {minutes:8.2f} s"
+        f"   {minutes / MINUTES * 1000:5.0f} ms each"
+    )
+    print(
+        f"{MANY:,} such runs                 {minutes / MINUTES * MANY / 60:8.1f} min"
+        f"  (target: at most {MANY_MINUTES})"
+    )
     print(f"simulated seconds per CPU second  {HOURS * 3600 / day:8.0f}")
     print(f"peak memory                      {memory:8.0f} MiB")
 
