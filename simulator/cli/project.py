@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 import shlex
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
+from simulator.cli.apart import apart
 from simulator.cli.app import InPlace, ProjectFolder, app, instant_of
 from simulator.cli.pages import keep_project
 from simulator.cli.signals import Terminated, termination_as_interrupt
@@ -134,12 +130,12 @@ def project(
     stopped: BaseException | None = None
     there = folder.absolute()  # the copy becomes the working folder
     try:
-        with termination_as_interrupt(), _apart(log, verbose=verbose, quiet=quiet):
+        with termination_as_interrupt(), apart(log, verbose=verbose, quiet=quiet):
             with (
                 of_user.home_of(folder, in_place) as home,
                 of_user.opened(home, start=start, seed=seed) as sim,
             ):
-                of_user.load(sim, [of_user.moved(one, folder, home) for one in scripts])
+                of_user.load(sim, [of_user.moved(one, there, home) for one in scripts])
                 if not (list_ or check):
                     stopped = _live(sim, days)
                 course = of_user.course(sim, there, _said(stopped))
@@ -239,7 +235,7 @@ def _what_if(
     from simulator import project as of_user
 
     try:
-        with termination_as_interrupt(), _apart(log, verbose=verbose, quiet=quiet):
+        with termination_as_interrupt(), apart(log, verbose=verbose, quiet=quiet):
             both = live_twice()
     except Terminated:
         return 143
@@ -313,41 +309,3 @@ def _show(course: Course, *, lived: bool) -> None:
             screen.print(f"  {first}", soft_wrap=True)
             for line in others:
                 screen.print(f"      {line}", soft_wrap=True)
-
-
-@contextlib.contextmanager
-def _apart(log: Path | None, *, verbose: bool, quiet: bool = False) -> Iterator[None]:
-    """Let what the flows print go to a file or to standard error, and not between the tables. How far
-    they are is seen on the terminal all the same.
-    """
-    from simulator.progress import drawn_on
-
-    try:
-        file = (
-            os.fdopen(os.dup(2), "wb")
-            if verbose
-            else tempfile.TemporaryFile()  # noqa: SIM115
-            if log is None
-            else log.open("wb")
-        )
-    except OSError as wrong:
-        raise SimulationError(f"cannot write to {str(log)!r}: {wrong.strerror}") from None
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(file)
-        if not quiet and sys.stderr.isatty():
-            raw = os.fdopen(os.dup(2), "wb", buffering=0)  # nothing is kept back if it goes away
-            terminal = stack.enter_context(io.TextIOWrapper(raw, write_through=True))
-            stack.enter_context(drawn_on(terminal))
-        sys.stdout.flush()
-        sys.stderr.flush()
-        before = [(number, os.dup(number)) for number in (1, 2)]
-        for number, _ in before:
-            os.dup2(file.fileno(), number)
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for number, kept in before:
-                os.dup2(kept, number)
-                os.close(kept)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli.answers import Json, exclusive
+from simulator.cli.apart import apart
 from simulator.cli.app import ProjectFolder, app, instant_of
 from simulator.errors import SimulationError
 
@@ -44,7 +45,8 @@ def schedule(
     told = project.configuration_of(folder)
     today = told.start or f"{now:%Y-%m-%d}T00:00:00Z"
     first = arguments.instant("start", instant_of(start) or today)
-    found = project.schedules_of(folder, first, days)
+    with apart():
+        found = project.schedules_of(folder, first, days)
     if json:
         print(project.schedules_as_json(found))
         return

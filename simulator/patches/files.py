@@ -9,8 +9,9 @@ have compiled.
 
 Linux stamps with a clock that stands still for some milliseconds, in which a simulation may jump by
 days. So before it jumps, that clock is waited for if a file has been opened for writing since the last
-jump, or is open still. What native code writes (pyarrow, polars, DuckDB's `copy`) is not noticed: if
-the stamp falls into such a gap, that is told.
+jump, was open then or is still, or if a path has been made, moved, cut or removed. What native code
+writes (pyarrow, polars, DuckDB's `copy`) is not noticed: if the stamp falls into such a gap, that is
+told.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class _Ages:
         self._apart = bytearray()
         self._noticed = False
         self._open: WeakSet[Any] = WeakSet()
+        self._descriptors: dict[int, tuple[int, int]] = {}
         self._written: set[tuple[int, int]] = set()
         self.set_by_hand: dict[tuple[int, int], int] = {}
 
@@ -62,15 +64,33 @@ class _Ages:
         self._noticed = True
         if not isinstance(file, int):
             self._open.add(file)
-            file = file.fileno()
-        found = real_fstat(file)
+            found = real_fstat(file.fileno())
+        else:
+            found = real_fstat(file)
+            self._descriptors[file] = (found.st_dev, found.st_ino)
         self._written.add((found.st_dev, found.st_ino))
 
+    def changed(self) -> None:
+        """A path has been stamped, or the folder that it is in."""
+        self._noticed = True
+
     def about_to_jump(self) -> None:
-        apart = self._noticed or any(not file.closed for file in self._open)
-        self._noticed = False
+        is_open = any(not file.closed for file in self._open) or self._holds_descriptors()
+        apart = self._noticed or is_open
+        self._noticed = is_open  # it may be written to and closed before the next jump
         self._jumps.append(self._apart_from_here() if apart else self._coarse())
         self._apart.append(apart)
+
+    def _holds_descriptors(self) -> bool:
+        """Whether one of the descriptors that files were opened by is still that file's."""
+        for descriptor, file in list(self._descriptors.items()):
+            try:
+                found = real_fstat(descriptor)
+            except OSError:
+                found = None
+            if found is None or (found.st_dev, found.st_ino) != file:
+                del self._descriptors[descriptor]
+        return bool(self._descriptors)
 
     def _apart_from_here(self) -> int:
         """Wait until stamps will be later than all so far. Returns what lies between them."""
@@ -107,6 +127,13 @@ def _tell(descriptor: int) -> None:
     for told in opened_to_write:
         told(descriptor)
 
+
+_STAMPING = (
+    *("truncate", "ftruncate", "mkdir", "rmdir", "symlink", "link", "rename", "replace"),
+    *("unlink", "remove", "chmod", "fchmod", "chown", "fchown", "lchown", "mkfifo", "mknod"),
+    *("setxattr", "removexattr"),
+)
+"""The functions of `os` that stamp what they are given, or the folder that it is in."""
 
 _FIELDS = ("atime", "mtime", "ctime")
 _OTHERS = ("st_blksize", "st_blocks", "st_rdev", "st_flags", "st_gen", "st_birthtime")
@@ -173,6 +200,15 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
                 _tell(descriptor)
         return descriptor
 
+    def stamping(function: Callable[..., Any]) -> Callable[..., Any]:
+        real = copied(function)
+
+        def stamped(*args: Any, **kwargs: Any) -> Any:
+            ages.changed()
+            return real(*args, **kwargs)
+
+        return stamped
+
     real_stat, real_lstat, real_utime = copied(os.stat), copied(os.lstat), copied(os.utime)
     real_open = copied(io.open)
     real_entry_stat = os.DirEntry.stat
@@ -183,6 +219,7 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
         (os.utime, utime),
         (io.open, opened),
         (os.open, os_opened),
+        *((vars(os)[name], stamping(vars(os)[name])) for name in _STAMPING if hasattr(os, name)),
     ]
     clock.about_to_jump = ages.about_to_jump  # type: ignore[method-assign]
     try:

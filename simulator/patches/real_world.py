@@ -44,7 +44,7 @@ from simulator.clock import (
 )
 from simulator.instants import Real
 from simulator.patches.peers import noting
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import replacing, wherever_imported
 from simulator.places import is_users
 
 REFUSED_SECONDS = 10.0
@@ -71,8 +71,8 @@ def installed(clock: VirtualClock) -> Iterator[None]:
         (popen, "communicate", _of_process(clock, popen.communicate, 1)),
         (popen, "poll", _poll(popen.poll)),
         (transport, "get_returncode", _returncode(transport.get_returncode)),
-        (os, "waitpid", _waitpid(os.waitpid)),
-        (select, "select", _select(clock, peers, select.select)),
+        *wherever_imported(os, {"waitpid": _waitpid(os.waitpid)}),
+        *wherever_imported(select, {"select": _select(clock, peers, select.select)}),
         *noting(peers),
     ]
     for kind, names in ((socket.socket, _SOCKET), (ssl.SSLSocket, _SSL)):

@@ -65,7 +65,7 @@ from simulator.instants import Real
 from simulator.patches import loops, real_world, stdlib_pools
 from simulator.patches.driven_loops import loops_driving
 from simulator.patches.nesting import is_applied
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import replacing, wherever_imported
 from simulator.patches.time_machine import virtual_time
 from simulator.places import is_users, place_of_call
 
@@ -199,7 +199,7 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
         (ThreadPoolExecutor, "submit", submit),
         (threading, "_time", dispatching_monotonic),
         (queue, "time", dispatching_monotonic),
-        (queue, "SimpleQueue", queue._PySimpleQueue),  # type: ignore[attr-defined]
+        *wherever_imported(queue, {"SimpleQueue": queue._PySimpleQueue}),  # type: ignore[attr-defined]
         *stdlib_pools.replaced(),
     ]
     with replacing(replaced), overriding(locks.methods()):

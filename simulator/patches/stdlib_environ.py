@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from simulator.errors import UnsupportedOperation
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import and_by_name, replacing
 from simulator.process import (
     VariablesOfProcess,
     current_process,
@@ -45,7 +45,7 @@ def installed() -> Iterator[None]:
         (os, "system", _system(os.system)),
         *((os, name, _refused(name, getattr(os, name))) for name in ("execv", "execve")),
     ]
-    with replacing(replaced):
+    with replacing(and_by_name(replaced)):
         yield
 
 

@@ -17,12 +17,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NoReturn
 
+from simulator.cfunctions import calling
 from simulator.clock import VirtualClock
 from simulator.instants import Real
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import and_by_name, replacing
 from simulator.process import current_process, exits
 
 FORKED = 70
@@ -50,7 +51,7 @@ def installed() -> Iterator[None]:
         (os, "forkpty", _forking(os.forkpty, children)),
     ]
     try:
-        with replacing(replaced):
+        with replacing(and_by_name(replaced)):
             yield
     finally:
         for child in children:
@@ -83,9 +84,13 @@ def _leave_the_simulation() -> None:
         )
         os._exit(FORKED)
 
-    time.sleep = Real.sleep
+    _of_child.enter_context(calling([(time.sleep, Real.sleep)]))  # wherever it is bound
     VirtualClock.park = end  # type: ignore[method-assign]
     VirtualClock.hold = end  # type: ignore[method-assign]
+
+
+_of_child = ExitStack()
+"""What holds in a child until it ends."""
 
 
 def _end(child: int) -> None:

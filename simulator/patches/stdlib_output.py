@@ -72,7 +72,8 @@ def _own_sys() -> Iterator[None]:
     shared: dict[str, Any] = {name: vars(sys)[name] for name in NAMES_OF_SYS}
     properties = {name: _property(name, shared) for name in NAMES_OF_SYS}
     before = type(sys)
-    sys.__class__ = type("sys", (before,), {"__reduce__": _by_name, **properties})
+    own = {"__new__": _module, "__reduce__": _by_name, **properties}
+    sys.__class__ = type("sys", (before,), own)
     vars(sys)["stdout"] = _Stream("stdout")
     vars(sys)["stderr"] = _Stream("stderr")
     try:
@@ -80,6 +81,11 @@ def _own_sys() -> Iterator[None]:
     finally:
         sys.__class__ = before
         vars(sys).update(shared)
+
+
+def _module(_: type, name: str, doc: str | None = None) -> types.ModuleType:
+    """What importlib is to get, which makes each module by `type(sys)(name)`: one without properties."""
+    return types.ModuleType(name, doc)
 
 
 def _by_name(module: types.ModuleType) -> tuple[Any, ...]:

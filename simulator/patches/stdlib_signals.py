@@ -27,7 +27,7 @@ from typing import Any
 
 from simulator.clock import counted
 from simulator.errors import UnsupportedOperation
-from simulator.patches.replacing import replacing
+from simulator.patches.replacing import and_by_name, replacing
 from simulator.process import Process, Signals, current_process, signals
 
 
@@ -55,7 +55,7 @@ def installed() -> Iterator[None]:
         (_UnixSelectorEventLoop, "add_signal_handler", _add_signal_handler()),
         (_UnixSelectorEventLoop, "remove_signal_handler", _remove_signal_handler()),
     ]
-    with replacing(replaced):
+    with replacing(and_by_name(replaced)):
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from simulator.errors import SimulationError
 from simulator.project.declared import declared, project_file
+from simulator.project.loading import base_of
 from simulator.project.opening import load, opened
 from simulator.project.schedules import Due, due, meetings
 
@@ -41,7 +43,7 @@ def _written(file: Path, start: datetime, end: datetime) -> Iterator[Due]:
             raise SimulationError(
                 f"{file.parent / one.where}: deployment {one.name!r}: {said}"
             ) from None
-        name = f"{one.entrypoint.rpartition(':')[2].replace('_', '-')}/{one.name}"
+        name = f"{_flow_name(one.entrypoint, base_of(one, file.parent))}/{one.name}"
         entries = one.config.get("schedules") or ([one.config["schedule"]] if made else [])
         for entry, each in zip(entries, made, strict=True):
             yield due(
@@ -53,6 +55,24 @@ def _written(file: Path, start: datetime, end: datetime) -> Iterator[Due]:
                 end=end,
                 anchored=bool(entry.get("anchor_date")),
             )
+
+
+def _flow_name(entrypoint: str, base: Path) -> str:
+    """What the flow at an entrypoint is called, as its file says: by `name=` of its decorator, or else
+    after its function.
+    """
+    path, _, function = entrypoint.rpartition(":")
+    try:
+        tree = ast.parse((base / path).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        tree = ast.Module([], [])  # what cannot be read is told where it is loaded
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == function:
+            calls = [one for one in node.decorator_list if isinstance(one, ast.Call)]
+            for given in (keyword for one in calls for keyword in one.keywords):
+                if given.arg == "name" and isinstance(given.value, ast.Constant):
+                    return str(given.value.value)
+    return function.replace("_", "-")
 
 
 def _deployed(folder: Path, start: datetime, end: datetime) -> Iterator[Due]:

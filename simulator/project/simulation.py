@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from simulator.places import is_users_file
 from simulator.project.causes import cause_of, unset_of
 from simulator.project.changing import changed
 from simulator.project.configuration import NAME, Configuration
@@ -86,8 +87,19 @@ class ProjectSimulation(Simulation):
         environment: Mapping[str, str] | None = None,
         arguments: list[str] | None = None,
     ) -> Any:
-        """Call in a process of this simulation, until it has ended. Raises what it raises."""
-        return self._world.scripts.call(name, main, environment=environment, arguments=arguments)
+        """Call in a process of this simulation, until it has ended. Raises what it raises; what it has
+        imported until then is not there for others: Prefect leaves half a module behind.
+        """
+        known = set(sys.modules)
+        try:
+            return self._world.scripts.call(
+                name, main, environment=environment, arguments=arguments
+            )
+        except BaseException:
+            for new in sys.modules.keys() - known:
+                if is_users_file(getattr(sys.modules[new], "__file__", None) or "<none>"):
+                    del sys.modules[new]
+            raise
 
     def deploy_declared(self, one: Declared) -> None:
         """Import the flow of an entry of a prefect.yaml, and deploy it as `prefect deploy` does.
@@ -109,6 +121,10 @@ class ProjectSimulation(Simulation):
             pool = dict(config.get("work_pool") or {})
             pool["name"] = pool.get("name") or "default"
             self.work_pool(pool["name"])
+            job = pool.get("job_variables")
+            if isinstance(job, Mapping) and job.get("working_dir"):
+                # A folder of another machine, as those that pull steps name.
+                pool["job_variables"] = {**job, "working_dir": str(base)}
             config = {**config, "work_pool": pool}
             config["pull"] = [{_SET_DIRECTORY: {"directory": str(base)}}]
             environment = _variables(pool)

@@ -76,6 +76,56 @@ def test_each_write_counts(clock: VirtualClock, tmp_path: Path) -> None:
             assert time.time() - path.stat().st_mtime == pytest.approx(HOUR / 2, abs=1)
 
 
+def kept_open(path: Path, pause: Callable[[], None]) -> None:
+    with path.open("w") as file:
+        pause()
+        file.write("a")
+
+
+def by_number(path: Path, pause: Callable[[], None]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    pause()
+    os.write(descriptor, b"a")
+    os.close(descriptor)
+
+
+def cut(path: Path, pause: Callable[[], None]) -> None:
+    path.write_text("abc")
+    pause()
+    os.truncate(path, 0)
+
+
+def folder(path: Path, pause: Callable[[], None]) -> None:
+    pause()
+    path.mkdir()
+
+
+def renamed(path: Path, pause: Callable[[], None]) -> None:
+    path.mkdir()
+    pause()
+    (path / "b").mkdir()
+    (path / "b").rename(path / "c")
+
+
+def emptied(path: Path, pause: Callable[[], None]) -> None:
+    path.mkdir()
+    (path / "a").write_text("a")
+    pause()
+    (path / "a").unlink()
+
+
+@pytest.mark.parametrize("write", [kept_open, by_number, cut, folder, renamed, emptied])
+def test_what_is_written_after_a_jump_and_before_the_next_is_as_old_as_that(
+    clock: VirtualClock, tmp_path: Path, write: Callable[..., None]
+) -> None:
+    """Between the two jumps pass microseconds, in which the kernel's clock stands still."""
+    for number in range(10):
+        path, now = tmp_path / f"{number}", START + timedelta(hours=2 * number)
+        write(path, lambda now=now: clock.drive(now + timedelta(hours=1)))
+        clock.drive(now + timedelta(hours=2))
+        assert time.time() - path.stat().st_mtime == pytest.approx(HOUR, abs=1)
+
+
 def test_touching_and_copying(clock: VirtualClock, tmp_path: Path) -> None:
     path, copy = tmp_path / "a", tmp_path / "b"
     path.write_text("a")
