@@ -16,7 +16,7 @@ import pytest
 import starlette.concurrency
 from anyio._backends._asyncio import WorkerThread
 from prefect import flow, get_client
-from prefect.events import emit_event
+from prefect.events import DeploymentEventTrigger, emit_event
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron
@@ -52,6 +52,17 @@ def telling(times: int = 1):
 def sim():
     with Simulation(start="2026-01-05T00:00:00Z") as simulation:
         yield simulation
+
+
+def test_one_event_starts_runs_in_the_order_in_which_their_automations_were_made(sim):
+    """Prefect goes by a set of random ids: by chance, one time in 720."""
+    names = ["f", "b", "d", "a", "e", "c"]
+    for name in names:
+        sim.deploy(nothing, name=name, triggers=[DeploymentEventTrigger(expect={"told"})])
+    sim.run(telling)
+    sim.advance(minutes=1)
+    runs = sorted(sim.runs("nothing"), key=lambda run: run.states[0].timestamp)
+    assert [run.deployment for run in runs] == [f"nothing/{name}" for name in names]
 
 
 def test_runs_of_one_instant_take_the_slots_in_the_order_of_their_deployments(sim):

@@ -66,6 +66,7 @@ def fresh(application: Callable[[], Any]) -> Iterator[None]:
         (prefect_triggers, "triggers", {}),
         (prefect_triggers, "_triggers_by_expect", {}),
         (prefect_triggers, "next_proactive_runs", {}),
+        (prefect_triggers, "find_interested_triggers", _oldest_first),
         (prefect_triggers, "automation_state_snapshot", None),
         (prefect_triggers, "__automations_lock", None),
         (prefect_triggers, "__events_clock_lock", None),
@@ -231,6 +232,21 @@ def _checked_once(schema: Any, **options: Any) -> None:
 
 
 _sound: set[str] = set()
+
+
+_find_interested = prefect_triggers.find_interested_triggers
+
+
+def _oldest_first(event: Any) -> list[Any]:
+    """The triggers that an event concerns, of the automation that was made first first. Prefect has them
+    in the order of a set of random ids: which of two runs that one event starts came first, and got a
+    slot, was another in each process.
+    """
+
+    def made(trigger: Any) -> tuple[Any, str]:
+        return trigger.automation.created, str(trigger.automation.id)
+
+    return sorted(_find_interested(event), key=made)
 
 
 def _cache(size: int, seconds: float) -> cachetools.TTLCache[Any, Any]:
