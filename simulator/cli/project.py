@@ -293,14 +293,14 @@ def _show_both(both: Comparison) -> None:
 
 
 def _show(course: Course, *, lived: bool) -> None:
-    from simulator.project import HEADINGS, cells, headline, sections
+    from simulator.project import HEADINGS, cells, headline, ran, sections
     from simulator.report import console, print_table, table
 
     screen = console()
     screen.print(headline(course), soft_wrap=True)
-    if lived:
+    if lived and ran(course):
         rows = table(*HEADINGS)
-        for row in course.rows:
+        for row in ran(course):
             rows.add_row(*cells(row))
         print_table(screen, rows)
     for title, told in sections(course):

@@ -33,7 +33,7 @@ from simulator.project.opening import load, opened
 from simulator.project.proposing import as_toml
 from simulator.project.settings import Setting, settings_of
 from simulator.project.simulation import ProjectSimulation
-from simulator.project.telling import HEADINGS, as_json, as_markdown, cells, headline, sections
+from simulator.project.telling import HEADINGS, as_json, as_markdown, cells, headline, ran, sections
 
 __all__ = [
     "HEADINGS",
@@ -65,6 +65,7 @@ __all__ = [
     "load",
     "moved",
     "opened",
+    "ran",
     "refuse_to_overwrite",
     "schedule_cells",
     "schedules_as_json",

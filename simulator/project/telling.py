@@ -31,6 +31,11 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
+def ran(course: Course) -> list[Row]:
+    """The deployments that have run; those that never did are listed apart."""
+    return [row for row in course.rows if row.runs]
+
+
 def as_json(course: Course) -> str:
     """Everything that is known of a course. Durations are in seconds, instants in UTC."""
     return json.dumps(told_of(course), indent=2)
@@ -68,8 +73,9 @@ def told_of(course: Course) -> dict[str, Any]:
 def as_markdown(course: Course) -> str:
     """A comment for a pull request."""
     lines = [f"### {headline(course)}", ""]
-    lines += ["| " + " | ".join(HEADINGS) + " |", "|---" * len(HEADINGS) + "|"]
-    lines += ["| " + " | ".join(map(escaped, cells(row))) + " |" for row in course.rows]
+    if rows := ran(course):
+        lines += ["| " + " | ".join(HEADINGS) + " |", "|---" * len(HEADINGS) + "|"]
+    lines += ["| " + " | ".join(map(escaped, cells(row))) + " |" for row in rows]
     for title, told in sections(course):
         lines += ["", f"**{title}**", ""]
         for first, *others in told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -148,6 +149,22 @@ def test_what_is_refused_a_connection_is_no_fault_of_the_design_whatever_its_err
     assert asked.startswith("prices.invalid at ")
     assert "test_findings.py:" in asked
     assert times == 1  # the child asked; the parent only failed of it
+
+
+@flow
+def clones() -> None:
+    subprocess.run(["git", "clone", "https://git.invalid/team/shop.git"], check=True)
+
+
+def test_what_git_is_refused_is_no_fault_of_the_design() -> None:
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        sim.deploy(clones, name="dev", cron="0 1 * * *", timezone="UTC")
+        sim.advance(hours=2)
+        history = sim.history()
+    (run,) = history.runs(deployment="clones/dev")
+    assert run.failed
+    assert list(observed(history)) == []
+    assert needs_stub(history) == {"what git asks for, in a process of its own": 1}
 
 
 def test_runs_that_take_no_time_were_there_one_at_a_time() -> None:

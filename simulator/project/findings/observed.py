@@ -23,6 +23,9 @@ MANY = 3
 MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 """What the error of an import inside of a flow says."""
 
+GIT = re.compile(r"CalledProcessError: Command .*\bgit\b.* returned non-zero exit status 128")
+"""What the error of a git says that was kept from another machine: it runs in a process of its own."""
+
 
 def observed(history: History) -> Iterator[Finding]:
     """The findings of a history."""
@@ -49,6 +52,9 @@ def needs_stub(history: History) -> dict[str, int]:
     for note in history.notes:
         if note.kind == "refused" and note.run_id in failed:
             asked[f"{note.text} at {short(note.where)}"].add(note.run_id)
+    for run in history.runs():
+        if run.failed and GIT.search(run.message or ""):
+            asked["what git asks for, in a process of its own"].add(run.id)
     return {told: len(runs) for told, runs in asked.items()}
 
 
@@ -285,7 +291,8 @@ def _is_of_here(run: RunRecord, lacks: Collection[UUID | None]) -> bool:
     """Whether a run may have failed for what this machine lacks, and not by its project's design: it, or
     what it has called, was refused a connection, or an environment variable or a module is missing.
     """
-    return MODULE.search(run.message or "") is not None or any(
+    message = run.message or ""
+    return bool(MODULE.search(message) or GIT.search(message)) or any(
         one.id in lacks for one in (run, *run.descendants())
     )
 
