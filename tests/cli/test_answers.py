@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from simulator.cli import call
+from simulator.cli.apart import apart
 from simulator.cli.app import app
-from simulator.cli.project import _apart
 from simulator.history import Difference
 from simulator.report import console, difference_lines, summary
 from simulator.report.terminal import Display
@@ -187,7 +187,7 @@ def test_verbose_shows_every_difference() -> None:
 
 @pytest.mark.parametrize("verbose", [False, True])
 def test_what_flows_print_is_shown_if_a_project_is_verbose(verbose: bool, capfd) -> None:
-    with _apart(None, verbose=verbose):
+    with apart(None, verbose=verbose):
         os.write(1, b"printed by a flow\n")
     os.write(1, b"the answer\n")
     assert capfd.readouterr() == ("the answer\n", "printed by a flow\n" if verbose else "")
