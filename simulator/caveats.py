@@ -68,6 +68,7 @@ class Caveats:
         return self._run_of()
 
     def place_of_caller(self) -> str:
+        """The line of the user's code that whoever calls `tell` is in, or else where its flow is."""
         frame = users_frame(sys._getframe(2))
         here = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         return here if is_users(frame) else self._place_of()

@@ -41,22 +41,15 @@ class Kept:
         return ""
 
     def _write_all(self) -> None:
+        from simulator.scenarios import keep
+
         while self.unwritten:
             result = self.unwritten[0]
             scenario = self._scenarios.get(result.scenario)
-            self._results.add(
-                result.scenario,
-                result.variant,
-                result.seed,
-                result.history,
-                result.measures,
-                result.verdicts,
-                error=result.error,
-                days=result.days,
-                real_seconds=result.real_seconds,
-                caveats=result.caveats,
-                question=scenario.question if scenario is not None else "",
-                lesson=scenario.lesson if scenario is not None else "",
+            keep(
+                self._results,
+                result,
+                scenario,
                 made_with=self._made_with,
                 command=_command(result),
             )

@@ -49,7 +49,7 @@ def keep_project(
 
     try:
         with signals_later():
-            make_room(results)
+            _make_room(results)
             file = Results.open(results)
             for name, course in lived.items():
                 file.add(
@@ -88,7 +88,7 @@ def keep_upgrade(
         of_each.setdefault(kept_as(one.scenario, one.variant), []).append(one)
     try:
         with signals_later():
-            make_room(results)
+            _make_room(results)
             merge(files, into=results)
             file = Results.open(results)
             for name, found in of_each.items():
@@ -116,7 +116,7 @@ def _verdicts(course: Course) -> Iterator[Verdict]:
     yield from map(verdict_of, course.promises)
 
 
-def make_room(results: Path) -> None:
+def _make_room(results: Path) -> None:
     """Remove an earlier file. Raises SimulationError if it is somebody else's, or cannot be removed."""
     from simulator.history import Results
 

@@ -22,7 +22,7 @@ from simulator.history.normal import normalised_rows
 from simulator.history.notes import Journal, Note
 from simulator.history.parted import Parting, parting, parting_of_ends
 from simulator.history.reading import Reader
-from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord, moment
+from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord, called, moment
 from simulator.history.results import Results, merge
 from simulator.history.simulated import Explaining
 from simulator.history.tables import SCHEMA
@@ -49,6 +49,7 @@ __all__ = [
     "StateRecord",
     "TableExplanation",
     "TaskRecord",
+    "called",
     "differences",
     "explain",
     "explain_table",

@@ -224,3 +224,9 @@ def moment(instant: datetime) -> str:
     text = instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     thousandths = instant.microsecond // 1000
     return f"{text}.{thousandths:03d}Z" if thousandths else f"{text}Z"
+
+
+def called(run: RunRecord) -> str:
+    """What a run is called in a verdict: whose it is, and when it was due, or else began."""
+    name, when = run.deployment or run.flow, run.scheduled or run.start
+    return name if when is None else f"{name} of {moment(when)}"

@@ -128,11 +128,15 @@ def _tell(descriptor: int) -> None:
         told(descriptor)
 
 
-_STAMPING = (
-    *("truncate", "ftruncate", "mkdir", "rmdir", "symlink", "link", "rename", "replace"),
-    *("unlink", "remove", "chmod", "fchmod", "chown", "fchown", "lchown", "mkfifo", "mknod"),
-    *("setxattr", "removexattr"),
-)
+_STAMPING: dict[str, Callable[..., Any]] = {
+    name: copied(vars(os)[name])
+    for name in (
+        *("truncate", "ftruncate", "mkdir", "rmdir", "symlink", "link", "rename", "replace"),
+        *("unlink", "remove", "chmod", "fchmod", "chown", "fchown", "lchown", "mkfifo", "mknod"),
+        *("setxattr", "removexattr"),
+    )
+    if hasattr(os, name)
+}
 """The functions of `os` that stamp what they are given, or the folder that it is in."""
 
 _FIELDS = ("atime", "mtime", "ctime")
@@ -200,9 +204,7 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
                 _tell(descriptor)
         return descriptor
 
-    def stamping(function: Callable[..., Any]) -> Callable[..., Any]:
-        real = copied(function)
-
+    def stamping(real: Callable[..., Any]) -> Callable[..., Any]:
         def stamped(*args: Any, **kwargs: Any) -> Any:
             ages.changed()
             return real(*args, **kwargs)
@@ -219,7 +221,7 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
         (os.utime, utime),
         (io.open, opened),
         (os.open, os_opened),
-        *((vars(os)[name], stamping(vars(os)[name])) for name in _STAMPING if hasattr(os, name)),
+        *((vars(os)[name], stamping(real)) for name, real in _STAMPING.items()),
     ]
     clock.about_to_jump = ages.about_to_jump  # type: ignore[method-assign]
     try:

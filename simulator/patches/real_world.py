@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from simulator.cfunctions import overriding
+from simulator.cfunctions import calling, copied, overriding
 from simulator.clock import (
     Asked,
     Peers,
@@ -44,7 +44,7 @@ from simulator.clock import (
 )
 from simulator.instants import Real
 from simulator.patches.peers import noting
-from simulator.patches.replacing import replacing, wherever_imported
+from simulator.patches.replacing import replacing
 from simulator.places import is_users
 
 REFUSED_SECONDS = 10.0
@@ -71,14 +71,14 @@ def installed(clock: VirtualClock) -> Iterator[None]:
         (popen, "communicate", _of_process(clock, popen.communicate, 1)),
         (popen, "poll", _poll(popen.poll)),
         (transport, "get_returncode", _returncode(transport.get_returncode)),
-        *wherever_imported(os, {"waitpid": _waitpid(os.waitpid)}),
-        *wherever_imported(select, {"select": _select(clock, peers, select.select)}),
+        (os, "waitpid", _waitpid(os.waitpid)),
         *noting(peers),
     ]
     for kind, names in ((socket.socket, _SOCKET), (ssl.SSLSocket, _SSL)):
         replaced += [(kind, name, _of_socket(clock, peers, getattr(kind, name))) for name in names]
     with ExitStack() as stack:
         stack.enter_context(replacing(replaced))
+        stack.enter_context(calling([(select.select, _select(clock, peers, _real_select))]))
         stack.enter_context(overriding(_pollers(clock)))
         yield
 
@@ -247,6 +247,7 @@ def _select(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> Call
             any,
             timeout,
             lambda: _readiness_of(readers, writers),
+            sys._getframe(2),
         )
 
     return functools.wraps(real)(select_)
@@ -267,6 +268,7 @@ def _pollers(clock: VirtualClock) -> list[tuple[type, dict[str, Callable[..., An
                 bool,
                 None if timeout is None or blocks else timeout * unit,
                 lambda: Asked(lambda seconds: bool(real(poller, seconds / unit))),
+                sys._getframe(1),
             )
 
         found.append((kind, {"poll": functools.wraps(real)(poll)}))
@@ -283,6 +285,7 @@ def _look(
     is_ready: Callable[[Any], bool],
     seconds: float | None,
     what: Callable[[], Asked],
+    caller: types.FrameType,
 ) -> Any:
     """Look for files that are ready, as many real seconds as the caller asks for."""
     hold = counted()
@@ -297,7 +300,7 @@ def _look(
     elif seconds > 0:
         if expired(clock, hold, seconds, what()):
             return look()
-    elif is_users(sys._getframe(2)):
+    elif is_users(caller):
         # Libraries look so whether a connection that they keep is still good.
         asked(what())
     return answer
@@ -329,4 +332,4 @@ def _only_time(seconds: float) -> bool:
     return False
 
 
-_real_select = select.select
+_real_select = copied(select.select)

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from simulator.places import is_users_file
-
 
 @contextmanager
 def replacing(replaced: list[tuple[Any, str, Any]]) -> Iterator[None]:
@@ -32,8 +30,8 @@ _ABSENT = object()
 
 def wherever_imported(home: ModuleType, ours: Mapping[str, Any]) -> list[tuple[Any, str, Any]]:
     """For `replacing`: what is ours in the place of names of the module `home`, there and in modules
-    that have imported one by its name, or hold one by any name beside `home` or as the user's own do.
-    The simulator's own keep what they have.
+    that have imported one by its name, or hold one by any name beside `home`. The simulator's own keep
+    what they have.
     """
     own = home.__name__.rpartition(".")[2]
     real = {name: vars(home)[name] for name in ours}
@@ -43,21 +41,9 @@ def wherever_imported(home: ModuleType, ours: Mapping[str, Any]) -> list[tuple[A
         held = getattr(module, "__dict__", {})
         if name.startswith("simulator."):
             continue
-        if module is home or held.get(own) is home or is_users_file(held.get("__file__") or "<"):
+        if module is home or held.get(own) is home:
             found += [(module, one, new[id(it)]) for one, it in held.items() if id(it) in new]
         else:
             names = ours.keys() & held.keys()
             found += [(module, one, ours[one]) for one in names if held[one] is real[one]]
-    return found
-
-
-def and_by_name(replaced: list[tuple[Any, str, Any]]) -> list[tuple[Any, str, Any]]:
-    """The same for `replacing`, and functions of a module also where others have imported them."""
-    found = [one for one in replaced if not isinstance(one[0], ModuleType)]
-    homes: dict[str, tuple[ModuleType, dict[str, Any]]] = {}
-    for owner, name, value in replaced:
-        if isinstance(owner, ModuleType):
-            homes.setdefault(owner.__name__, (owner, {}))[1][name] = value
-    for home, ours in homes.values():
-        found += wherever_imported(home, ours)
     return found

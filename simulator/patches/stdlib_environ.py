@@ -19,10 +19,12 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
+from simulator.cfunctions import calling, copied
 from simulator.errors import UnsupportedOperation
-from simulator.patches.replacing import and_by_name, replacing
+from simulator.patches.replacing import replacing
 from simulator.process import (
     VariablesOfProcess,
     current_process,
@@ -39,14 +41,26 @@ def installed() -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (os.environ, "_data", variables),
         (os.environb, "_data", variables),
-        (os, "putenv", _putenv(os.putenv)),
-        (os, "unsetenv", _unsetenv(os.unsetenv)),
         (subprocess.Popen, "__init__", _popen(subprocess.Popen.__init__)),
-        (os, "system", _system(os.system)),
-        *((os, name, _refused(name, getattr(os, name))) for name in ("execv", "execve")),
     ]
-    with replacing(and_by_name(replaced)):
+    led: list[tuple[Any, Callable[..., Any]]] = [
+        (os.putenv, _putenv(_real.putenv)),
+        (os.unsetenv, _unsetenv(_real.unsetenv)),
+        (os.system, _system(_real.system)),
+        (os.execv, _refused("execv", _real.execv)),
+        (os.execve, _refused("execve", _real.execve)),
+    ]
+    with calling(led), replacing(replaced):  # the functions wherever they are bound
         yield
+
+
+_real = SimpleNamespace(
+    **{
+        function.__name__: copied(function)
+        for function in (os.putenv, os.unsetenv, os.system, os.execv, os.execve)
+    }
+)
+"""What these functions do outside of processes."""
 
 
 def _putenv(putenv: Callable[..., None]) -> Callable[..., None]:

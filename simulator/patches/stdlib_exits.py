@@ -20,10 +20,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NoReturn
 
-from simulator.cfunctions import calling
+from simulator.cfunctions import calling, copied
 from simulator.clock import VirtualClock
 from simulator.instants import Real
-from simulator.patches.replacing import and_by_name, replacing
 from simulator.process import current_process, exits
 
 FORKED = 70
@@ -34,28 +33,31 @@ FORKED = 70
 def installed() -> Iterator[None]:
     """Keep the ends of processes apart, for one simulation."""
     children: list[int] = []
-    register, unregister = atexit.register, atexit.unregister
 
-    def register_(function: Any, *args: Any, **kwargs: Any) -> Any:
+    def register(function: Any, *args: Any, **kwargs: Any) -> Any:
         own = exits.current()
-        return (register if own is None else own.register)(function, *args, **kwargs)
+        return (_register if own is None else own.register)(function, *args, **kwargs)
 
-    def unregister_(function: Any) -> None:
+    def unregister(function: Any) -> None:
         own = exits.current()
-        (unregister if own is None else own.unregister)(function)
+        (_unregister if own is None else own.unregister)(function)
 
-    replaced: list[tuple[Any, str, Any]] = [
-        (atexit, "register", register_),
-        (atexit, "unregister", unregister_),
-        (os, "fork", _forking(os.fork, children)),
-        (os, "forkpty", _forking(os.forkpty, children)),
+    led: list[tuple[Any, Callable[..., Any]]] = [
+        (atexit.register, register),
+        (atexit.unregister, unregister),
+        (os.fork, _forking(_fork, children)),
+        (os.forkpty, _forking(_forkpty, children)),
     ]
     try:
-        with replacing(and_by_name(replaced)):
+        with calling(led):  # wherever they are bound
             yield
     finally:
         for child in children:
             _end(child)
+
+
+_register, _unregister = copied(atexit.register), copied(atexit.unregister)
+_fork, _forkpty = copied(os.fork), copied(os.forkpty)
 
 
 def _forking(fork: Callable[[], Any], children: list[int]) -> Callable[[], Any]:

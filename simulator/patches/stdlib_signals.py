@@ -1,6 +1,7 @@
 """Gives each simulated process signals of its own: handlers, an alarm on virtual time, a main thread.
 
-Python 3.11 to 3.13. What is patched, and why:
+Python 3.11 to 3.13. What is patched, and why (functions in C wherever they are bound; `signal.signal` is
+one in Python that calls `_signal.signal`):
 
 - `signal.signal` and its kin: only the main thread of the operating system's process may call them,
   and there is one handler for all. `alarm` and `setitimer` count real seconds.
@@ -14,6 +15,7 @@ Python 3.11 to 3.13. What is patched, and why:
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # it has no stubs
 import _thread
 import asyncio
 import os
@@ -23,11 +25,13 @@ from asyncio.unix_events import _UnixSelectorEventLoop
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any
 
+from simulator.cfunctions import calling, copied
 from simulator.clock import counted
 from simulator.errors import UnsupportedOperation
-from simulator.patches.replacing import and_by_name, replacing
+from simulator.patches.replacing import replacing
 from simulator.process import Process, Signals, current_process, signals
 
 
@@ -35,28 +39,44 @@ from simulator.process import Process, Signals, current_process, signals
 def installed() -> Iterator[None]:
     """Keep signals apart, for one simulation."""
     here = os.getpid()
+    own = _real
+    led: list[tuple[Any, Callable[..., Any]]] = [
+        (_signal.signal, _own(own.signal, Signals.handle)),
+        (_signal.getsignal, _own(own.getsignal, Signals.handler)),
+        (signal.alarm, _own(own.alarm, Signals.alarm)),
+        (signal.setitimer, _own(own.setitimer, _setitimer)),
+        (signal.getitimer, _own(own.getitimer, _getitimer)),
+        (signal.raise_signal, _own(own.raise_signal, Signals.send)),
+        (signal.pause, _own(own.pause, _pause)),
+        (signal.siginterrupt, _own(own.siginterrupt, lambda *_: None)),
+        (signal.set_wakeup_fd, _own(own.set_wakeup_fd, lambda *_, **__: -1)),
+        (signal.pthread_kill, _pthread_kill(own.pthread_kill)),
+        (_thread.interrupt_main, _own(own.interrupt_main, _interrupt_main)),
+        (os.kill, _kill(own.kill, here)),
+        (os.killpg, _killpg(own.killpg, here)),
+        (os.abort, _own(own.abort, lambda own: own.send(signal.SIGABRT))),
+        (os._exit, _exit_process(own._exit, here)),
+    ]
     replaced: list[tuple[Any, str, Any]] = [
-        (signal, "signal", _own(signal.signal, Signals.handle)),
-        (signal, "getsignal", _own(signal.getsignal, Signals.handler)),
-        (signal, "alarm", _own(signal.alarm, Signals.alarm)),
-        (signal, "setitimer", _own(signal.setitimer, _setitimer)),
-        (signal, "getitimer", _own(signal.getitimer, _getitimer)),
-        (signal, "raise_signal", _own(signal.raise_signal, Signals.send)),
-        (signal, "pause", _own(signal.pause, _pause)),
-        (signal, "siginterrupt", _own(signal.siginterrupt, lambda *_: None)),
-        (signal, "set_wakeup_fd", _own(signal.set_wakeup_fd, lambda *_, **__: -1)),
-        (signal, "pthread_kill", _pthread_kill(signal.pthread_kill)),
-        (_thread, "interrupt_main", _own(_thread.interrupt_main, _interrupt_main)),
         (threading, "main_thread", _main_thread(threading.main_thread)),
-        (os, "kill", _kill(os.kill, here)),
-        (os, "killpg", _killpg(os.killpg, here)),
-        (os, "abort", _own(os.abort, lambda own: own.send(signal.SIGABRT))),
-        (os, "_exit", _exit_process(os._exit, here)),
         (_UnixSelectorEventLoop, "add_signal_handler", _add_signal_handler()),
         (_UnixSelectorEventLoop, "remove_signal_handler", _remove_signal_handler()),
     ]
-    with replacing(and_by_name(replaced)):
+    with calling(led), replacing(replaced):
         yield
+
+
+_real = SimpleNamespace(
+    **{
+        function.__name__: copied(function)
+        for function in (
+            *(_signal.signal, _signal.getsignal, signal.alarm, signal.setitimer, signal.getitimer),
+            *(signal.raise_signal, signal.pause, signal.siginterrupt, signal.set_wakeup_fd),
+            *(signal.pthread_kill, _thread.interrupt_main, os.kill, os.killpg, os.abort, os._exit),
+        )
+    }
+)
+"""What these functions do outside of processes."""
 
 
 def _own(real: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:

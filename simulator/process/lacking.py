@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,19 +40,21 @@ def _raised_in(error: BaseException, *files: str) -> bool:
 
 def _settings_model(error: BaseException) -> Any:
     """The settings model that was to be made when a field was found to be missing, if one was."""
-    if not (type(error).__name__ == "ValidationError" and hasattr(error, "errors")):
-        return None
+    settings = sys.modules.get("pydantic_settings")
     step = error.__traceback__
-    while step is not None:
-        made = type(step.tb_frame.f_locals.get("__pydantic_self__"))
-        if any(
-            (base.__module__.partition(".")[0], base.__name__)
-            == ("pydantic_settings", "BaseSettings")
-            for base in made.__mro__
-        ):
-            return made
+    while settings is not None and hasattr(error, "title") and step is not None:
+        code = step.tb_frame.f_code
+        if code.co_name == "__init__" and code.co_argcount:
+            made = step.tb_frame.f_locals.get(code.co_varnames[0])
+            if isinstance(made, settings.BaseSettings) and _is_of(error, type(made)):
+                return type(made)
         step = step.tb_next
     return None
+
+
+def _is_of(error: Any, model: Any) -> bool:
+    """Whether a validation error is one of this model, and not of one that its `__init__` uses."""
+    return bool(error.title == (model.model_config.get("title") or model.__name__))
 
 
 def _of_fields(error: Any, model: Any) -> Iterator[str]:

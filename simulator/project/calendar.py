@@ -58,20 +58,25 @@ def _written(file: Path, start: datetime, end: datetime) -> Iterator[Due]:
 
 
 def _flow_name(entrypoint: str, base: Path) -> str:
-    """What the flow at an entrypoint is called, as its file says: by `name=` of its decorator, or else
-    after its function.
+    """What the flow at an entrypoint ("a/b.py:load" or "a.b.load") is called, as its file says: by
+    `name=` of `@flow`, or else after its function.
     """
     path, _, function = entrypoint.rpartition(":")
+    if not path:
+        module, _, function = entrypoint.rpartition(".")
+        path = f"{module.replace('.', '/')}.py"
+    function = function.rpartition(".")[2]  # of a class, perhaps
     try:
         tree = ast.parse((base / path).read_bytes())
     except (OSError, SyntaxError, ValueError):
         tree = ast.Module([], [])  # what cannot be read is told where it is loaded
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == function:
-            calls = [one for one in node.decorator_list if isinstance(one, ast.Call)]
-            for given in (keyword for one in calls for keyword in one.keywords):
-                if given.arg == "name" and isinstance(given.value, ast.Constant):
-                    return str(given.value.value)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function:
+            for call in node.decorator_list:
+                if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("flow"):
+                    for given in call.keywords:
+                        if given.arg == "name" and isinstance(given.value, ast.Constant):
+                            return str(given.value.value)
     return function.replace("_", "-")
 
 

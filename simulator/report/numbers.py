@@ -20,8 +20,8 @@ from simulator.history import (
     Note,
     Outcome,
     RunRecord,
+    called,
     explanations,
-    moment,
     parting,
     parting_of_ends,
 )
@@ -114,7 +114,8 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
     history = outcome.history
     runs = list(_in_order(history)) if history is not None else []
     places = {run.id: place for place, (run, _) in enumerate(runs)}
-    named = {text: places[run.id] for run, _ in runs for text in _called(run)}
+    # A verdict calls a run as a failed assertion shows it, or by whose it is and its time.
+    named = {text: places[run.id] for run, _ in runs for text in (repr(run), called(run))}
     said = explanations(history) if history is not None else {}
     ended = [run for run, _ in runs if run.parent is None and run.final and not _cancelled(run)]
     return {
@@ -147,15 +148,6 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
         ],
         "notes": list(_notes(history.notes if history is not None else (), places, origin, texts)),
     }
-
-
-def _called(run: RunRecord) -> Iterator[str]:
-    """What a verdict may call a run: as a failed assertion shows it, or whose it is and when it was
-    due.
-    """
-    yield repr(run)
-    if when := run.scheduled or run.start:
-        yield f"{run.deployment or run.flow} of {moment(when)}"
 
 
 def _cancelled(run: RunRecord) -> bool:

@@ -21,6 +21,7 @@ from simulator.scenarios.forks import (
     default_jobs,
     start_method,
 )
+from simulator.scenarios.keeping import keep
 from simulator.scenarios.process import GRACE_SECONDS, settle
 from simulator.scenarios.runner import (
     Event,
@@ -51,6 +52,7 @@ __all__ = [
     "default_jobs",
     "explain",
     "explained",
+    "keep",
     "kept_databases",
     "load",
     "looks_like_scenarios",

@@ -57,7 +57,7 @@ def compare_versions(
         command: what repeats it, for the results files.
         told: called with sentences about what is done, which takes minutes.
         keep: called with what came out and with a results file for each side, which is gone
-            afterwards: in it each variant is a scenario (`kept_as`), and the side (`sides`) a variant.
+            afterwards: in it each variant is a scenario (`kept_as`), the side (`sides_of`) a variant.
 
     Raises SimulationError if an environment cannot be made, or scenarios cannot be loaded in one.
     """

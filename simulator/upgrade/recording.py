@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 
 from simulator.errors import SimulationError
 from simulator.history import Results, normalised_rows
-from simulator.scenarios import Finished, Scenario, VariantResult, load, run_scenarios, select
+from simulator.scenarios import Finished, VariantResult, keep, load, run_scenarios, select
 from simulator.versions import in_one_line
 
 
@@ -46,6 +45,7 @@ class Order:
 def record(order: Order, into: Path) -> None:
     """Carry out an order. Raises SimulationError for scenarios that cannot be loaded."""
     chosen = select(load(Path(order.scenarios)), order.names)
+    by_name = {one.name: one for one in chosen}
     records = []
     file = Results.open(into.with_suffix(".duckdb"))
     with tempfile.TemporaryDirectory(prefix="simulate-") as logs:
@@ -56,33 +56,20 @@ def record(order: Order, into: Path) -> None:
             for event in events:
                 if isinstance(event, Finished):
                     records.append(_written(event.result))
-                    _keep(event.result, chosen, order, file)
+                    keep(
+                        file,
+                        event.result,
+                        by_name[event.result.scenario],
+                        made_with=in_one_line(order.version),
+                        command=order.command,
+                        key=(kept_as(event.result.scenario, event.result.variant), order.side),
+                    )
                     print(event.result.scenario, f"[{event.result.variant}]", flush=True)  # noqa: T201
     in_order = [(one.name, variant) for one in chosen for variant in one.variants]
     records.sort(key=lambda one: in_order.index((one["scenario"], one["variant"])))
     part = into.with_suffix(".part")
     part.write_text(json.dumps(records))
     part.replace(into)
-
-
-def _keep(result: VariantResult, chosen: Sequence[Scenario], order: Order, file: Results) -> None:
-    (scenario,) = [one for one in chosen if one.name == result.scenario]
-    file.add(
-        kept_as(result.scenario, result.variant),
-        order.side,
-        result.seed,
-        result.history,
-        result.measures,
-        result.verdicts,
-        error=result.error,
-        days=result.days,
-        real_seconds=result.real_seconds,
-        caveats=result.caveats,
-        question=scenario.question,
-        lesson=scenario.lesson or "",
-        made_with=in_one_line(order.version),
-        command=order.command,
-    )
 
 
 def kept_as(scenario: str, variant: str) -> str:

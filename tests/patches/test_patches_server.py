@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import fastapi.dependencies.utils
@@ -31,6 +32,7 @@ from sqlalchemy import Engine, event
 from starlette.middleware.gzip import GZipMiddleware
 
 from simulator import Simulation
+from simulator.patches.prefect import server as patches_of_server
 from simulator.server import events
 from simulator.server.server import Server, application
 
@@ -63,6 +65,15 @@ def test_one_event_starts_runs_in_the_order_in_which_their_automations_were_made
     sim.advance(minutes=1)
     runs = sorted(sim.runs("nothing"), key=lambda run: run.states[0].timestamp)
     assert [run.deployment for run in runs] == [f"nothing/{name}" for name in names]
+
+
+def test_triggers_of_one_automation_come_in_its_order(monkeypatch):
+    """A compound one may have two that an event concerns."""
+    automation = SimpleNamespace(created=1, id="a")
+    own = [SimpleNamespace(id=number, automation=automation) for number in (5, 3, 9, 1)]
+    automation.triggers_of_type = lambda _: own
+    monkeypatch.setattr(patches_of_server, "_find_interested", lambda _: own[::-1])
+    assert patches_of_server._oldest_first(None) == own
 
 
 def test_runs_of_one_instant_take_the_slots_in_the_order_of_their_deployments(sim):

@@ -72,7 +72,15 @@ def test_json_of_a_schedule_is_json_though_a_script_prints(tmp_path: Path) -> No
     assert [one["deployment"] for one in json.loads(said)] == ["ingest_all/served"]
 
 
-@pytest.mark.parametrize("how", ['@flow(name="ingest_all")', "@flow", "@flow(retries=2)"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        '@flow(name="ingest_all")',
+        '@prefect.flow(retries=2, name="ingest_all")',
+        "@flow",
+        '@timed(other="ingest_all", name="of another decorator")\n@flow(retries=2)',
+    ],
+)
 def test_a_schedule_calls_a_flow_by_the_name_that_its_file_gives(tmp_path: Path, how: str) -> None:
     (tmp_path / "flows.py").write_text(
         FLOWS.replace('@flow(name="ingest_all")', how).replace("def ingest", "def ingest_it")
@@ -82,7 +90,7 @@ def test_a_schedule_calls_a_flow_by_the_name_that_its_file_gives(tmp_path: Path,
         '- {name: prod, entrypoint: "flows.py:ingest_it", schedule: {cron: "0 * * * *"}}\n'
     )
     (one,) = json.loads(simulate("schedule", "--days", "1", "--json", folder=tmp_path))
-    name = "ingest_all" if "name" in how else "ingest-it"
+    name = "ingest-it" if how.endswith(("@flow", "2)")) else "ingest_all"
     assert one["deployment"] == f"{name}/prod"
 
 

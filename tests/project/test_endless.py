@@ -89,7 +89,7 @@ def test_ctrl_c_ends_the_days_and_what_was_lived_is_told_and_kept(tmp_path: Path
         text=True,
     )
     while not mark.exists() and process.poll() is None:
-        time.sleep(0.1)
+        time.sleep(0.1)  # until its first run has come that far, in a process of its own
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (130, "")

@@ -144,6 +144,11 @@ class Order(BaseModel):
     price: float
 
 
+class Checked(BaseSettings):
+    def __init__(self) -> None:
+        Order.model_validate({})
+
+
 @flow
 def loads() -> str:
     return Settings().api_key
@@ -152,6 +157,11 @@ def loads() -> str:
 @flow
 def parses() -> float:
     return Order.model_validate({}).price
+
+
+@flow
+def checks() -> None:
+    Checked()
 """
 
 OF_SETTINGS = ["SHOP_API_KEY", "TOKEN_OF_SHOP", "REGION_OF_SHOP", "SHOP_API__URL"]
@@ -169,12 +179,16 @@ def test_fields_that_a_settings_model_lacks_are_variables_that_are_not_set(
         "deployments:\n"
         '- {name: a, entrypoint: "flows.py:loads", schedule: {cron: "0 2 * * *"}, work_pool: {name: p}}\n'
         '- {name: a, entrypoint: "flows.py:parses", schedule: {cron: "0 2 * * *"}, work_pool: {name: p}}\n'
+        '- {name: a, entrypoint: "flows.py:checks", schedule: {cron: "0 2 * * *"}, work_pool: {name: p}}\n'
         '- {name: b, entrypoint: "at_import.py:here", work_pool: {name: p}}\n'
     )
     assert call(["project", str(tmp_path), "--days", "2", "--json"]) == 0
     course = json.loads(capfd.readouterr().out)
     assert course["missing_variables"] == dict.fromkeys(OF_SETTINGS, 2)
-    assert failing(course) == ["parses/a"]  # its data are wrong, not its environment
+    assert failing(course) == [
+        "checks/a",
+        "parses/a",
+    ]  # their data are wrong, not their environment
     (unloaded,) = course["not_loaded"]
     names = " and ".join(map(repr, OF_SETTINGS))
     assert unloaded["cause"] == f"the environment variables {names} are not set (at_import.py:3)"

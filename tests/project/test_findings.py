@@ -156,6 +156,20 @@ def clones() -> None:
     subprocess.run(["git", "clone", "https://git.invalid/team/shop.git"], check=True)
 
 
+@flow
+def looks_up() -> None:
+    subprocess.run(["git", "-C", "/", "log", "no-such-branch"], check=True, capture_output=True)
+
+
+def test_a_git_that_asks_nobody_fails_by_its_design() -> None:
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        sim.deploy(looks_up, name="dev", cron="0 1 * * *", timezone="UTC")
+        sim.advance(hours=2)
+        history = sim.history()
+    assert [one.kind for one in observed(history)] == ["fails"]
+    assert needs_stub(history) == {}
+
+
 def test_what_git_is_refused_is_no_fault_of_the_design() -> None:
     with Simulation(start="2026-01-05T00:00:00Z") as sim:
         sim.deploy(clones, name="dev", cron="0 1 * * *", timezone="UTC")

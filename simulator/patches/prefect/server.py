@@ -238,13 +238,15 @@ _find_interested = prefect_triggers.find_interested_triggers
 
 
 def _oldest_first(event: Any) -> list[Any]:
-    """The triggers that an event concerns, of the automation that was made first first. Prefect has them
-    in the order of a set of random ids: which of two runs that one event starts came first, and got a
-    slot, was another in each process.
+    """The triggers that an event concerns, of the automation that was made first first, in its order.
+    Prefect has them in that of a set of random ids: which of two runs that one event starts came first,
+    and got a slot, was another in each process.
     """
 
-    def made(trigger: Any) -> tuple[Any, str]:
-        return trigger.automation.created, str(trigger.automation.id)
+    def made(trigger: Any) -> tuple[Any, str, int]:
+        whole = trigger.automation
+        own = [one.id for one in whole.triggers_of_type(type(trigger))]
+        return whole.created, str(whole.id), own.index(trigger.id)
 
     return sorted(_find_interested(event), key=made)
 

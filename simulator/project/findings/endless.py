@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from uuid import UUID
 
-from simulator.history import History, RunRecord, explain
+from simulator.history import History, RunRecord, called, explain
 from simulator.places import short
 from simulator.project.findings.finding import Finding
-from simulator.project.findings.observed import named, title
+from simulator.project.findings.observed import named
 from simulator.report import duration
 
 OFTEN = 100
@@ -41,6 +41,6 @@ def endless(history: History) -> Iterator[Finding]:
             len(runs),
             where=where,
             run_id=run.id,
-            run=title(run),
+            run=called(run),
             explanation=str(explain(history, run)),
         )

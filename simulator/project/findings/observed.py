@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from simulator.history import History, RunRecord, TaskRecord, explain, kept_from, moment
+from simulator.history import History, RunRecord, TaskRecord, called, explain, kept_from, moment
 from simulator.places import short
 from simulator.project.findings.finding import Finding
 from simulator.report import duration
@@ -23,7 +23,10 @@ MANY = 3
 MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 """What the error of an import inside of a flow says."""
 
-GIT = re.compile(r"CalledProcessError: Command .*\bgit\b.* returned non-zero exit status 128")
+GIT = re.compile(
+    r"CalledProcessError: Command .*\bgit\b.*\b(clone|fetch|pull|push|ls-remote|submodule)\b"
+    r".* returned non-zero exit status 128"
+)
 """What the error of a git says that was kept from another machine: it runs in a process of its own."""
 
 
@@ -131,7 +134,7 @@ def _left_behind(history: History) -> Iterator[Finding]:
             " Completed: nothing waits for its future",
             len({one.id for one, _ in found}),
             run_id=run.id,
-            run=title(run),
+            run=called(run),
             explanation=f"{name!r} has been {task.state} since"
             f" {moment(task.states[-1].timestamp) if task.states else 'its beginning'}",
         )
@@ -370,7 +373,7 @@ def _finding(
         sentence,
         len(runs),
         run_id=parent.id,
-        run=title(parent),
+        run=called(parent),
         explanation=str(explain(history, child)),
     )
 
@@ -384,12 +387,6 @@ def _of_runs(
         sentence,
         len(runs),
         run_id=runs[0].id,
-        run=title(runs[0]),
+        run=called(runs[0]),
         explanation=str(explain(history, runs[0])),
     )
-
-
-def title(run: RunRecord) -> str:
-    """What a run is called: whose it is, and when it was due."""
-    when = run.scheduled or run.start
-    return named(run) if when is None else f"{named(run)} of {moment(when)}"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from simulator.history import History, Note, RunRecord, explain
+from simulator.history import History, Note, RunRecord, called, explain
 from simulator.project.findings.finding import Finding
-from simulator.project.findings.observed import named, title
+from simulator.project.findings.observed import named
 from simulator.report import duration
 
 
@@ -59,7 +59,7 @@ def _finding(
         len(missed),
         where=note.where if note is not None else "",
         run_id=first.id,
-        run=title(first),
+        run=called(first),
         explanation=(
             str(explain(history, first))
             if note is None

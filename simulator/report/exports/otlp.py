@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 from simulator.errors import SimulationError
 from simulator.history import Note, Outcome, RunRecord
+from simulator.instants import to_micros
 from simulator.report.exports.trace import stays
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.trace import SpanContext, Status
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def as_otlp(outcomes: Sequence[Outcome]) -> str:
@@ -161,4 +160,4 @@ def _status(state_type: str = "", message: str | None = None) -> Status:
 
 
 def _nanoseconds(instant: datetime) -> int:
-    return (instant - EPOCH) // timedelta(microseconds=1) * 1000
+    return to_micros(instant) * 1000
