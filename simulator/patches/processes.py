@@ -23,7 +23,7 @@ from simulator.patches import (
     stdlib_signals,
 )
 from simulator.patches.imports import once_imported
-from simulator.process import ProjectModules
+from simulator.process import ProjectModules, settings_put_back
 
 
 @contextmanager
@@ -39,6 +39,7 @@ def installed(clock: VirtualClock, seed: int, modules: ProjectModules | None) ->
         stack.enter_context(stdlib_exits.installed())
         stack.enter_context(nesting.installed())
         stack.enter_context(stdlib_file_locks.installed(clock))
+        stack.enter_context(settings_put_back())
         if modules is not None:
             stack.enter_context(stdlib_modules.installed(modules))
         yield

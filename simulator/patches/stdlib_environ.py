@@ -8,6 +8,7 @@ Python 3.11 to 3.13. What is patched, and why:
 - `subprocess.Popen`: without `env` a child gets this process's own environment; and from a thread
   that serves several processes, such as Prefect's loop for async calls, its working directory.
 - `os.system`: it starts a child by way of C, where no environment can be given.
+- `time.tzset`: C's local time is that of the whole process. What a run asks for with it is told.
 - `os.execv` and its kin: they would put another program in the place of the whole simulation.
 
 `tests/process/test_environ.py` fails without each of them.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -30,6 +32,7 @@ from simulator.process import (
     current_process,
     directory_for_children,
     environment,
+    tell_zone,
 )
 
 
@@ -47,6 +50,7 @@ def installed() -> Iterator[None]:
         (os.putenv, _putenv(_real.putenv)),
         (os.unsetenv, _unsetenv(_real.unsetenv)),
         (os.system, _system(_real.system)),
+        (time.tzset, _tzset(_real.tzset)),
         (os.execv, _refused("execv", _real.execv)),
         (os.execve, _refused("execve", _real.execve)),
     ]
@@ -57,7 +61,7 @@ def installed() -> Iterator[None]:
 _real = SimpleNamespace(
     **{
         function.__name__: copied(function)
-        for function in (os.putenv, os.unsetenv, os.system, os.execv, os.execve)
+        for function in (os.putenv, os.unsetenv, os.system, time.tzset, os.execv, os.execve)
     }
 )
 """What these functions do outside of processes."""
@@ -111,6 +115,17 @@ def _system(system: Callable[[str], int]) -> Callable[[str], int]:
         return -code if code < 0 else code << 8
 
     return system_
+
+
+def _tzset(tzset: Callable[[], None]) -> Callable[[], None]:
+    def tzset_() -> None:
+        process = current_process()
+        if process is None:
+            tzset()
+        else:
+            tell_zone(process)
+
+    return tzset_
 
 
 def _refused(name: str, exec_: Callable[..., Any]) -> Callable[..., Any]:

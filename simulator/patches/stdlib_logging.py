@@ -5,6 +5,7 @@ Python 3.11 to 3.13. What is patched, and why:
 - the attributes of `logging.Logger` that make up its configuration, and what `logging.disable`
   sets: loggers are shared by the whole process. A process begins with what the others have (the
   API handler, pytest's), and what it changes is its own.
+- `logging.setLogRecordFactory`, `getLogRecordFactory` and what both go by: it is one for all.
 - `logging.config._clearExistingHandlers`: `dictConfig` closes every handler there is.
 
 `tests/process/test_logs.py` fails without each of them.
@@ -57,6 +58,10 @@ class _Own:
             own[id(obj), self._name] = value
 
 
+_FACTORY = (0, "factory of records")
+"""Where a process keeps its own; no logger has this identity."""
+
+
 @contextmanager
 def installed() -> Iterator[None]:
     """Keep the set-up of logging apart, for one simulation."""
@@ -66,7 +71,28 @@ def installed() -> Iterator[None]:
         if logging_setup.current() is None:
             clear()
 
+    shared = logging.getLogRecordFactory()
+
+    def get_factory() -> Callable[..., logging.LogRecord]:
+        own = logging_setup.current()
+        found: Callable[..., logging.LogRecord] = (own or {}).get(_FACTORY, shared)
+        return found
+
+    def set_factory(factory: Callable[..., logging.LogRecord]) -> None:
+        nonlocal shared
+        own = logging_setup.current()
+        if own is None:
+            shared = factory
+        else:
+            own[_FACTORY] = factory
+
+    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        return get_factory()(*args, **kwargs)
+
     replaced: list[tuple[Any, str, Any]] = [
+        (logging, "getLogRecordFactory", get_factory),
+        (logging, "setLogRecordFactory", set_factory),
+        (logging, "_logRecordFactory", make),
         (logging.Logger, "level", _Own("level")),
         (logging.Logger, "propagate", _Own("propagate")),
         (logging.Logger, "disabled", _Own("disabled")),

@@ -11,6 +11,7 @@ from simulator.process.duckdb_files import DuckDBFiles, Holding
 from simulator.process.ending import exits
 from simulator.process.environ import VariablesOfProcess, environment
 from simulator.process.file_locks import FileLocks
+from simulator.process.interpreter import settings_put_back
 from simulator.process.lacking import lacked, unset
 from simulator.process.logs import logging_setup
 from simulator.process.modules import ProjectModules, found_behind
@@ -23,6 +24,7 @@ from simulator.process.scripts import Scripts
 from simulator.process.sharing import tell_defaults, tell_locks, watch
 from simulator.process.signalling import Signals, signals
 from simulator.process.surroundings import Surroundings, surrounded
+from simulator.process.zones import tell_zone
 
 __all__ = [
     "NAMES_OF_SYS",
@@ -49,10 +51,12 @@ __all__ = [
     "output",
     "outside",
     "remember_modules",
+    "settings_put_back",
     "signals",
     "surrounded",
     "tell_defaults",
     "tell_locks",
+    "tell_zone",
     "unset",
     "watch",
 ]

@@ -40,7 +40,13 @@ class Environment:
 _shared: list[MutableMapping[bytes, bytes]] = []
 """The variables of the whole simulation, as its last element, for as long as there is one."""
 
-environment = Own(lambda _: Environment(_shared[-1]))
+
+def shared_variables() -> Mapping[bytes, bytes]:
+    """The variables of the whole simulation, with which a process begins."""
+    return _shared[-1]
+
+
+environment = Own(lambda _: Environment(shared_variables()))
 
 
 class VariablesOfProcess(MutableMapping[bytes, bytes]):

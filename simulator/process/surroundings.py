@@ -11,11 +11,12 @@ from typing import Any
 
 from prefect.settings import temporary_settings
 
-from simulator.process import cwd
+from simulator.process import cwd, interpreter
 from simulator.process.ending import exits, join_threads
 from simulator.process.environ import environment
 from simulator.process.printing import output
 from simulator.process.processes import Process, current_process
+from simulator.process.zones import tell_zone
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ def surrounded(main: Callable[[], object], given: Surroundings) -> Callable[[], 
     def run() -> None:
         process = current_process()
         assert process is not None
+        interpreter.begin(process)
         environment.of(process).update(given.environment)
+        tell_zone(process)
         cwd.begin(process, given.working_directory)
         if given.arguments is not None:
             output.of(process).of_sys["argv"] = list(given.arguments)
