@@ -48,6 +48,14 @@ def is_ours(innermost: FrameType) -> bool:
     return frame is not None and _is_of_package(frame.f_code.co_filename)
 
 
+def is_for_users(innermost: FrameType) -> bool:
+    """Whether what Python's own library does in a frame, it does for the user's own code."""
+    frame: FrameType | None = innermost
+    while frame is not None and _is_standard(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame is not None and is_users(frame)
+
+
 def place_of_call(innermost: FrameType) -> str:
     """The line of the user's own code that led to a frame, as "file.py:12"; empty if there is none."""
     frame = users_frame(innermost)

@@ -118,7 +118,13 @@ class _Ages:
 
 _gettime: Callable[[int], int] = own("clock_gettime_ns")
 real_fstat: Callable[[int], os.stat_result] = copied(os.fstat)
+real_stat: Callable[..., os.stat_result] = copied(os.stat)
+_real_lstat: Callable[..., os.stat_result] = copied(os.lstat)
+_real_utime = copied(os.utime)
+_real_open = copied(io.open)
 real_os_open: Callable[..., int] = copied(os.open)
+looked_at: list[Callable[[Any, FrameType], None]] = []
+"""Who is told of each path that is looked at, before it is, and from which frame."""
 opened_to_write: list[Callable[[int], None]] = []
 """Who is told of each file that is opened to be written, and not to be read as well: its descriptor."""
 
@@ -126,6 +132,11 @@ opened_to_write: list[Callable[[int], None]] = []
 def _tell(descriptor: int) -> None:
     for told in opened_to_write:
         told(descriptor)
+
+
+def _look(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    for told in looked_at:
+        told(args[0] if args else kwargs.get("path", kwargs.get("file")), sys._getframe(3))
 
 
 _STAMPING: dict[str, Callable[..., Any]] = {
@@ -164,10 +175,12 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
         return os.stat_result(values, more)
 
     def stat(*args: Any, **kwargs: Any) -> os.stat_result:
+        _look(args, kwargs)
         return translated(real_stat(*args, **kwargs))
 
     def lstat(*args: Any, **kwargs: Any) -> os.stat_result:
-        return translated(real_lstat(*args, **kwargs))
+        _look(args, kwargs)
+        return translated(_real_lstat(*args, **kwargs))
 
     def fstat(*args: Any, **kwargs: Any) -> os.stat_result:
         return translated(real_fstat(*args, **kwargs))
@@ -176,7 +189,7 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
         return translated(real_entry_stat(entry, **kwargs), caller=2)
 
     def utime(path: Any, *args: Any, **kwargs: Any) -> None:
-        real_utime(path, *args, **kwargs)
+        _real_utime(path, *args, **kwargs)
         where = {name: value for name, value in kwargs.items() if name not in ("times", "ns")}
         found = real_fstat(path) if isinstance(path, int) else real_stat(path, **where)
         file = (found.st_dev, found.st_ino)
@@ -187,7 +200,8 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
             ages._written.add(file)
 
     def opened(*args: Any, **kwargs: Any) -> Any:
-        file = real_open(*args, **kwargs)
+        _look(args, kwargs)
+        file = _real_open(*args, **kwargs)
         mode = args[1] if len(args) > 1 else kwargs.get("mode", "r")
         if set(mode) & set("wax+"):
             ages.opened(file)
@@ -211,8 +225,6 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
 
         return stamped
 
-    real_stat, real_lstat, real_utime = copied(os.stat), copied(os.lstat), copied(os.utime)
-    real_open = copied(io.open)
     real_entry_stat = os.DirEntry.stat
     led: list[tuple[Any, Callable[..., Any]]] = [
         (os.stat, stat),

@@ -44,6 +44,7 @@ from simulator.clock import (
 )
 from simulator.instants import Real
 from simulator.patches.peers import noting
+from simulator.patches.polled import end_of
 from simulator.patches.replacing import replacing
 from simulator.places import is_users
 
@@ -99,7 +100,7 @@ def _start(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
     def init(process: Any, *args: Any, **kwargs: Any) -> None:
         real(process, *args, **kwargs)
         if counted() is not None:
-            peers.started(_end_of(process.pid))
+            peers.started(end_of(process.pid))
 
     return init
 
@@ -121,7 +122,7 @@ def _of_process(clock: VirtualClock, real: Callable[..., Any], place: int) -> Ca
         if seconds > 0:
             expired(clock, hold, seconds)
         else:
-            asked(_end_of(process.pid))
+            asked(end_of(process.pid))
         assert error is not None
         raise error
 
@@ -133,7 +134,7 @@ def _poll(real: Callable[..., Any]) -> Callable[..., Any]:
     def poll(process: Any) -> Any:
         code = real(process)
         if counted() is not None:
-            asked(_end_of(process.pid) if code is None else None)
+            asked(end_of(process.pid) if code is None else None)
         return code
 
     return poll
@@ -144,7 +145,7 @@ def _returncode(real: Callable[..., Any]) -> Callable[..., Any]:
     def get_returncode(transport: Any) -> Any:
         code = real(transport)
         if counted() is not None:
-            asked(_end_of(transport.get_pid()) if code is None else None)
+            asked(end_of(transport.get_pid()) if code is None else None)
         return code
 
     return get_returncode
@@ -155,29 +156,10 @@ def _waitpid(real: Callable[..., Any]) -> Callable[..., Any]:
     def waitpid(pid: int, options: int, /) -> Any:
         ended = real(pid, options)
         if counted() is not None:
-            asked(_end_of(pid) if ended[0] == 0 else None)
+            asked(end_of(pid) if ended[0] == 0 else None)
         return ended
 
     return waitpid
-
-
-def _end_of(pid: int) -> Asked:
-    """The end of a process that this one has started."""
-
-    def ready(seconds: float) -> bool:
-        end = Real.monotonic() + seconds
-        while True:
-            try:
-                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                    return True
-            except ChildProcessError:
-                return True
-            left = end - Real.monotonic()
-            if left <= 0:
-                return False
-            Real.sleep(min(left, 0.005))
-
-    return Asked(ready)
 
 
 # -- files -----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ What is patched, and why (Python 3.11 to 3.13):
 - `threading._time`, `queue.time`: `wait_for` and `get` measure their time-outs with them: virtual
   in counted threads, real elsewhere.
 - pools of threads of `multiprocessing`: see `simulator.patches.stdlib_pools`.
-- what waits for the real world: see `simulator.patches.real_world`.
+- what waits for the real world: see `simulator.patches.real_world` and `polled`.
 - `multiprocessing`: a process of its own has a clock of its own; said clearly.
 - the event loop policy: counted threads get a loop on virtual time; also where a test's plugin has
   set a policy of its own for the time of an async test.
@@ -62,7 +62,7 @@ from simulator.clock import (
 )
 from simulator.errors import UnsupportedOperation
 from simulator.instants import Real
-from simulator.patches import loops, real_world, stdlib_pools
+from simulator.patches import loops, polled, real_world, stdlib_pools
 from simulator.patches.driven_loops import loops_driving
 from simulator.patches.nesting import is_applied
 from simulator.patches.replacing import replacing, wherever_imported
@@ -97,6 +97,7 @@ def installed(
         stack.enter_context(_patched_threads(clock, context))
         stack.enter_context(_patched_sleep(clock, poll))
         stack.enter_context(real_world.installed(clock))
+        stack.enter_context(polled.installed())
         stack.enter_context(_own_processes_refused())
         stack.enter_context(_virtual_loops(clock))
         stack.enter_context(loops.followed(clock))

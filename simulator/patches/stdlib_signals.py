@@ -29,8 +29,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from simulator.cfunctions import calling, copied
-from simulator.clock import counted
+from simulator.clock import asked, counted
 from simulator.errors import UnsupportedOperation
+from simulator.patches.polled import end_of_foreign
 from simulator.patches.replacing import replacing
 from simulator.process import Process, Signals, current_process, signals
 
@@ -131,6 +132,8 @@ def _kill(kill: Callable[[int, int], None], here: int) -> Callable[[int, int], N
         own = signals.current()
         if own is None or os.getpid() != here or pid not in (here, 0, -os.getpgrp()):
             kill(pid, signum)
+            if signum == 0 and own is not None:
+                asked(end_of_foreign(pid))
         else:
             own.send(signum)
 

@@ -1,7 +1,8 @@
 """Readers of the time that no virtual clock reaches: whoever meets one hears of it.
 
-A process of its own reads the machine's clock. `subprocess.Popen` is where all of them are started
-that a flow waits for; nobody knows whether the program looks at the time, so the message says "if".
+A process of its own reads the machine's clock. `subprocess.Popen` is where nearly all of them are
+started that a flow waits for (`os.posix_spawn` is in `simulator.patches.polled`); nobody knows whether
+the program looks at the time, so the message says "if".
 
 polars asks the operating system for `now()` in its SQL, on threads of its own; `SQLContext.execute`, by
 which all SQL goes, and `sql_expr` are looked at. The files of `pyarrow.fs` show when the machine wrote
@@ -34,17 +35,21 @@ def readers() -> Iterator[None]:
     init = subprocess.Popen.__init__
 
     def init_(self: Any, *args: Any, **kwargs: Any) -> None:
-        if counted() is not None and not _is_harmless():
-            given = args[0] if args else kwargs.get("args", "")
-            caveats.tell(
-                "real time",
-                f"{_program(given)} is a process of its own: if it asks for the time, it is shown the"
-                " machine's",
-            )
+        tell_of_process(args[0] if args else kwargs.get("args", ""))
         init(self, *args, **kwargs)
 
     with replacing([(subprocess.Popen, "__init__", init_)]):
         yield
+
+
+def tell_of_process(given: Any) -> None:
+    """Tell of a process of its own that whoever calls is about to start, by a command."""
+    if counted() is not None and not _is_harmless():
+        caveats.tell(
+            "real time",
+            f"{_program(given)} is a process of its own: if it asks for the time, it is shown the"
+            " machine's",
+        )
 
 
 @contextmanager

@@ -306,3 +306,20 @@ def forks(how: str):
         return
     _, status = os.waitpid(child, 0)
     print("child", os.waitstatus_to_exitcode(status))
+
+
+@flow
+def waits_for_a_foreign_process():
+    """It belongs to a child of this run's, which reaps it."""
+    parent = (
+        "import subprocess; one = subprocess.Popen(['sleep', '0.7'])\n"
+        "print(one.pid, flush=True); one.wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as child:
+        pid = int(child.stdout.readline())
+        while True:
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(1)

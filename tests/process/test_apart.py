@@ -252,3 +252,8 @@ def test_a_child_of_fork_has_a_clear_end(sim, tmp_path, how, code, capfd):
     except ChildProcessError:  # no children at all; other tests may have left servers of forks
         ended = (0, 0)
     assert ended == (0, 0)
+
+
+def test_a_foreign_process_that_is_asked_for_by_its_number_takes_the_time_that_it_takes(sim):
+    run = run_one(sim, flows.waits_for_a_foreign_process)
+    assert 1 <= (run.end - run.start).total_seconds() <= 10

@@ -27,7 +27,8 @@ def test_a_run_leaves_no_setting_to_the_next_nor_to_the_test():
         second = values(run_one(sim, flows.shows))
         assert flows.read() == inside
         assert not told(sim, "shared interpreter")
-    assert second == first and first.keys() == flows.READ.keys()
+    assert second == first
+    assert first.keys() == flows.READ.keys()
     assert flows.read() == outside
 
 
@@ -49,8 +50,10 @@ def test_a_setting_that_runs_share_meanwhile_is_told_once(sim):
     sim.trigger("sets-and-sleeps/d")
     sim.advance(minutes=5)
     assert told(sim, "shared interpreter") == [
-        "socket.getdefaulttimeout() is 2.5 for every run that is going on, since one has set it so;"
-        " a process has its own, None"
+        (
+            "socket.getdefaulttimeout() is 2.5 for every run that is going on, since one has set it so;"
+            " a process has its own, None"
+        )
     ]
     assert values(run_one(sim, flows.shows))["socket"] == "None"
 
