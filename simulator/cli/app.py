@@ -35,6 +35,13 @@ ProjectFolder = Annotated[
     Path, typer.Argument(metavar="[DIR]", help="Folder of the project (default: this one).")
 ]
 
+PrefectFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Another prefect.yaml of the project, as for `prefect deploy`.", metavar="FILE"
+    ),
+]
+
 InPlace = Annotated[
     bool,
     typer.Option("--in-place", help="Let it live in its own folder, not in a copy of that."),
@@ -111,3 +118,16 @@ def simulate(
             from simulator.scenarios import HOW_TO_WRITE_ONE
 
             print(f"There are no scenarios here yet; {HOW_TO_WRITE_ONE}.")
+
+
+def in_project(folder: Path, file: Path | None) -> str | None:
+    """A file of a project, from its folder on; None for none.
+
+    Raises SimulationError for one that is elsewhere.
+    """
+    if file is None:
+        return None
+    named = os.path.relpath(file, folder)
+    if named.startswith(os.pardir):
+        raise SimulationError(f"{str(file)!r} is not in the project's folder, {str(folder)!r}")
+    return named

@@ -136,6 +136,12 @@ def audit(
     if not quiet:
         _print(subject, of, found, json=json, markdown=markdown)
     write_beside(out / RESULTS, screen)
+    if not kept.cells():
+        screen.print(
+            f"Nothing ran in {of.days:g} days from {of.start}, so there was nothing to go wrong:"
+            " no schedule, trigger or flow asked for a run",
+            soft_wrap=True,
+        )
     if baseline is not None:
         screen.print(f"{len(new)} new: {', '.join(one.cell.name for one in new) or 'nothing'}")
     return int(bool(new))

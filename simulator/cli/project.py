@@ -12,7 +12,7 @@ import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
 from simulator.cli.apart import apart
-from simulator.cli.app import InPlace, ProjectFolder, app, instant_of
+from simulator.cli.app import InPlace, PrefectFile, ProjectFolder, app, in_project, instant_of
 from simulator.cli.pages import keep_project
 from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import ClockStalled, NothingToRun, SimulationError
@@ -45,6 +45,7 @@ def project(
             help="A script that serves or deploys, in place of prefect.yaml.", metavar="FILE"
         ),
     ] = None,
+    prefect_file: PrefectFile = None,
     list_: Annotated[
         bool, typer.Option("--list", help="Only list the deployments; no time passes.")
     ] = False,
@@ -109,18 +110,22 @@ def project(
     exclusive(set=set_, in_place=in_place)
     exclusive(json=json, markdown=markdown, quiet=quiet)
     exclusive(quiet=quiet, verbose=verbose, log=log)
+    exclusive(script=script, prefect_file=prefect_file)
+    named = in_project(folder, prefect_file)
     scripts = [one.absolute() for one in script or ()]
     if set_:
         asked = of_user.settings_of(set_)
 
         def live_twice() -> Comparison:
-            return of_user.compared(folder, asked, scripts, days=days, start=start, seed=seed)
+            return of_user.compared(
+                folder, asked, scripts, days=days, start=start, seed=seed, prefect_file=named
+            )
 
         return _what_if(
             live_twice,
             log,
             out / RESULTS,
-            lambda one: _command(folder, one, scripts, set_),
+            lambda one: _command(folder, one, scripts, set_, named=named),
             strict=strict,
             json=json,
             markdown=markdown,
@@ -133,7 +138,7 @@ def project(
         with termination_as_interrupt(), apart(log, verbose=verbose, quiet=quiet):
             with (
                 of_user.home_of(folder, in_place) as home,
-                of_user.opened(home, start=start, seed=seed) as sim,
+                of_user.opened(home, start=start, seed=seed, prefect_file=named) as sim,
             ):
                 of_user.load(sim, [of_user.moved(one, there, home) for one in scripts])
                 if not (list_ or check):
@@ -152,7 +157,7 @@ def project(
         _print(course, list_=list_ and not markdown, stubs=stub_network, json=json)
     if not (list_ or check or init or stub_network):
         lived = {"as it is": course}
-        command = _command(folder, course, scripts, in_place=in_place)
+        command = _command(folder, course, scripts, in_place=in_place, named=named)
         keep_project(out / RESULTS, lived, command, _aside(quiet or json or markdown))
     return _code(course, stopped, strict=strict)
 
@@ -260,12 +265,14 @@ def _command(
     settings: Sequence[str] = (),
     *,
     in_place: bool = False,
+    named: str | None = None,
 ) -> str:
     """What lets the project live so again."""
     days = (course.end - course.start) / timedelta(days=1)
     words = ["simulate", "project", str(folder), "--start", course.start.isoformat()]
     words += ["--days", f"{days:g}", "--seed", str(course.seed)]
     words += ["--in-place"] if in_place else []
+    words += ["--prefect-file", str(folder / named)] if named else []
     words += [word for script in scripts for word in ("--script", str(script))]
     return shlex.join([*words, *(word for one in settings for word in ("--set", one))])
 

@@ -9,7 +9,7 @@ import typer
 
 from simulator.cli.answers import Json, exclusive
 from simulator.cli.apart import apart
-from simulator.cli.app import ProjectFolder, app, instant_of
+from simulator.cli.app import PrefectFile, ProjectFolder, app, in_project, instant_of
 from simulator.errors import SimulationError
 
 
@@ -20,6 +20,7 @@ def schedule(
     start: Annotated[
         str, typer.Option(help="First instant, aware or a date in UTC (default: today).")
     ] = "",
+    prefect_file: PrefectFile = None,
     json: Json = False,
     icalendar: Annotated[
         bool, typer.Option("--icalendar", help="Print a calendar with an event for each run.")
@@ -42,11 +43,12 @@ def schedule(
     if not folder.is_dir():
         raise SimulationError(f"there is no folder {str(folder)!r}")
     now = datetime.now(UTC)
+    named = in_project(folder, prefect_file)
     told = project.configuration_of(folder)
     today = told.start or f"{now:%Y-%m-%d}T00:00:00Z"
     first = arguments.instant("start", instant_of(start) or today)
     with apart():
-        found = project.schedules_of(folder, first, days)
+        found = project.schedules_of(folder, first, days, named or told.prefect_file)
     if json:
         print(project.schedules_as_json(found))
         return

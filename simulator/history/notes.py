@@ -50,7 +50,8 @@ class Note:
     - "fault": a fault fired, on a run, a task, a worker or a request; `text` is the fault in words;
     - "call": `run_id` was called at `where`, in the way that `text` says;
     - "error": an exception left the step's own code; `text` is the exception, `where` the line;
-      `details` has the environment variables that it is about, if some were "unset";
+      `details` has what it is about of what this machine lacks: environment variables that are
+      "unset", "programs" that are not installed, values that are "made up";
     - "worker": one more worker of the pool `text` was started; `details` has its name and its limit;
     - "away": a worker of the pool `text` was away from `at` until `until`;
     - "order": somebody asked for a state or an end from outside; `text` says what;
@@ -83,17 +84,17 @@ class Note:
 
 
 class Journal:
-    """Takes the notes of one simulation, from any thread. `now` tells the instant; `unset` which
-    environment variable, of those that the calling process has asked for in vain, a text names, if any.
+    """Takes the notes of one simulation, from any thread. `now` tells the instant; `lacking` what
+    of this machine's an error is about, and its text: the `details` of its note.
     """
 
     def __init__(
         self,
         now: Callable[[], datetime],
-        unset: Callable[[BaseException, str], tuple[str, ...]] = lambda *_: (),
+        lacking: Callable[[BaseException, str], dict[str, Any]] = lambda *_: {},
     ) -> None:
         self._now = now
-        self._unset = unset
+        self._lacking = lacking
         self._mutex = threading.Lock()
         self._notes: list[Note] = []
         self.faults: list[dict[str, Any]] = []
@@ -131,7 +132,6 @@ class Journal:
     ) -> None:
         """Take a note of an exception that has left a step, and of what it came from."""
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        unset = self._unset(error, text)
         note = self.note(
             "error",
             text.strip().partition("\n")[0],
@@ -139,7 +139,7 @@ class Journal:
             run_id=run_id,
             task_run_id=task_run_id,
             because=self._origin(error),
-            details={"unset": list(unset)} if unset else {},
+            details=self._lacking(error, text),
         )
         self.mark(error, note)
 

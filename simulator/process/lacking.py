@@ -1,9 +1,10 @@
-"""Variables of the environment that are not set, and that an error is about."""
+"""What this machine lacks, and an error is about: variables that are not set, programs, real values."""
 
 from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
@@ -13,9 +14,22 @@ from typing import Any
 from simulator.process.environ import environment
 
 
+def lacking(error: BaseException, text: str, made_up: str) -> dict[str, list[str]]:
+    """What of this machine's an error of the calling process is about: environment variables that are
+    "unset", "programs" that are not installed, values that are "made up", which `made_up` stands for.
+    `text` is the error in words. Empty if it is about something else.
+    """
+    found = {
+        "unset": unset(error, text),
+        "programs": _programs(error),
+        "made up": _made_up(error, made_up),
+    }
+    return {kind: list(names) for kind, names in found.items() if names}
+
+
 def unset(error: BaseException, text: str) -> tuple[str, ...]:
-    """Those that the calling process has asked for in vain and that `text`, about an error of its own,
-    names, or those that a settings model lacks; empty if it is about something else.
+    """The variables that the calling process has asked for in vain and that `text`, about an error of
+    its own, names, or those that a settings model lacks; empty if it is about something else.
     """
     own = environment.current()
     missed = () if own is None else map(os.fsdecode, sorted(own.missed))
@@ -31,6 +45,27 @@ def lacked(error: BaseException) -> tuple[str, ...]:
         return (str(error.args[0]),)
     model = _settings_model(error)
     return () if model is None else tuple(dict.fromkeys(_of_fields(error, model)))
+
+
+def _programs(error: BaseException) -> tuple[str, ...]:
+    """The program that could not be started, or that a shell has not found."""
+    if isinstance(error, subprocess.CalledProcessError) and error.returncode == _NOT_FOUND:
+        words = error.cmd.split() if isinstance(error.cmd, str) else list(error.cmd)
+        return tuple(map(str, words[:1]))
+    if isinstance(error, FileNotFoundError) and _raised_in(error, "subprocess.py"):
+        name = str(error.filename)
+        return () if Path(name).is_dir() or "/" in name else (name,)
+    return ()
+
+
+_NOT_FOUND = 127
+"""The exit code of a shell that has not found a command (POSIX, Shell Command Language, 2.8.2)."""
+
+
+def _made_up(error: BaseException, value: str) -> tuple[str, ...]:
+    """The value that an error is about, if it is the one that is made up."""
+    read = getattr(error, "doc", None)  # of a JSONDecodeError
+    return (value,) if read == value or repr(value) in str(error) else ()
 
 
 def _raised_in(error: BaseException, *files: str) -> bool:

@@ -22,28 +22,30 @@ MEETING = 3
 """So many runs that are due at one instant are told."""
 
 
-def schedules_of(folder: Path, start: datetime, days: int) -> list[Due]:
-    """The schedules of a project, in the order of their deployments. No flow runs, and if there is a
-    prefect.yaml none is even imported.
+def schedules_of(
+    folder: Path, start: datetime, days: int, prefect_file: str | None = None
+) -> list[Due]:
+    """The schedules of a project, or of the prefect.yaml that is named, from its folder on, in the order
+    of their deployments. No flow runs, and if there is a prefect.yaml none is even imported.
 
     Raises SimulationError, with file and line, for what is no project, or a schedule that is none.
     """
-    file, end = project_file(folder), start + timedelta(days=days)
-    return list(_written(file, start, end) if file else _deployed(folder, start, end))
+    file, end = project_file(folder, prefect_file), start + timedelta(days=days)
+    return list(_written(folder, file, start, end) if file else _deployed(folder, start, end))
 
 
-def _written(file: Path, start: datetime, end: datetime) -> Iterator[Due]:
+def _written(folder: Path, file: Path, start: datetime, end: datetime) -> Iterator[Due]:
     from simulator.patches.prefect import projects
 
-    for one in declared(file):
+    for one in declared(file, folder):
         try:
             made = projects.schedules(one.config)
         except (ValueError, TypeError) as wrong:
             said = " ".join(str(wrong).split())
             raise SimulationError(
-                f"{file.parent / one.where}: deployment {one.name!r}: {said}"
+                f"{folder / one.where}: deployment {one.name!r}: {said}"
             ) from None
-        name = f"{_flow_name(one.entrypoint, base_of(one, file.parent))}/{one.name}"
+        name = f"{_flow_name(one.entrypoint, base_of(one, folder))}/{one.name}"
         entries = one.config.get("schedules") or ([one.config["schedule"]] if made else [])
         for entry, each in zip(entries, made, strict=True):
             yield due(

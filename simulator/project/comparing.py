@@ -69,6 +69,7 @@ def compared(
     days: float,
     start: Any = None,
     seed: int | None = None,
+    prefect_file: str | None = None,
 ) -> Comparison:
     """Let a project live twice, as it is and with settings, each time in a copy of its folder, so that
     neither finds what the other has written.
@@ -78,7 +79,10 @@ def compared(
     there = folder.absolute()
     courses = []
     for one in ((), tuple(settings)):
-        with copied(there) as copy, opened(copy, start=start, seed=seed) as sim:
+        with (
+            copied(there) as copy,
+            opened(copy, start=start, seed=seed, prefect_file=prefect_file) as sim,
+        ):
             load(sim, [moved(script, there, copy) for script in scripts])
             put(sim, one)
             sim.advance(timedelta(days=days))

@@ -27,7 +27,8 @@ UTC = ZoneInfo("UTC")
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a `file` says. Durations, stubs, secrets, blocks, variables, data and the environment are by
+    """What a `file` says. `prefect_file` is the prefect.yaml, where it is another one, from the folder
+    of this file on. Durations, stubs, secrets, blocks, variables, data and the environment are by
     name; `data` has the file that is put in place by the place. Faults and promises are as they are
     written.
     """
@@ -37,6 +38,7 @@ class Configuration:
     days: float = 7
     seed: int = 0
     timezone: ZoneInfo = UTC
+    prefect_file: str | None = None
     durations: Mapping[str, Duration] = field(default_factory=dict)
     stubs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     faults: tuple[Mapping[str, Any], ...] = ()
@@ -167,6 +169,7 @@ VALUES: Mapping[str, kinds.Kind] = {
     "days": kinds.number(0, MOST_DAYS),
     "seed": kinds.whole(),
     "timezone": timezone_of,
+    "prefect_file": kinds.text,
     "faults": _tables,
     "promises": _tables,
 }

@@ -16,7 +16,9 @@ from simulator.project.findings import (
     in_order,
     lateness,
     needs_module,
+    needs_program,
     needs_stub,
+    needs_value,
     needs_variable,
     observed,
     scheduled,
@@ -59,9 +61,11 @@ class Row:
 @dataclass(frozen=True)
 class Course:
     """A project from `start` to `end` (aware UTC), under one seed. `refused` has the hosts to which
-    connections were refused, and how many runs failed with that or go on, `missing_modules` and
-    `missing_variables` (of the environment) the runs that ended for want of one; `made_up` names the
-    blocks and variables that nobody has given; `stubs` counts the calls of each. `timezone` is the one
+    connections were refused, and how many runs failed with that or go on, `missing_modules`,
+    `missing_programs` and `missing_variables` (of the environment) the runs that ended for want of one;
+    `made_up` names the blocks and variables that nobody has given, and `misread` counts the runs that
+    ended since such a value is not the true one; `passed_over` names the scripts that serve or deploy,
+    "file:line", and were not asked for; `stubs` counts the calls of each. `timezone` is the one
     to say instants in. The log lines of its `history` have been read. `stopped` says what ended it
     before its time, if anything did.
     """
@@ -76,8 +80,11 @@ class Course:
     findings: tuple[Finding, ...]
     refused: dict[str, int]
     missing_modules: dict[str, int]
+    missing_programs: dict[str, int]
     missing_variables: dict[str, int]
     made_up: tuple[str, ...]
+    misread: int
+    passed_over: tuple[str, ...]
     stubs: dict[str, int]
     promises: tuple[Outcome, ...]
     timezone: ZoneInfo
@@ -122,8 +129,11 @@ def course(sim: ProjectSimulation, folder: Path | None = None, stopped: str = ""
         findings=tuple(in_order(seen)),
         refused=needs_stub(history),
         missing_modules=needs_module(history),
+        missing_programs=needs_program(history),
         missing_variables=needs_variable(history),
         made_up=tuple(sim.given.made_up),
+        misread=needs_value(history),
+        passed_over=tuple(sim.passed_over),
         stubs={stub.name: stub.calls for stub in sim.stubs},
         promises=tuple(sim.promises()),
         timezone=sim.configuration.timezone,

@@ -30,20 +30,28 @@ class Declared:
     ignored: tuple[tuple[str, str], ...] = ()
 
 
-def project_file(folder: Path) -> Path | None:
-    """The prefect.yaml of a folder, or its prefect.yml; None if it has neither."""
+def project_file(folder: Path, named: str | None = None) -> Path | None:
+    """The prefect.yaml of a folder, or its prefect.yml; None if it has neither. The file that is
+    `named`, from the folder on, takes their place.
+
+    Raises SimulationError if that is not there.
+    """
+    if named is not None:
+        if not (folder / named).is_file():
+            raise SimulationError(f"prefect_file={named!r} must be a file in the project's folder")
+        return folder / named
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def declared(file: Path) -> list[Declared]:
-    """The deployments of a prefect.yaml, in their order; those without a name are left out, as by
-    `prefect deploy --all`.
+def declared(file: Path, folder: Path) -> list[Declared]:
+    """The deployments of a prefect.yaml of the project in a folder, in their order; those without a name
+    are left out, as by `prefect deploy --all`.
 
     Raises SimulationError, with file and line, for what Prefect cannot read or would refuse.
     """
     from simulator.patches.prefect import projects
 
-    places = _Places(file)
+    places, named = _Places(file), file.relative_to(folder)
     raw = places.raw
     _check_entries(places, raw)
     for place, wrong in projects.check(raw):
@@ -62,11 +70,14 @@ def declared(file: Path) -> list[Declared]:
                 entrypoint=config["entrypoint"],
                 config=kept,
                 pull=tuple(pull or ()),
-                where=f"{file.name}:{places.line(at)}",
-                ignored=tuple(_ignored(places, at, as_written, projects.KNOWN_KEYS)),
+                where=f"{named}:{places.line(at)}",
+                ignored=tuple(
+                    (key, f"{named}:{line}")
+                    for key, line in _ignored(places, at, as_written, projects.KNOWN_KEYS)
+                ),
             )
         )
-    _check_names(found, file.parent)
+    _check_names(found, folder)
     return found
 
 
@@ -117,15 +128,15 @@ def _check_names(found: Iterable[Declared], folder: Path) -> None:
 
 def _ignored(
     places: _Places, at: tuple[Any, ...], entry: dict[str, Any], known: Iterable[str]
-) -> Iterable[tuple[str, str]]:
+) -> Iterable[tuple[str, int]]:
     for key in entry:
         # A merge key is YAML's own; `triggers` of other forms are Prefect's to refuse.
         if key not in known and not str(key).startswith(("x-", ".")):
-            yield str(key), f"{places.file.name}:{places.line((*at, key))}"
+            yield str(key), places.line((*at, key))
     pool = entry.get("work_pool")
     for key in pool if isinstance(pool, dict) else ():
         if key not in ("name", "work_queue_name", "job_variables"):
-            yield f"work_pool.{key}", f"{places.file.name}:{places.line((*at, 'work_pool', key))}"
+            yield f"work_pool.{key}", places.line((*at, "work_pool", key))
 
 
 class _Places:

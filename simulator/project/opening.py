@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,12 @@ from simulator.project.simulation import ProjectSimulation
 
 @contextmanager
 def opened(
-    folder: Path, *, start: Any = None, seed: int | None = None, **options: Any
+    folder: Path,
+    *,
+    start: Any = None,
+    seed: int | None = None,
+    prefect_file: str | None = None,
+    **options: Any,
 ) -> Iterator[ProjectSimulation]:
     """A simulation in the folder of a project, as its simulation.toml says where nothing else is given.
 
@@ -26,6 +32,8 @@ def opened(
     if not folder.is_dir():
         raise SimulationError(f"there is no folder {str(folder)!r}")
     configuration = configuration_of(folder)
+    if prefect_file is not None:
+        configuration = replace(configuration, prefect_file=prefect_file)
     start = configuration.start if start is None else start
     seed = configuration.seed if seed is None else seed
     with (
@@ -47,10 +55,12 @@ def load(sim: ProjectSimulation, given: Sequence[Path] = ()) -> None:
 
 
 def _deploy(sim: ProjectSimulation, given: Sequence[Path] = ()) -> None:
-    file = project_file(sim.project)
+    file = project_file(sim.project, sim.configuration.prefect_file)
     if file is not None and not given:
-        for one in declared(file):
+        for one in declared(file, sim.project):
             sim.deploy_declared(one)
+        left_out = scripts(sim.project)
+        sim.passed_over += [f"{one.file.relative_to(sim.project)}:{one.line}" for one in left_out]
         return
     chosen = [_script(sim.project / one) for one in given] or scripts(sim.project)
     if not chosen:

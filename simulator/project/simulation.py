@@ -51,6 +51,7 @@ class ProjectSimulation(Simulation):
         self.overrides: dict[tuple[str, str], Any] = {}
         self.loaded: list[Loaded] = []
         self.unloaded: list[Unloaded] = []
+        self.passed_over: list[str] = []
 
     def __enter__(self) -> Self:
         self._folders = contextlib.ExitStack()

@@ -58,12 +58,15 @@ def told_of(course: Course) -> dict[str, Any]:
             for one in course.findings
         ],
         "made_up": list(course.made_up),
+        "failed_on_made_up": course.misread,
+        "scripts_passed_over": list(course.passed_over),
         "stubs": course.stubs,
         "promises": [
             {"name": one.name, "kept": one.kept, "said": one.said} for one in course.promises
         ],
         "refused_connections": course.refused,
         "missing_modules": course.missing_modules,
+        "missing_programs": course.missing_programs,
         "missing_variables": course.missing_variables,
         "proposed_stubs": [asdict(one) for one in course.proposed],
         "caveats": list(map(str, course.caveats)),
@@ -100,7 +103,10 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
         yield "Stopped before its time", [[f"{course.end:%Y-%m-%d %H:%M:%S} UTC: {course.stopped}"]]
     yield from _left_out(course)
     if course.made_up:
-        yield "Made up, since nobody has given them", [[", ".join(course.made_up)]]
+        told = [[", ".join(course.made_up)]]
+        if course.misread:
+            told += [[f"{course.misread} runs failed since such a value is not the true one"]]
+        yield "Made up, since nobody has given them: see [secrets]", told
     if course.stubs:
         called = [[f"{name}: called {calls} times"] for name, calls in course.stubs.items()]
         yield f"Stubs: {len(called)}", called
@@ -114,6 +120,7 @@ def sections(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
             course.refused,
         ),
         ("Modules that are not installed here, and ended a run", course.missing_modules),
+        ("Programs that are not installed here, and ended a run", course.missing_programs),
         (
             "Environment variables that are not set, and ended a run: see [environment]",
             course.missing_variables,
@@ -138,6 +145,9 @@ def _left_out(course: Course) -> Iterator[tuple[str, list[list[str]]]]:
     if steps:
         told = [[f"{name} (of {count} deployments)"] for name, count in steps.items()]
         yield "Pull steps that are not simulated", told
+    if course.passed_over:
+        why = "prefect.yaml says what is deployed, see --script"
+        yield f"Scripts that serve or deploy, left out; {why}", [[", ".join(course.passed_over)]]
     idle = [row.deployment for row in course.rows if not row.runs]
     if idle and course.end > course.start:
         why = "no schedule, trigger or flow asked for them in this time"

@@ -317,3 +317,14 @@ def test_a_terminal_shows_how_far_it_is() -> None:
     assert "3 cells, 2 at a time, 1 done before, about 30 s" in said
     assert "1/2" in said
     assert "read:raises: nothing" in said
+
+
+def test_a_project_in_which_nothing_runs_is_told_so(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "flows.py").write_text("from prefect import flow\n\n@flow\ndef main(): ...\n")
+    (tmp_path / "prefect.yaml").write_text(
+        "deployments:\n- {name: idle, entrypoint: flows.py:main}\n"
+    )
+    assert call(["audit", str(tmp_path), "--days", "1", "--out", str(tmp_path / "out")]) == 0
+    assert "Nothing ran in 1 days from 2026-01-01T00:00:00+00:00" in capfd.readouterr().err

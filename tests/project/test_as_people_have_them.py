@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from simulator.project import course, load, opened
+from simulator.cli import call
+from simulator.project import course, load, opened, sections
 
 FLOWS = """
 import os
@@ -58,6 +60,128 @@ def test_a_working_directory_of_another_machine_stands_for_the_project(tmp_path:
         assert run.state == "Completed"
         (note,) = [note for note in sim.history().notes if note.kind == "result"]
     assert note.text == repr(str(tmp_path))
+
+
+def test_another_prefect_file_takes_the_place_of_prefect_yaml(tmp_path: Path) -> None:
+    (tmp_path / "flows.py").write_text(FLOWS)
+    (tmp_path / "prefect.yaml").write_text(
+        "deployments:\n- {name: dev, entrypoint: flows.py:ingest}\n"
+    )
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "prod.yaml").write_text(
+        "deployments:\n"
+        '- {name: prod, entrypoint: "flows.py:ingest", schedule: {cron: "0 6 * * *"}, hue: red}\n'
+    )
+    asked = ("--prefect-file", "deploy/prod.yaml")
+    listed = "ingest_all/prod (deploy/prod.yaml:2)\n"
+    assert simulate("project", ".", "--list", *asked, folder=tmp_path) == listed
+    lived = json.loads(
+        simulate("project", "--days", "1", "--json", *asked, "--out", "r", folder=tmp_path)
+    )
+    assert [(one["deployment"], one["runs"]) for one in lived["deployments"]] == [
+        ("ingest_all/prod", 1)
+    ]
+    assert [one["where"] for one in lived["findings"] if one["kind"] == "ignored key"] == [
+        "deploy/prod.yaml:2"
+    ]
+    (due,) = json.loads(simulate("schedule", "--days", "1", "--json", *asked, folder=tmp_path))
+    assert (due["deployment"], due["where"]) == ("ingest_all/prod", "deploy/prod.yaml:2")
+    (tmp_path / "simulation.toml").write_text('prefect_file = "deploy/prod.yaml"\n')
+    assert simulate("project", "--list", folder=tmp_path) == listed
+    (due,) = json.loads(simulate("schedule", "--days", "1", "--json", folder=tmp_path))
+    assert due["deployment"] == "ingest_all/prod"
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("none.yaml", "prefect_file='none.yaml' must be a file in the project's folder"),
+        ("../other.yaml", "'../other.yaml' is not in the project's folder, '.'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["project", "schedule"])
+def test_a_prefect_file_that_cannot_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any, command: str, file: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call([command, ".", "--prefect-file", file]) == 2
+    error = capfd.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_scripts_that_are_left_out_are_named(tmp_path: Path) -> None:
+    (tmp_path / "flows.py").write_text(FLOWS)
+    (tmp_path / "prefect.yaml").write_text(
+        "deployments:\n- {name: dev, entrypoint: flows.py:ingest}\n"
+    )
+    with opened(tmp_path) as sim:
+        load(sim)
+        told = dict(sections(course(sim)))
+    assert [title for title in told if title.startswith("Scripts that serve or deploy")]
+    (lines,) = [one for title, one in told.items() if title.startswith("Scripts")]
+    assert lines == [["flows.py:13"]]
+
+
+LACKING = """
+import json
+import subprocess
+
+from prefect import flow
+from prefect.blocks.system import Secret
+
+
+@flow
+def pulls():
+    subprocess.run(["dvc-of-nowhere", "pull"], check=True)
+
+
+@flow
+def pulls_by_a_shell():
+    subprocess.run("dvc-of-nowhere pull", shell=True, check=True)
+
+
+@flow
+def reads_a_key():
+    return json.loads(Secret.load("service-account").get())
+
+
+@flow
+def counts():
+    return int(Secret.load("how-many").get())
+
+
+@flow
+def opens():
+    return open("dvc-of-nowhere").read()
+"""
+
+
+def test_what_this_machine_lacks_is_no_fault_of_the_design(tmp_path: Path) -> None:
+    (tmp_path / "flows.py").write_text(LACKING)
+    names = ("pulls", "pulls_by_a_shell", "reads_a_key", "counts", "opens")
+    (tmp_path / "prefect.yaml").write_text(
+        "deployments:\n"
+        + "".join(
+            f'- {{name: d, entrypoint: "flows.py:{name}", schedule: {{cron: "0 * * * *"}}}}\n'
+            for name in names
+        )
+    )
+    with opened(tmp_path, start="2026-01-01T00:30:00Z") as sim:
+        load(sim)
+        sim.advance(hours=1)
+        lived = course(sim)
+        told = dict(sections(lived))
+    assert lived.missing_programs == {"dvc-of-nowhere": 2}
+    assert lived.misread == 2
+    assert [one.subject for one in lived.findings if one.kind == "fails"] == ["opens/d"]
+    assert told["Programs that are not installed here, and ended a run"] == [
+        ["dvc-of-nowhere (in 2 runs)"]
+    ]
+    assert told["Made up, since nobody has given them: see [secrets]"] == [
+        ["secret/service-account, secret/how-many"],
+        ["2 runs failed since such a value is not the true one"],
+    ]
 
 
 def test_a_script_is_named_from_the_folder_that_one_is_in(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator.cli import call
-from simulator.project.declared import declared
+from simulator.project.declared import Declared, declared
 from simulator.project.loading import base_of, unsimulated
 from simulator.project.scripts import scripts
 
@@ -21,8 +21,12 @@ def project(folder: Path, text: str) -> Path:
     return file
 
 
+def declared_in(file: Path) -> list[Declared]:
+    return declared(file, file.parent)
+
+
 def test_anchors_and_keys_that_prefect_does_not_read(tmp_path: Path) -> None:
-    [one, other] = declared(
+    [one, other] = declared_in(
         project(
             tmp_path,
             "definitions:\n"
@@ -107,7 +111,7 @@ def test_a_folder_of_another_machine_stands_for_the_one_that_has_the_file(tmp_pa
     (tmp_path / "etl").mkdir()
     project(tmp_path / "etl", "")
     step = "prefect.deployments.steps"
-    [one] = declared(
+    [one] = declared_in(
         project(
             tmp_path,
             "deployments:\n- name: a\n  entrypoint: flows.py:main\n  pull:\n"

@@ -72,11 +72,26 @@ def needs_module(history: History) -> dict[str, int]:
 
 def needs_variable(history: History) -> dict[str, int]:
     """The environment variables that are not set here, and of how many runs that was the end."""
+    return _lacking(history, "unset")
+
+
+def needs_program(history: History) -> dict[str, int]:
+    """The programs that are not installed here, and of how many runs that was the end."""
+    return _lacking(history, "programs")
+
+
+def needs_value(history: History) -> int:
+    """How many runs ended since a value was made up."""
+    return sum(_lacking(history, "made up").values())
+
+
+def _lacking(history: History, kind: str) -> dict[str, int]:
+    """What this machine lacks, of one kind, and of how many runs that was the end."""
     missing: dict[str, set[UUID]] = defaultdict(set)
     failed = {run.id for run in history.runs() if run.failed}
     for note in history.notes:
-        if note.kind == "error" and "unset" in note.details and note.run_id in failed:
-            for name in note.details["unset"]:
+        if note.kind == "error" and note.run_id in failed:
+            for name in note.details.get(kind, ()):
                 missing[name].add(note.run_id)
     return {name: len(runs) for name, runs in missing.items()}
 
@@ -253,7 +268,9 @@ def _up_to(late: list[RunRecord], history: History) -> str:
 
 def _failing(history: History) -> Iterator[Finding]:
     lacks = {
-        note.run_id for note in history.notes if note.kind == "refused" or "unset" in note.details
+        note.run_id
+        for note in history.notes
+        if note.kind == "refused" or note.details.keys() & {"unset", "programs", "made up"}
     }
     for name, runs in _by_deployment(history.runs()).items():
         own = [run for run in runs if run.parent_id is None]
@@ -292,7 +309,8 @@ def _colliding(history: History) -> Iterator[Finding]:
 
 def _is_of_here(run: RunRecord, lacks: Collection[UUID | None]) -> bool:
     """Whether a run may have failed for what this machine lacks, and not by its project's design: it, or
-    what it has called, was refused a connection, or an environment variable or a module is missing.
+    what it has called, was refused a connection, or an environment variable, a module, a program or a
+    true value is missing.
     """
     message = run.message or ""
     return bool(MODULE.search(message) or GIT.search(message)) or any(
