@@ -2,21 +2,19 @@
 
 `finding.py` says what is looked for and in which order; `observed.py` looks at runs, `endless.py` at
 those that do not end, `tables.py` at the tables that they write, `scheduled.py` at schedules,
-`written.py` at files.
+`written.py` at files. `lacking.py` says what is no finding: what this machine lacks.
 """
 
 from simulator.project.findings.endless import endless
 from simulator.project.findings.finding import KINDS, Finding, in_order, shown_by
-from simulator.project.findings.observed import (
-    at_once,
-    lateness,
+from simulator.project.findings.lacking import (
     needs_module,
     needs_program,
     needs_stub,
     needs_value,
     needs_variable,
-    observed,
 )
+from simulator.project.findings.observed import at_once, lateness, observed
 from simulator.project.findings.scheduled import scheduled
 from simulator.project.findings.tables import stale
 from simulator.project.findings.written import written

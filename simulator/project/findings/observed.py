@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from simulator.history import History, RunRecord, TaskRecord, called, explain, kept_from, moment
-from simulator.places import short
 from simulator.project.findings.finding import Finding
+from simulator.project.findings.lacking import is_of_here, lacking
 from simulator.report import duration
 
 LATE = timedelta(minutes=10)
@@ -19,15 +18,6 @@ LATE = timedelta(minutes=10)
 
 MANY = 3
 """So many deployments that are due at one instant collide."""
-
-MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
-"""What the error of an import inside of a flow says."""
-
-GIT = re.compile(
-    r"CalledProcessError: Command .*\bgit\b.*\b(clone|fetch|pull|push|ls-remote|submodule)\b"
-    r".* returned non-zero exit status 128"
-)
-"""What the error of a git says that was kept from another machine: it runs in a process of its own."""
 
 
 def observed(history: History) -> Iterator[Finding]:
@@ -44,56 +34,6 @@ def observed(history: History) -> Iterator[Finding]:
         _colliding,
     ):
         yield from look(history)
-
-
-def needs_stub(history: History) -> dict[str, int]:
-    """The hosts to which a connection was refused, with the lines that asked for them, and in how many
-    runs that failed, whatever their errors say, or go on: libraries wrap what was refused, or hide it.
-    """
-    asked: dict[str, set[UUID]] = defaultdict(set)
-    failed = {run.id for run in history.runs() if run.failed or not run.final}
-    for note in history.notes:
-        if note.kind == "refused" and note.run_id in failed:
-            asked[f"{note.text} at {short(note.where)}"].add(note.run_id)
-    for run in history.runs():
-        if run.failed and GIT.search(run.message or ""):
-            asked["what git asks for, in a process of its own"].add(run.id)
-    return {told: len(runs) for told, runs in asked.items()}
-
-
-def needs_module(history: History) -> dict[str, int]:
-    """The modules that are not installed here, and of how many runs that was the end."""
-    missing: dict[str, int] = defaultdict(int)
-    for run in history.runs():
-        if run.failed and (found := MODULE.search(run.message or "")):
-            missing[found[1]] += 1
-    return dict(missing)
-
-
-def needs_variable(history: History) -> dict[str, int]:
-    """The environment variables that are not set here, and of how many runs that was the end."""
-    return _lacking(history, "unset")
-
-
-def needs_program(history: History) -> dict[str, int]:
-    """The programs that are not installed here, and of how many runs that was the end."""
-    return _lacking(history, "programs")
-
-
-def needs_value(history: History) -> int:
-    """How many runs ended since a value was made up."""
-    return sum(_lacking(history, "made up").values())
-
-
-def _lacking(history: History, kind: str) -> dict[str, int]:
-    """What this machine lacks, of one kind, and of how many runs that was the end."""
-    missing: dict[str, set[UUID]] = defaultdict(set)
-    failed = {run.id for run in history.runs() if run.failed}
-    for note in history.notes:
-        if note.kind == "error" and note.run_id in failed:
-            for name in note.details.get(kind, ()):
-                missing[name].add(note.run_id)
-    return {name: len(runs) for name, runs in missing.items()}
 
 
 def named(run: RunRecord) -> str:
@@ -267,14 +207,10 @@ def _up_to(late: list[RunRecord], history: History) -> str:
 
 
 def _failing(history: History) -> Iterator[Finding]:
-    lacks = {
-        note.run_id
-        for note in history.notes
-        if note.kind == "refused" or note.details.keys() & {"unset", "programs", "made up"}
-    }
+    lacks = lacking(history)
     for name, runs in _by_deployment(history.runs()).items():
         own = [run for run in runs if run.parent_id is None]
-        bad = [run for run in own if run.failed and not _is_of_here(run, lacks)]
+        bad = [run for run in own if run.failed and not is_of_here(run, lacks)]
         if bad:
             yield _of_runs(
                 history,
@@ -305,17 +241,6 @@ def _colliding(history: History) -> Iterator[Finding]:
             f"{len(names)} deployments are due at one instant: {', '.join(names)}",
             runs,
         )
-
-
-def _is_of_here(run: RunRecord, lacks: Collection[UUID | None]) -> bool:
-    """Whether a run may have failed for what this machine lacks, and not by its project's design: it, or
-    what it has called, was refused a connection, or an environment variable, a module, a program or a
-    true value is missing.
-    """
-    message = run.message or ""
-    return bool(MODULE.search(message) or GIT.search(message)) or any(
-        one.id in lacks for one in (run, *run.descendants())
-    )
 
 
 # -- what the looks share ------------------------------------------------------------------------------
