@@ -77,7 +77,7 @@ class World:
             task_workers,
         )
         from simulator.patches.prefect import server as prefect_server
-        from simulator.process import ProjectModules, Scripts, Seeds, lacking, remember_modules
+        from simulator.process import ProjectModules, Scripts, Seeds, missing_here, remember_modules
         from simulator.server import (
             AsyncTransport,
             Calls,
@@ -132,7 +132,9 @@ class World:
             f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
         stack.callback(self.database.close)
-        self.journal = Journal(lambda: self.now, lambda error, text: lacking(error, text, TEXT))
+        self.journal = Journal(
+            lambda: self.now, lambda error, text: missing_here(error, text, TEXT)
+        )
         self.steps = Steps(lambda: self.now, self.database, seed, self.journal)
         who = asking(lambda: self.pools.of_this_thread(), self.steps.cycle)  # noqa: PLW0108  (made later)
         self.requests = Requests(lambda: self.now, who, routes)

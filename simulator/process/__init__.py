@@ -12,7 +12,7 @@ from simulator.process.ending import exits
 from simulator.process.environ import VariablesOfProcess, environment
 from simulator.process.file_locks import FileLocks
 from simulator.process.interpreter import settings_put_back
-from simulator.process.lacking import lacked, lacking
+from simulator.process.lacking import lacked, missing_here
 from simulator.process.logs import logging_setup
 from simulator.process.modules import ProjectModules, found_behind
 from simulator.process.own import Own
@@ -46,8 +46,8 @@ __all__ = [
     "found_behind",
     "give_up",
     "lacked",
-    "lacking",
     "logging_setup",
+    "missing_here",
     "numbers",
     "output",
     "outside",

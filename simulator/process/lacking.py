@@ -14,7 +14,7 @@ from typing import Any
 from simulator.process.environ import environment
 
 
-def lacking(error: BaseException, text: str, made_up: str) -> dict[str, list[str]]:
+def missing_here(error: BaseException, text: str, made_up: str) -> dict[str, list[str]]:
     """What of this machine's an error of the calling process is about: environment variables that are
     "unset", "programs" that are not installed, values that are "made up", which `made_up` stands for.
     `text` is the error in words. Empty if it is about something else.
