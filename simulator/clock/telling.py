@@ -5,13 +5,13 @@ The cause comes first, with the user's own line of code; then what to do about i
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from simulator.clock.holds import Hold
-from simulator.places import is_users, users_frame
+from simulator.clock.standing import standing_in
+from simulator.places import is_users
 
 OTHERS = 5
 """So many threads are named beside the first."""
@@ -91,12 +91,12 @@ def _in_order(holds: Iterable[Hold]) -> list[str]:
 
 
 def _rank(hold: Hold) -> int:
-    frame = sys._current_frames().get(hold.ident) if hold.ident is not None else None
+    frame = standing_in(hold.ident)
     if hold.background:
         return 3
     if frame is None:
         return 2
-    return 0 if is_users(users_frame(frame)) else 1
+    return 0 if is_users(frame) else 1
 
 
 def _beside(how: str, others: list[str]) -> list[str]:

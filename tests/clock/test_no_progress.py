@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from prefect import flow, get_client
+from prefect import flow, get_client, task
 from prefect.deployments import run_deployment
 
-from simulator import ClockStalled, Simulation
+from simulator import ClockStalled, NothingToRun, Simulation
 
 
 @flow
@@ -49,3 +51,45 @@ def test_who_is_busy_and_gets_nowhere_is_told_of(busy):
         sim._world.clock.stall_limit = 1  # three of them make three seconds
         with pytest.raises(ClockStalled, match=r"2026-01-01T00:01:00Z .*without progress"):
             sim.run(busy)
+
+
+@flow
+async def awaits_a_future():
+    await asyncio.get_running_loop().create_future()
+
+
+@task
+async def waits_for_an_event():
+    await asyncio.Event().wait()
+
+
+@flow
+async def awaits_a_group():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(waits_for_an_event())
+        group.create_task(asyncio.sleep(5))
+
+
+async def helper():
+    return await asyncio.Queue().get()
+
+
+@flow
+def runs_a_loop():
+    asyncio.run(helper())
+
+
+@pytest.mark.parametrize(
+    ("waiting", "place"),
+    [
+        (awaits_a_future, "in awaits_a_future: await asyncio.get_running_loop().create_future()"),
+        (awaits_a_group, "in waits_for_an_event: await asyncio.Event().wait()"),
+        (runs_a_loop, "in helper: return await asyncio.Queue().get()"),
+    ],
+)
+def test_who_awaits_what_never_comes_is_named_by_that_line(waiting, place):
+    with Simulation() as sim, pytest.raises(NothingToRun) as nothing:
+        sim.run(waiting)
+    first = str(nothing.value).splitlines()[0]
+    assert "test_no_progress.py" in first
+    assert first.endswith(place)
