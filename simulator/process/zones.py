@@ -24,6 +24,7 @@ def tell_zone(process: Process) -> None:
         f"TZ={asked!r} in the environment of a run: its local time is that of the simulation"
         f" ({'/'.join(dict.fromkeys(time.tzname))}), as of all others. Start the simulation itself with"
         " this TZ, or ask for the time in a zone",
+        run=process.thread.name.rpartition("/")[2],
     )
 
 
