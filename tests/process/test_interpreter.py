@@ -58,8 +58,8 @@ def test_a_setting_that_runs_share_meanwhile_is_told_once(sim):
     assert values(run_one(sim, flows.shows))["socket"] == "None"
 
 
-def test_a_process_has_a_decimal_context_of_its_own(sim):
-    with decimal.localcontext(prec=3):
+def test_a_process_has_a_decimal_context_of_its_own():
+    with decimal.localcontext(prec=3), Simulation(seed=1) as sim:
         assert values(run_one(sim, flows.shows))["decimal"] == "28"
 
 
