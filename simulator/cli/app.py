@@ -66,7 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Prefect reports a new user's first import to its makers, from a terminal. Simulated use is no use.
     os.environ["DO_NOT_TRACK"] = "1"
     keep_streams()
-    code = call(sys.argv[1:] if arguments is None else arguments)
+    code = 130
+    try:
+        code = call(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        pass  # one more, while the first was dealt with
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a second Ctrl-C has nothing to end
     sys.exit(code)
 

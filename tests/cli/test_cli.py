@@ -476,6 +476,18 @@ class TestStop:
         assert time.monotonic() - began < 8
         assert all(is_gone(int(pid)) for pid in pids.read_text().split())
 
+    def test_one_more_ctrl_c_while_the_first_is_dealt_with_ends_it_as_the_first(self) -> None:
+        script = (
+            "import simulator.cli.app as app\n"
+            "def call(arguments): raise KeyboardInterrupt\n"
+            "app.call = call\n"
+            "app.main([])\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (130, "")
+
     def test_the_processes_end_with_their_parent(self, project: Path, start: Start) -> None:
         define(project, a=HANGING.replace("CODE", "time.sleep(600)"))  # longer than anybody waits
         process = start("run")

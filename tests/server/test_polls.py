@@ -97,8 +97,11 @@ def test_a_time_out_that_is_longer_than_the_run(sim):
     assert 600 <= waited <= 620
 
 
-def test_no_time_out_at_all_waits_for_days(sim):
-    sim.run(parent, options={"parameters": {"seconds": 5 * 86400}})
+def test_no_time_out_at_all_waits_for_days():
+    """Without heartbeats, which alone would be five thousand."""
+    with Simulation(start=START, settings={"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": None}) as sim:
+        sim.deploy(sleeps, name="dev")
+        sim.run(parent, options={"parameters": {"seconds": 5 * 86400}})
     ((state, waited),) = seen
     assert state == "Completed"
     assert 5 * 86400 <= waited <= 5 * 86400 + 20
