@@ -478,10 +478,11 @@ class TestStop:
 
     def test_one_more_ctrl_c_while_the_first_is_dealt_with_ends_it_as_the_first(self) -> None:
         script = (
-            "import simulator.cli.app as app\n"
+            "import sys\n"
+            "from simulator.cli import main\n"
             "def call(arguments): raise KeyboardInterrupt\n"
-            "app.call = call\n"
-            "app.main([])\n"
+            "sys.modules['simulator.cli.app'].call = call\n"
+            "main([])\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=False
