@@ -267,3 +267,26 @@ def test_what_does_not_fit_is_refused_in_one_line(sim: Simulation, takes: Flow[.
         sim.trigger(f"{takes.name}/dev", parameters={**TEXT, "day": 7})
     message = f"run of '{takes.name}/dev': Error creating flow run: {reason}"
     assert str(refused.value) == message
+
+
+class Jobs:
+    """Flows that are methods."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    @flow
+    def of_an_object(self, more: int) -> int:
+        return self.number + more
+
+    @flow
+    @classmethod
+    def of_a_class(cls, more: int) -> str:
+        return f"{cls.__name__} {more}"
+
+
+def test_a_method_is_run_with_what_it_is_bound_to(sim: Simulation) -> None:
+    assert sim.run(Jobs(3).of_an_object, more=4).result == 7
+    assert sim.run(Jobs.of_a_class, more=4).result == "Jobs 4"
+    with pytest.raises(SimulationError, match="needs its parameter 'more'"):
+        sim.run(Jobs(3).of_an_object)

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
-from prefect import flow
+from prefect import flow, get_client, task
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
+from prefect.states import Cancelled
 
 from simulator import Simulation, SimulationError
 from simulator.faults import Hang, Kill, Raise, WorkerAway
@@ -132,6 +134,53 @@ def test_one_of_your_own_is_looked_at_at_every_instant(sim):
     outcome = only(sim)
     assert (outcome.first, outcome.lasted) == (T0 + 2 * HOUR + 3 * MINUTE, 7 * MINUTE)
     assert len(outcome.runs) == 1
+
+
+def test_one_of_your_own_holds_while_nothing_has_happened(sim):
+    sim.promise(always("nothing fails", lambda moment: not moment.runs(state="Failed")))
+    sim.advance(hours=1)
+    assert only(sim).kept
+
+
+def test_a_state_that_no_run_can_be_in_is_told(sim):
+    sim.promise(always("nothing fails", lambda moment: not moment.runs(state="Faild")))
+    sim.trigger("load/dev")
+    with pytest.raises(SimulationError, match=r"^no state 'Faild': did you mean 'Failed'\?$"):
+        sim.promises()
+
+
+def test_a_task_is_no_flow_of_which_something_is_promised(sim):
+    @task
+    def pushes(): ...
+
+    with pytest.raises(SimulationError, match=r"^no flow named 'pushes'"):
+        sim.promise(never_two("pushes"))
+
+
+def test_a_run_that_was_refused_is_none_for_its_cycle(sim):
+    """Prefect gives it a start all the same."""
+    limit = ConcurrencyLimitConfig(limit=1, collision_strategy="CANCEL_NEW")
+    sim.deploy(load, name="alone", concurrency_limit=limit)
+    for _ in range(2):
+        sim.trigger("load/alone", at=T0 + HOUR)
+    sim.promise(once_per_cycle("load/alone"))
+    sim.advance(hours=2)
+    assert only(sim).kept
+    ended = {run.state: run for run in sim.runs(deployment="load/alone")}
+    assert ended.keys() == {"Completed", "Cancelled"}
+    assert ended["Cancelled"].start is None
+    assert ended["Completed"].start == T0 + HOUR
+
+
+def test_a_run_that_goes_on_after_an_end_has_the_second_one(sim):
+    called = sim.trigger("load/dev")
+    sim.advance(minutes=1)
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(called, Cancelled(), force=True)
+    sim.advance(minutes=30)
+    run = sim.history().run(called)
+    assert [state.name for state in run.states[-2:]] == ["Cancelled", "Completed"]
+    assert run.end == run.states[-1].timestamp == T0 + 10 * MINUTE
 
 
 def test_an_assert_may_say_what_breaks_it(sim):

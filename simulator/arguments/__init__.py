@@ -11,6 +11,7 @@ from simulator.arguments.kinds import instant, refused, shown
 from simulator.arguments.names import (
     STATES,
     check_parameters,
+    flow_names,
     state_name,
     step_name,
     step_names,
@@ -24,6 +25,7 @@ __all__ = [
     "check_parameters",
     "checked",
     "declared",
+    "flow_names",
     "instant",
     "kinds",
     "needs",

@@ -50,9 +50,13 @@ def state_name(name: str, entered: Iterable[str]) -> str:
 def check_parameters(
     function: Callable[..., Any], what: str, given: Collection[str], *, all_of_them: bool = False
 ) -> None:
-    """Refuse names that a function has no parameter for, and the lack of one that has no default."""
+    """Refuse names that a function has no parameter for, and the lack of one that has no default. What
+    Prefect binds a method to is none of them.
+    """
     one = inspect.Parameter
-    signature = inspect.signature(function).parameters.values()
+    signature = list(inspect.signature(function).parameters.values())
+    if any(hasattr(function, bound) for bound in ("__prefect_self__", "__prefect_cls__")):
+        signature = signature[1:]
     named = [parameter for parameter in signature if parameter.kind != one.VAR_POSITIONAL]
     if any(parameter.kind == one.VAR_KEYWORD for parameter in named):
         return
@@ -80,6 +84,13 @@ def step_name(name: str, known: Mapping[str, bool]) -> str:
 def step_names() -> dict[str, bool]:
     """The names of all flows and tasks that exist in this process, and which of them yield."""
     return {step.name: step.isgenerator for step in _steps()}
+
+
+def flow_names() -> set[str]:
+    """The names of all flows that exist in this process."""
+    from prefect import Flow
+
+    return {step.name for step in _steps() if isinstance(step, Flow)}
 
 
 def steps_named(name: str) -> list[Any]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from simulator.arguments import STATES, checked, kinds, state_name, step_names, unknown
+from simulator.arguments import STATES, checked, flow_names, kinds, state_name, unknown
 from simulator.history.gates import Gate, read_gates
 from simulator.history.normal import normalised
 from simulator.history.notes import Note
@@ -132,9 +132,7 @@ class History:
         """
         self._check_flow(flow)
         self._check_deployment(deployment)
-        if state is not None and state not in STATES:
-            entered = {name for run in self._runs for name in (run.state, run.state_type)}
-            state_name(state, entered | {one.name for run in self._runs for one in run.states})
+        self.check_state(state)
         return [
             run
             for run in self._runs
@@ -199,9 +197,15 @@ class History:
             and run.scheduled >= self.now
         )
 
+    def check_state(self, state: str | None) -> None:
+        """Raise SimulationError for the name or type of a state that no run can be in."""
+        if state is not None and state not in STATES:
+            entered = {name for run in self._runs for name in (run.state, run.state_type)}
+            state_name(state, entered | {one.name for run in self._runs for one in run.states})
+
     def _check_flow(self, name: str | None) -> None:
         # A flow that has neither been deployed nor run is known to its process alone.
-        if name is not None and name not in self.flows and name not in step_names():
+        if name is not None and name not in self.flows and name not in flow_names():
             raise unknown("flow named", name, self.flows)
 
     def _check_deployment(self, name: str | None) -> None:

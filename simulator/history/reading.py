@@ -176,6 +176,11 @@ def _flow_run(
     (run_id, name, flow, deployment, state, state_type, state_id) = row[:7]
     (scheduled, start, end, run_count, parameters, tags, parent_id) = row[7:14]
     (auto_scheduled, work_pool, work_queue) = row[14:]
+    states = tuple(record for *_, record in entered)
+    # Prefect fills in a start also for a run that ends without having run, and lets the first end stand
+    # for a run that goes on and ends again.
+    has_run = any(one.type == "RUNNING" for one in states)
+    ended = state_type in FINAL_TYPES and bool(states)
     return RunRecord(
         id=UUID(run_id),
         name=name,
@@ -184,10 +189,10 @@ def _flow_run(
         state=state or "",
         state_type=state_type or "",
         message=_message(entered, state_id),
-        states=tuple(record for *_, record in entered),
+        states=states,
         scheduled=at.optional(scheduled),
-        start=at.optional(start),
-        end=at.optional(end),
+        start=at.optional(start) if has_run else None,
+        end=states[-1].timestamp if ended else at.optional(end),
         run_count=run_count,
         parameters=json.loads(parameters),
         tags=tuple(json.loads(tags)),

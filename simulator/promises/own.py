@@ -22,8 +22,9 @@ class Moment:
 
     def runs(self, flow: str | None = None, *, state: str | None = None) -> list[RunRecord]:
         """The flow runs as they stood: of a flow, in a state by its name or type. Their tasks,
-        children and parents are those of the end. Raises SimulationError for an unknown flow.
+        children and parents are those of the end. Raises SimulationError for an unknown flow or state.
         """
+        self._history.check_state(state)
         stood = (_stood(run, self.now) for run in self._history.runs(flow))
         return [
             run
@@ -96,7 +97,7 @@ def _callable(check: Any) -> Check:
 
 def _instants(history: History) -> list[datetime]:
     seen = {state.timestamp for run in history.runs() for state in run.states}
-    return sorted(at for at in seen if at <= history.now)
+    return sorted(at for at in seen if at <= history.now) or [history.now]
 
 
 def _stood(run: RunRecord, now: datetime) -> RunRecord | None:
