@@ -18,12 +18,14 @@ _COURSE = str(Path(__file__).parent / "lessons" / "course")
 
 
 def users_frame(innermost: FrameType) -> FrameType:
-    """The innermost frame of the user's own code; failing that, the innermost of all.
+    """The innermost frame of the user's own code; failing that, of a library's, neither Python's nor
+    this one; failing that, the innermost of all.
 
     Code without a file, such as the `__init__` that a dataclass writes, is the user's only if no
     other is: a program given by `python -c` has no file either.
     """
     unwritten: FrameType | None = None
+    of_library: FrameType | None = None
     frame: FrameType | None = innermost
     while frame is not None:
         name = frame.f_code.co_filename
@@ -31,8 +33,10 @@ def users_frame(innermost: FrameType) -> FrameType:
             if not name.startswith("<"):
                 return frame
             unwritten = frame
+        elif of_library is None and not (_is_standard(name) or _is_of_package(name)):
+            of_library = frame
         frame = frame.f_back
-    return unwritten or innermost
+    return unwritten or of_library or innermost
 
 
 def is_users(frame: FrameType) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from prefect import flow, get_client, task
@@ -93,3 +94,24 @@ def test_who_awaits_what_never_comes_is_named_by_that_line(waiting, place):
     first = str(nothing.value).splitlines()[0]
     assert "test_no_progress.py" in first
     assert first.endswith(place)
+
+
+@task
+def hangs_for_ever():
+    threading.Event().wait()
+
+
+@flow(timeout_seconds=30)
+def leaves_a_thread_that_hangs():
+    hangs_for_ever.submit().result()
+
+
+def test_who_waits_in_a_library_is_named_by_its_line_there():
+    """After its time-out the flow waits, as in life, for the thread of its task runner."""
+    with Simulation() as sim, pytest.raises(NothingToRun) as nothing:
+        sim.run(leaves_a_thread_that_hangs)
+    told = str(nothing.value)
+    assert "in hangs_for_ever: threading.Event().wait()" in told.splitlines()[0]
+    assert "thread \"flow 'leaves-a-thread-that-hangs'\" at " in told
+    assert "task_runners.py" in told
+    assert "simulator/clock/" not in told
