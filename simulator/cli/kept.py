@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from simulator.cli.signals import signals_later
@@ -30,6 +31,17 @@ class Kept:
         """Write a result and those that wait. Returns what is in the way, else nothing."""
         self.unwritten.append(result)
         return self.write()
+
+    def finish(self) -> str:
+        """Write what waits, and put all in the order of their scenarios. Returns as `write`."""
+        problem = self.write()
+        with suppress(SimulationError), signals_later():  # nothing is lost with the order
+            self._results.put_in_order(
+                (scenario.name, variant)
+                for scenario in self._scenarios.values()
+                for variant in scenario.variants
+            )
+        return problem
 
     def write(self) -> str:
         """Write what waits. Returns what is in the way, else nothing."""

@@ -177,7 +177,7 @@ def _run(
     if not aloud.json:
         summary(screen, chosen, results)
     with writing():
-        problem = kept.write()
+        problem = kept.finish()
     if problem:
         raise SimulationError(f"{problem}; {len(kept.unwritten)} of {variants} variants are lost")
     place = out / RESULTS

@@ -127,6 +127,18 @@ class Results:
                 connection.execute(f"delete from {table} where {_SAME_KEY}", key)
                 _insert(connection, table, [(*key, *row) for row in rows[table]])
 
+    def put_in_order(self, variants: Iterable[tuple[str, str]]) -> None:
+        """Let these variants, each with its scenario, come last and in this order, in which they are
+        read from then on; others come as they did. Raises SimulationError as `open` does.
+        """
+        place = {variant: number for number, variant in enumerate(variants)}
+        with _connected(self.path) as connection, _transaction(connection):
+            rows = connection.execute("select * from variants order by rowid").fetchall()
+            ordered = sorted(rows, key=lambda row: place.get((row[0], row[1]), -1))
+            if ordered != rows:
+                connection.execute("delete from variants")
+                _insert(connection, "variants", ordered)
+
     def judge(self, scenario: str, variant: str, seed: int, verdicts: Iterable[Verdict]) -> None:
         """Add verdicts to a simulation that is in the file. Raises SimulationError as `open` does."""
         judged = list(verdicts)

@@ -254,6 +254,15 @@ def test_a_variant_that_broke_leaves_its_error(path):
     ]
 
 
+def test_variants_are_read_in_the_order_that_they_are_put_in(path):
+    results = Results.open(path)
+    for variant in ("second", "first", "of before"):
+        results.add("s", variant, 0, None, error="broke")
+    results.put_in_order([("s", "first"), ("s", "second"), ("s", "never ran")])
+    assert [one.key[1] for one in kept_outcomes(path)] == ["of before", "first", "second"]
+    assert [one.error for one in kept_outcomes(path)] == ["broke"] * 3
+
+
 def test_adding_a_simulation_again_replaces_it_and_nothing_else(path):
     results = Results.open(path)
     for variant, seed in (("v", 0), ("v", 1), ("w", 0)):
