@@ -55,7 +55,10 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Console:
 def print_table(screen: Console, shown: Table) -> None:
     """Print a table. Where it would have to tear words apart, its rows stand one below the other."""
     unbounded = screen.options.update(width=ANY_WIDTH)
-    if Measurement.get(screen, unbounded, shown).minimum <= screen.width:
+    measured = Measurement.get(screen, unbounded, shown)
+    if measured.minimum <= screen.width:
+        if measured.maximum > screen.width:
+            _share(screen, shown, screen.width - measured.minimum)
         screen.print(shown)
         return
     headings = [_plain(column.header) for column in shown.columns]
@@ -64,6 +67,22 @@ def print_table(screen: Console, shown: Table) -> None:
             if cell:
                 screen.print(f"{heading}: {cell}" if heading else cell, soft_wrap=True)
         screen.print()
+
+
+def _share(screen: Console, shown: Table, room: int) -> None:
+    """Give each column its longest word and a share of the room that is left, by what it could fill:
+    Rich takes from the widest, and tears their words.
+    """
+    unbounded = screen.options.update(width=ANY_WIDTH)
+    widths = []
+    for column in shown.columns:
+        cells = [
+            Measurement.get(screen, unbounded, cell) for cell in (column.header, *column.cells)
+        ]
+        widths.append((max(one.minimum for one in cells), max(one.maximum for one in cells)))
+    wanted = sum(most - least for least, most in widths)
+    for column, (least, most) in zip(shown.columns, widths, strict=True):
+        column.width = least + room * (most - least) // wanted
 
 
 def _plain(cell: object) -> str:
