@@ -14,7 +14,7 @@ from uuid import UUID
 
 from simulator.audit.strikes import strikes
 from simulator.audit.twins import Twins, named, outermost
-from simulator.history import History, RunRecord, TaskRecord
+from simulator.history import History, RunRecord, TaskRecord, done_again
 
 KINDS = {
     "no answer": "the simulation itself broke, or took too long",
@@ -147,7 +147,7 @@ class _Judge:
     def _masked(self) -> Iterator[Outcome]:
         for run in self.bad:
             parent = run.parent
-            if parent is not None and parent.completed and not _done_again(run, parent):
+            if parent is not None and parent.completed and not done_again(run):
                 said = f"{named(run)} ends {run.state}, and {named(parent)} is Completed"
                 yield Outcome("masked", said, None, run.id)
         for run in self.after.runs():
@@ -251,7 +251,7 @@ class _Judge:
         if self.tree is None or not self.tree.completed:
             return
         bad = [run for run in self.bad if outermost(run) == self.tree]
-        if any(run.parent is None or not _done_again(run, run.parent) for run in bad):
+        if any(run.parent is None or not done_again(run) for run in bad):
             return
         once, now = _attempts(self.root), _attempts(self.tree)
         again = [name for name in now if now[name] > once[name]]
@@ -275,14 +275,6 @@ def _ends(runs: list[RunRecord], verb: str) -> str:
 
 def _seconds(since: datetime, until: datetime | None) -> float | None:
     return None if until is None else (until - since).total_seconds()
-
-
-def _done_again(run: RunRecord, parent: RunRecord) -> bool:
-    """Whether a parent has called the same once more after it, with success."""
-    siblings = list(parent.children)
-    return any(
-        named(one) == named(run) and one.completed for one in siblings[siblings.index(run) + 1 :]
-    )
 
 
 def _again(task: TaskRecord, run: RunRecord) -> bool:

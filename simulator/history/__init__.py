@@ -5,6 +5,7 @@ is, `history.py` for what is asked of all of them, `reading.py` for how they are
 figures, `results.py` for the file.
 """
 
+from simulator.history.again import done_again
 from simulator.history.differing import Difference, differences
 from simulator.history.explaining import (
     Explanation,
@@ -51,6 +52,7 @@ __all__ = [
     "TaskRecord",
     "called",
     "differences",
+    "done_again",
     "explain",
     "explain_table",
     "explanations",

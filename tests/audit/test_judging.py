@@ -44,6 +44,25 @@ def test_a_child_fails_under_a_green_parent() -> None:
     ]
 
 
+def test_a_child_that_is_called_in_a_loop_is_not_done_again_with_other_parameters() -> None:
+    mother = run("nightly")
+
+    def called(state: str, *tables: str) -> list[RunRecord]:
+        first, second = [{"table": table} for table in tables]
+        return [
+            mother,
+            run("load", state, 1, 4, mother, parameters=first),
+            run("load", "Completed", 5, 9, mother, parameters=second),
+        ]
+
+    before = called("Completed", "orders", "prices")
+    assert what_became(before, called("Failed", "orders", "prices")) == [
+        ("masked", "load/prod ends Failed, and nightly/prod is Completed", None)
+    ]
+    before = called("Completed", "orders", "orders")
+    assert what_became(before, called("Failed", "orders", "orders")) == [("nothing", "", None)]
+
+
 def test_who_was_masked_already_is_not_news() -> None:
     assert what_became(family("Failed"), family("Failed")) == [("nothing", "", None)]
 

@@ -214,3 +214,22 @@ def test_schedules_that_meet_with_other_parameters_do_other_work(tmp_path: Path)
         sim.advance(hours=2)
         found = list(observed(sim.history()))
     assert [(one.kind, one.subject) for one in found] == [("doubled schedule", "of/one")]
+
+
+@flow
+def one_table(table: str) -> None:
+    if table == "bad":
+        raise ValueError(table)
+
+
+@flow
+def all_tables(tables: list[str]) -> None:
+    for table in tables:
+        one_table(table, return_state=True)
+
+
+def test_the_next_table_of_a_loop_does_not_make_up_for_the_one_that_failed() -> None:
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        sim.run(all_tables, tables=["bad", "good"])
+        found = list(observed(sim.history()))
+    assert [(one.kind, one.subject) for one in found] == [("masked failure", "all-tables")]

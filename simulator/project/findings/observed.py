@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from simulator.history import History, RunRecord, TaskRecord, called, explain, kept_from, moment
+from simulator.history import (
+    History,
+    RunRecord,
+    TaskRecord,
+    called,
+    done_again,
+    explain,
+    kept_from,
+    moment,
+)
 from simulator.project.findings.finding import Finding
 from simulator.project.findings.lacking import is_of_here, lacking
 from simulator.report import duration
@@ -43,7 +52,7 @@ def named(run: RunRecord) -> str:
 
 def _masked(history: History) -> Iterator[Finding]:
     for (parent, child), runs in _pairs(
-        history, lambda run, child: run.completed and child.failed and not _done_again(child)
+        history, lambda run, child: run.completed and child.failed and not done_again(child)
     ):
         yield _finding(
             history,
@@ -289,13 +298,6 @@ def _pairs(
             if wanted(run, child):
                 found[named(run), named(child)].append((run, child))
     yield from found.items()
-
-
-def _done_again(child: RunRecord) -> bool:
-    """Whether its parent has called the same once more after it, with success."""
-    siblings = child.parent.children if child.parent is not None else ()
-    later = siblings[siblings.index(child) + 1 :] if child in siblings else ()
-    return any(named(one) == named(child) and one.completed for one in later)
 
 
 def _states(runs: Iterable[RunRecord]) -> str:
