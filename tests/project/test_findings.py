@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from prefect import flow, task
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.schedules import Cron, Schedule
 
 from simulator import Simulation
@@ -233,3 +235,24 @@ def test_the_next_table_of_a_loop_does_not_make_up_for_the_one_that_failed() -> 
         sim.run(all_tables, tables=["bad", "good"])
         found = list(observed(sim.history()))
     assert [(one.kind, one.subject) for one in found] == [("masked failure", "all-tables")]
+
+
+@flow
+def slow() -> None:
+    time.sleep(480)
+
+
+def test_runs_overlap_unless_a_limit_holds_them_back() -> None:
+    limit = ConcurrencyLimitConfig(limit=1, collision_strategy="CANCEL_NEW")
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        sim.deploy(slow, name="free", cron="*/5 * * * *", timezone="UTC")
+        sim.deploy(slow, name="one", cron="*/5 * * * *", timezone="UTC", concurrency_limit=limit)
+        sim.advance(hours=1)
+        history = sim.history()
+    assert {run.state for run in history.runs(deployment="slow/one")} >= {"Cancelled", "Completed"}
+    overlaps = [one for one in observed(history) if one.kind == "overlap"]
+    assert [(one.subject, one.sentence.partition(":")[0]) for one in overlaps] == [
+        ("slow/free", "up to 2 runs of slow/free at once")
+    ]
+    (cancelled, *_) = history.runs(deployment="slow/one", state="Cancelled")
+    assert at_once([cancelled], history.now) == 0

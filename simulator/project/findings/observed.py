@@ -162,8 +162,12 @@ def _nested_retries(history: History) -> Iterator[Finding]:
 
 
 def _overlapping(history: History) -> Iterator[Finding]:
+    """A deployment that has a limit is held back by it, however many it lets through."""
+    held_back = {gate.name for gate in history.gates if gate.limit is not None}
     for name, runs in _by_deployment(history.runs()).items():
-        own = [run for run in runs if run.parent_id is None and run.start is not None]
+        if name in held_back:
+            continue
+        own = [run for run in runs if run.parent_id is None and _has_run(run)]
         over: list[RunRecord] = []
         latest: datetime | None = None
         for run in sorted(own, key=lambda one: one.start or history.now):
@@ -267,7 +271,7 @@ def at_once(runs: Iterable[RunRecord], now: datetime) -> int:
     moves = [
         move
         for run in runs
-        if run.start is not None
+        if run.start is not None and _has_run(run)
         for move in ((run.start, 1), (run.end or now, -1))
     ]
     most = current = 0
@@ -275,6 +279,11 @@ def at_once(runs: Iterable[RunRecord], now: datetime) -> int:
         current += step
         most = max(most, current)
     return max(most, min(len(moves), 1))
+
+
+def _has_run(run: RunRecord) -> bool:
+    """Whether it was ever Running: Prefect gives a beginning to what is cancelled before it, too."""
+    return any(state.type == "RUNNING" for state in run.states)
 
 
 def _scheduled(history: History) -> list[RunRecord]:
