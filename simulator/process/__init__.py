@@ -18,6 +18,7 @@ from simulator.process.modules import ProjectModules, found_behind
 from simulator.process.own import Own
 from simulator.process.printing import NAMES_OF_SYS, output
 from simulator.process.processes import Process, current_process, give_up, outside
+from simulator.process.python_path import add_folders
 from simulator.process.randomness import Seeds, numbers
 from simulator.process.rebinding import remember_modules
 from simulator.process.scripts import Scripts
@@ -39,6 +40,7 @@ __all__ = [
     "Signals",
     "Surroundings",
     "VariablesOfProcess",
+    "add_folders",
     "current_process",
     "directory_for_children",
     "environment",

@@ -16,6 +16,7 @@ from simulator.process.ending import exits, join_threads
 from simulator.process.environ import environment
 from simulator.process.printing import output
 from simulator.process.processes import Process, current_process
+from simulator.process.python_path import add_folders
 from simulator.process.zones import tell_zone
 
 
@@ -43,6 +44,7 @@ def surrounded(main: Callable[[], object], given: Surroundings) -> Callable[[], 
         environment.of(process).update(given.environment)
         tell_zone(process)
         cwd.begin(process, given.working_directory)
+        add_folders(output.of(process).of_sys["path"], environment.of(process).variables)
         if given.arguments is not None:
             output.of(process).of_sys["argv"] = list(given.arguments)
         with ExitStack() as stack:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from simulator.places import is_users_file
+from simulator.process import add_folders
 from simulator.project.causes import cause_of, unset_of
 from simulator.project.changing import changed
 from simulator.project.configuration import NAME, Configuration
@@ -65,6 +66,7 @@ class ProjectSimulation(Simulation):
             stack.enter_context(self.given.installed())
             stack.enter_context(attributes.overridden(self.overrides))
             self._world.setenv(stack, {**hidden(os.environ), **self.configuration.environment})
+            stack.enter_context(_with_python_path())
             self._folders = stack.pop_all()
         return self
 
@@ -232,6 +234,20 @@ def _as_main(file: Path) -> dict[str, Any]:
     """
     with _with_path(file.parent):
         return runpy.run_path(str(file), run_name="__main__")
+
+
+@contextlib.contextmanager
+def _with_python_path() -> Any:
+    """Processes look to their PYTHONPATH as they begin; names of functions to stub are looked for in
+    none.
+    """
+    before = list(sys.path)
+    add_folders(sys.path, os.environb)
+    try:
+        yield
+    finally:
+        for added in set(sys.path) - set(before):
+            sys.path.remove(added)
 
 
 @contextlib.contextmanager

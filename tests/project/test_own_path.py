@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from simulator.project import load, opened
 
 FLOW = """
@@ -75,3 +77,33 @@ def test_the_project_stands_for_the_repository_that_a_script_names(tmp_path: Pat
         sim.advance(hours=1)
         assert [one.name for one in sim.loaded] == ["main/cloned"]
         assert [run.state for run in sim.runs()] == ["Completed"]
+
+
+@pytest.mark.parametrize("said", ["simulation.toml", "job_variables", "absolute"])
+def test_what_a_project_says_of_pythonpath_holds_for_it(tmp_path: Path, said: str) -> None:
+    (tmp_path / "src" / "shop").mkdir(parents=True)
+    (tmp_path / "src" / "shop" / "helpers.py").write_text("def name(): return 'shop'\n")
+    (tmp_path / "flows.py").write_text(
+        FLOW.replace("from helpers import NAME", "from shop.helpers import name").replace(
+            "NAME", "name()"
+        )
+    )
+    env = {"job_variables": "src", "absolute": str(tmp_path / "src")}.get(said)
+    job = f"{{env: {{PYTHONPATH: '{env}'}}}}" if env else "{}"
+    (tmp_path / "prefect.yaml").write_text(
+        "deployments:\n- name: prod\n  entrypoint: flows.py:main\n"
+        f"  work_pool: {{name: p, job_variables: {job}}}\n"
+        "  schedules: [{cron: '0 * * * *'}]\n"
+    )
+    if said == "simulation.toml":
+        (tmp_path / "simulation.toml").write_text(
+            '[environment]\nPYTHONPATH = "src"\n[stubs]\n"shop.helpers.name" = {returns = "stubbed"}\n'
+        )
+    before = list(sys.path)
+    with opened(tmp_path, start="2026-01-01T00:30:00Z") as sim:
+        load(sim)
+        assert sim.unloaded == []
+        sim.advance(hours=1)
+        (run,) = sim.runs()
+    assert (run.state, run.message) == ("Completed", "stubbed" if env is None else "shop")
+    assert sys.path == before
