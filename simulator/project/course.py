@@ -9,12 +9,15 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from simulator import arguments
 from simulator.project.findings import (
     Finding,
+    Names,
     at_once,
     endless,
     in_order,
     lateness,
+    names_in,
     needs_module,
     needs_program,
     needs_stub,
@@ -24,6 +27,7 @@ from simulator.project.findings import (
     scheduled,
     shown_by,
     stale,
+    triggered,
     written,
 )
 from simulator.project.loading import Loaded, Unloaded
@@ -103,6 +107,12 @@ def course(sim: ProjectSimulation, folder: Path | None = None, stopped: str = ""
     names = {one.name for one in sim.loaded}
     known = {*names, *history.deployments, *(f"*/{one.name}" for one in sim.unloaded)}
     scripts = [one for one in sim.unloaded if one.name.endswith(".py")]
+    flows, words = names_in(sim.project)
+    names_of_runs = Names(
+        flows={*flows, *history.flows},
+        deployments={*names, *history.deployments},
+        states=arguments.STATES | words,
+    )
     active = [
         (one.name, one.where, schedule)
         for one in sim.loaded
@@ -112,6 +122,9 @@ def course(sim: ProjectSimulation, folder: Path | None = None, stopped: str = ""
     seen = shown_by(
         [
             *written(sim.project, sim.loaded, None if scripts else known),
+            *triggered(
+                sim.automations(), names_of_runs, {one.name: one.where for one in sim.loaded}
+            ),
             *scheduled(active, sim.start, sim.now),
             *observed(history),
             *endless(history),

@@ -17,6 +17,7 @@ from simulator.project.causes import cause_of, unset_of
 from simulator.project.changing import changed
 from simulator.project.configuration import NAME, Configuration
 from simulator.project.declared import Declared
+from simulator.project.findings import Automated
 from simulator.project.given import hidden
 from simulator.project.loading import Loaded, Unloaded, base_of, unsimulated
 from simulator.project.scripts import Script
@@ -157,6 +158,28 @@ class ProjectSimulation(Simulation):
         """The schedules of a deployment, "flow/deployment", and which of them make runs."""
         found = self._world.client.read_deployment_by_name(deployment)
         return [(one.schedule, one.active and not found.paused) for one in found.schedules]
+
+    def automations(self) -> list[Automated]:
+        """The automations that there are, and which of the loaded deployments they start."""
+        client = self._world.client
+        ids = {client.read_deployment_by_name(one.name).id: one.name for one in self.loaded}
+        found: list[Any] = []
+        while page := client.read_automations(offset=len(found)):
+            found += page
+        return [
+            Automated(
+                one.name,
+                one.trigger,
+                tuple(
+                    ids[action.deployment_id]
+                    for action in one.actions
+                    if getattr(action, "deployment_id", None) in ids
+                    and action.type == "run-deployment"
+                ),
+            )
+            for one in found
+            if one.enabled
+        ]
 
     def change(self, deployment: str, values: Mapping[str, Any]) -> None:
         """Deploy a deployment, "flow/deployment", anew with other values: `concurrency_limit` and

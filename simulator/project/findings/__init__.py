@@ -2,7 +2,8 @@
 
 `finding.py` says what is looked for and in which order; `observed.py` looks at runs, `endless.py` at
 those that do not end, `tables.py` at the tables that they write, `scheduled.py` at schedules,
-`written.py` at files. `lacking.py` says what is no finding: what this machine lacks.
+`written.py` at files, `triggered.py` at automations. `lacking.py` says what is no finding: what this
+machine lacks.
 """
 
 from simulator.project.findings.endless import endless
@@ -17,15 +18,19 @@ from simulator.project.findings.lacking import (
 from simulator.project.findings.observed import at_once, lateness, observed
 from simulator.project.findings.scheduled import scheduled
 from simulator.project.findings.tables import stale
-from simulator.project.findings.written import written
+from simulator.project.findings.triggered import Automated, Names, triggered
+from simulator.project.findings.written import names_in, written
 
 __all__ = [
     "KINDS",
+    "Automated",
     "Finding",
+    "Names",
     "at_once",
     "endless",
     "in_order",
     "lateness",
+    "names_in",
     "needs_module",
     "needs_program",
     "needs_stub",
@@ -35,5 +40,6 @@ __all__ = [
     "scheduled",
     "shown_by",
     "stale",
+    "triggered",
     "written",
 ]

@@ -8,10 +8,12 @@ from uuid import UUID
 
 KINDS = {
     "unknown deployment": "a name that no deployment of the project has",
+    "unknown name": "a trigger that waits for what there is not",
     "masked failure": "a child failed, and its parent is Completed",
     "stale table": "a table older than its cadence: a run that should have written it has not",
     "left behind": "tasks that their flow did not wait for",
     "endless": "a run that asks again and again for what does not answer",
+    "endless trigger": "a deployment that its own runs start again",
     "nobody waits": "a child that outlives its parent",
     "doubled schedule": "two schedules of one deployment make a run each for one instant",
     "nested retries": "the retries of a flow and of its tasks multiply",

@@ -40,6 +40,24 @@ def written(
             yield from _frozen(tree, place)
 
 
+def names_in(folder: Path) -> tuple[set[str], set[str]]:
+    """The names of flows that the files of a project make, and all texts in them that are one word, such
+    as the names of states.
+    """
+    flows: set[str] = set()
+    words: set[str] = set()
+    for tree in filter(None, map(parsed, python_files(folder))):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_flow(node):
+                flows.add(node.name.replace("_", "-"))
+            elif isinstance(node, ast.keyword) and node.arg == "name":
+                value = getattr(node.value, "value", None)
+                flows.update({value} if isinstance(value, str) else ())
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                words.update({node.value} if node.value.isidentifier() else ())
+    return flows, words
+
+
 def _instead(key: str) -> str:
     if key in ("job_variables", "env", "work_queue_name"):
         wanted = "work_pool.job_variables.env" if key == "env" else f"work_pool.{key}"
