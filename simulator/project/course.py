@@ -17,6 +17,7 @@ from simulator.project.findings import (
     endless,
     in_order,
     lateness,
+    misfits,
     names_in,
     needs_module,
     needs_program,
@@ -124,6 +125,11 @@ def course(sim: ProjectSimulation, folder: Path | None = None, stopped: str = ""
             *written(sim.project, sim.loaded, None if scripts else known),
             *triggered(
                 sim.automations(), names_of_runs, {one.name: one.where for one in sim.loaded}
+            ),
+            *(
+                found
+                for one in sim.loaded
+                for found in misfits(one.name, one.where, *sim.parameters_of(one.name))
             ),
             *scheduled(active, sim.start, sim.now),
             *observed(history),

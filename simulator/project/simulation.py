@@ -159,6 +159,14 @@ class ProjectSimulation(Simulation):
         found = self._world.client.read_deployment_by_name(deployment)
         return [(one.schedule, one.active and not found.paused) for one in found.schedules]
 
+    def parameters_of(self, deployment: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The parameters of a deployment, "flow/deployment", and those of the runs of each of its active
+        schedules.
+        """
+        found = self._world.client.read_deployment_by_name(deployment)
+        active = [one for one in found.schedules if one.active and not found.paused]
+        return found.parameters, [{**found.parameters, **one.parameters} for one in active]
+
     def automations(self) -> list[Automated]:
         """The automations that there are, and which of the loaded deployments they start."""
         client = self._world.client

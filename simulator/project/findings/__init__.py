@@ -2,8 +2,8 @@
 
 `finding.py` says what is looked for and in which order; `observed.py` looks at runs, `endless.py` at
 those that do not end, `tables.py` at the tables that they write, `scheduled.py` at schedules,
-`written.py` at files, `triggered.py` at automations. `lacking.py` says what is no finding: what this
-machine lacks.
+`parameters.py` at what runs are given, `written.py` at files, `triggered.py` at automations.
+`lacking.py` says what is no finding: what this machine lacks.
 """
 
 from simulator.project.findings.endless import endless
@@ -16,6 +16,7 @@ from simulator.project.findings.lacking import (
     needs_variable,
 )
 from simulator.project.findings.observed import at_once, lateness, observed
+from simulator.project.findings.parameters import misfits
 from simulator.project.findings.scheduled import scheduled
 from simulator.project.findings.tables import stale
 from simulator.project.findings.triggered import Automated, Names, triggered
@@ -30,6 +31,7 @@ __all__ = [
     "endless",
     "in_order",
     "lateness",
+    "misfits",
     "names_in",
     "needs_module",
     "needs_program",

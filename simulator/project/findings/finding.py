@@ -9,6 +9,7 @@ from uuid import UUID
 KINDS = {
     "unknown deployment": "a name that no deployment of the project has",
     "unknown name": "a trigger that waits for what there is not",
+    "wrong parameters": "a parameter that the flow does not have, or one that it needs and does not get",
     "masked failure": "a child failed, and its parent is Completed",
     "stale table": "a table older than its cadence: a run that should have written it has not",
     "left behind": "tasks that their flow did not wait for",

@@ -1,0 +1,44 @@
+"""What is given to the flows of a project by its deployments and schedules, and does not fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from simulator import arguments
+from simulator.errors import SimulationError
+from simulator.project.findings.finding import Finding
+
+
+def misfits(
+    deployment: str,
+    where: str,
+    own: Collection[str],
+    scheduled: Iterable[Collection[str]],
+) -> Iterator[Finding]:
+    """The findings of a deployment, "flow/deployment": `own` are the names of its parameters, and
+    `scheduled` those of the runs of each active schedule. Who starts it otherwise may give the rest.
+    """
+    flow = deployment.partition("/")[0]
+    given = [(own, False), *((one, True) for one in scheduled)]
+    for said in dict.fromkeys(filter(None, (_refused(flow, *one) for one in given))):
+        yield Finding(
+            "wrong parameters",
+            deployment,
+            f"a run of {deployment} cannot begin: {said}",
+            where=where,
+        )
+
+
+def _refused(flow: str, given: Collection[str], all_of_them: bool) -> str:
+    """What every function refuses that is a flow of this name; "" if one does not."""
+    said = ""
+    for one in arguments.steps_named(flow):
+        function: Any = one.fn
+        try:
+            arguments.check_parameters(function, f"flow {flow!r}", given, all_of_them=all_of_them)
+        except SimulationError as wrong:
+            said = str(wrong)
+        else:
+            return ""
+    return said

@@ -1,0 +1,59 @@
+"""Parameters that do not fit their flow are found before any time has passed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulator.project import course, load, opened
+
+FLOWS = """
+from prefect import flow
+
+@flow
+def report(day: str, n: int = 1): ...
+
+@flow
+def any_of_them(day: str, **others): ...
+"""
+
+
+def test_a_parameter_that_is_missing_or_that_there_is_not(tmp_path: Path) -> None:
+    (tmp_path / "flows.py").write_text(FLOWS)
+    cron = 'cron: "0 5 * * *"'
+    entries = {
+        "right": f"parameters: {{day: x}}, schedules: [{{{cron}}}]",
+        "by-schedule": f"schedules: [{{{cron}, parameters: {{day: x}}}}]",
+        "asked-for": "parameters: {n: 2}",
+        "asleep": f"schedules: [{{{cron}, active: false}}]",
+        "missing": f"schedules: [{{{cron}}}]",
+        "unknown": "parameters: {day: x, dya: y}",
+        "misspelt": f"parameters: {{day: x}}, schedules: [{{{cron}, parameters: {{dya: y}}}}]",
+    }
+    text = "deployments:\n"
+    for name, given in entries.items():
+        text += (
+            f"- {{name: {name}, entrypoint: 'flows.py:report', work_pool: {{name: p}}, {given}}}\n"
+        )
+    text += "- {name: open, entrypoint: 'flows.py:any_of_them', work_pool: {name: p},"
+    text += " parameters: {day: x, more: y}}\n"
+    (tmp_path / "prefect.yaml").write_text(text)
+    with opened(tmp_path, start="2026-01-05T00:00:00Z") as sim:
+        load(sim)
+        assert sim.unloaded == []
+        found = course(sim).findings
+        sim.advance(days=1)
+        ends = {run.deployment: run.state for run in sim.runs()}
+    assert [(one.kind, one.where, one.sentence) for one in found] == [
+        ("wrong parameters", f"prefect.yaml:{line}", f"a run of report/{name} cannot begin: {said}")
+        for line, name, said in (
+            (6, "missing", "flow 'report' needs its parameter 'day'"),
+            (8, "misspelt", "no parameter of flow 'report' named 'dya': did you mean 'day'?"),
+            (7, "unknown", "no parameter of flow 'report' named 'dya': did you mean 'day'?"),
+        )
+    ]
+    assert ends == {
+        "report/right": "Completed",
+        "report/by-schedule": "Completed",
+        "report/missing": "Crashed",
+        "report/misspelt": "Crashed",
+    }
