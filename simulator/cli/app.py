@@ -125,12 +125,14 @@ def simulate(
 
 
 def in_project(folder: Path, file: Path | None) -> str | None:
-    """A file of a project, from its folder on; None for none.
+    """A file of a project, from its folder on; None for none. One that is not here may be there.
 
     Raises SimulationError for one that is elsewhere.
     """
     if file is None:
         return None
+    if not file.is_file() and (folder / file).is_file():
+        file = folder / file
     named = os.path.relpath(file, folder)
     if named.startswith(os.pardir):
         raise SimulationError(f"{str(file)!r} is not in the project's folder, {str(folder)!r}")

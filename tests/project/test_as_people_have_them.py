@@ -86,6 +86,7 @@ def test_another_prefect_file_takes_the_place_of_prefect_yaml(tmp_path: Path) ->
     ]
     (due,) = json.loads(simulate("schedule", "--days", "1", "--json", *asked, folder=tmp_path))
     assert (due["deployment"], due["where"]) == ("ingest_all/prod", "deploy/prod.yaml:2")
+    assert simulate("project", str(tmp_path), "--list", *asked, folder=tmp_path.parent) == listed
     (tmp_path / "simulation.toml").write_text('prefect_file = "deploy/prod.yaml"\n')
     assert simulate("project", "--list", folder=tmp_path) == listed
     (due,) = json.loads(simulate("schedule", "--days", "1", "--json", folder=tmp_path))
