@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulator.cli.signals import signals_later
@@ -14,6 +16,15 @@ from simulator.versions import in_one_line
 if TYPE_CHECKING:
     from simulator.history import Results
     from simulator.scenarios import Scenario, VariantResult
+
+
+def refuse_unwritable(out: Path) -> None:
+    """Raises SimulationError if a folder cannot be made or written to. It is not made yet."""
+    there = next(one for one in (out.absolute(), *out.absolute().parents) if one.exists())
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as wrong:
+        raise SimulationError(f"cannot write to {str(out)!r}: {wrong.strerror}") from None
 
 
 class Kept:

@@ -13,6 +13,7 @@ import typer
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
 from simulator.cli.apart import apart
 from simulator.cli.app import InPlace, PrefectFile, ProjectFolder, app, in_project, instant_of
+from simulator.cli.kept import refuse_unwritable
 from simulator.cli.pages import keep_project
 from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import ClockStalled, NothingToRun, SimulationError
@@ -112,6 +113,8 @@ def project(
     exclusive(quiet=quiet, verbose=verbose, log=log)
     exclusive(script=script, prefect_file=prefect_file)
     named = in_project(folder, prefect_file)
+    if not (list_ or check or init or stub_network):
+        refuse_unwritable(out)
     scripts = [one.absolute() for one in script or ()]
     if set_:
         asked = of_user.settings_of(set_)
