@@ -14,7 +14,7 @@ from simulator.project.copying import copied, moved
 from simulator.project.course import Course, Row, course
 from simulator.project.findings import Finding, in_order
 from simulator.project.opening import load, opened
-from simulator.project.settings import Setting, put
+from simulator.project.settings import Setting, check_names, put
 from simulator.project.telling import HEADINGS, cells, escaped, told_of
 from simulator.report import duration
 
@@ -84,6 +84,7 @@ def compared(
             opened(copy, start=start, seed=seed, prefect_file=prefect_file) as sim,
         ):
             load(sim, [moved(script, there, copy) for script in scripts])
+            check_names(sim, settings)  # before the first life, not after it
             put(sim, one)
             sim.advance(timedelta(days=days))
             courses.append(course(sim, there))

@@ -63,22 +63,31 @@ def put(sim: ProjectSimulation, settings: Iterable[Setting]) -> None:
     Raises SimulationError, with the text, for a name that is not there, with the nearest one that is,
     and for what Prefect refuses.
     """
+    chosen = tuple(settings)
+    check_names(sim, chosen)
     of_deployments: dict[str, dict[str, Setting]] = {}
-    for one in settings:
+    for one in chosen:
         with _in(one):
             if one.of_deployment:
-                known = {loaded.name for loaded in sim.loaded}
-                if one.name not in known:
-                    raise arguments.unknown("deployment", one.name, known)
                 of_deployments.setdefault(one.name, {})[one.setting] = one
             elif one.setting == "duration":
                 _lengthen(sim, one)
             else:
-                arguments.step_name(one.name, arguments.step_names())
                 sim.overrides[one.name, one.setting] = one.value
     for name, given in of_deployments.items():
         with _in(*given.values()):
             sim.change(name, {setting: one.value for setting, one in given.items()})
+
+
+def check_names(sim: ProjectSimulation, settings: Iterable[Setting]) -> None:
+    """Raises SimulationError, with the text, for a setting of a name that is not in a loaded project."""
+    deployments = {loaded.name for loaded in sim.loaded}
+    for one in settings:
+        with _in(one):
+            if not one.of_deployment:
+                arguments.step_name(one.name, arguments.step_names())
+            elif one.name not in deployments:
+                raise arguments.unknown("deployment", one.name, deployments)
 
 
 def _lengthen(sim: ProjectSimulation, one: Setting) -> None:

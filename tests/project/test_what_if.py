@@ -21,6 +21,7 @@ from simulator.faults import duration_from_plain
 from simulator.history import kept_outcomes
 from simulator.project import Comparison, compared, load, opened, settings_of
 from simulator.project.settings import DEPLOYMENT, STEP, put
+from simulator.project.simulation import ProjectSimulation
 
 ROOT = Path(__file__).parents[2]
 
@@ -199,7 +200,7 @@ def test_a_file_of_somebody_else_is_not_replaced(
 def test_that_no_page_can_be_written_costs_nothing_else(
     said: Callable[..., tuple[int, str]], elsewhere: Path
 ) -> None:
-    (elsewhere / "results").write_text("in the way")
+    (elsewhere / "results" / "project.html").mkdir(parents=True)
     code, table = said("--strict")
     assert code == 1
     assert "warning: " in table.splitlines()[-1]
@@ -272,6 +273,25 @@ def test_what_is_not_there_is_refused_with_the_nearest(folder: Path, capfd) -> N
             with pytest.raises(SimulationError) as caught:
                 put(sim, settings_of([text]))
             assert str(caught.value) == f"--set {text!r}: {said}"
+
+
+def test_a_name_that_is_not_there_is_refused_before_the_project_lives(
+    folder: Path, capfd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProjectSimulation, "advance", lambda *_: pytest.fail("it lived in vain"))
+    for name in ("load/prd.paused=true", "lod.retries=1"):
+        assert call(["project", str(folder), "--set", name]) == 2
+        assert "did you mean 'load" in capfd.readouterr().err
+
+
+def test_where_nothing_can_be_written_nothing_lives(
+    folder: Path, tmp_path: Path, capfd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProjectSimulation, "advance", lambda *_: pytest.fail("it lived in vain"))
+    (tmp_path / "taken").write_text("a file")
+    for out in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        assert call(["project", str(folder), "--out", str(out)]) == 2
+        assert f"cannot write to {str(out)!r}: Not a directory" in capfd.readouterr().err
 
 
 def test_the_page_about_it_holds() -> None:
