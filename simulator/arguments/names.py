@@ -31,10 +31,15 @@ def unknown(what: str, name: object, known: Iterable[str], *, few: bool = False)
     are `few`, with all of them.
     """
     names = sorted(known)
-    matches = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     others = f"; there are {', '.join(names)}" if few else ""
-    near = f": did you mean {matches[0]!r}?" if matches else others
-    return refused(f"no {what} {shown(name)}{near}")
+    return refused(f"no {what} {shown(name)}{near(name, names) or others}")
+
+
+def near(name: object, known: Iterable[str]) -> str:
+    """The end of a refusal of a name: the nearest known one. Empty if it is known, or none is near."""
+    names = sorted(known)
+    matches = [] if name in names else difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    return f": did you mean {matches[0]!r}?" if matches else ""
 
 
 def state_name(name: str, entered: Iterable[str]) -> str:

@@ -38,6 +38,7 @@ def show(
 
     Instants are UTC. Why a run ended so, `simulate explain` says.
     """
+    from simulator import arguments
     from simulator.history import kept_outcomes, some_of
 
     every = {one.key: one for one in kept_outcomes(results)}
@@ -45,7 +46,9 @@ def show(
     if run is not None:
         found = [(one, it) for one in chosen for it in _runs(one) if run in (str(it.id), it.name)]
         if not found:
-            raise SimulationError(f"no run has the id or name {run!r} in {str(results)!r}")
+            known = {name for one in chosen for it in _runs(one) for name in (str(it.id), it.name)}
+            wrong = f"no run has the id or name {run!r} in {str(results)!r}"
+            raise SimulationError(f"{wrong}{arguments.near(run, known)}")
         said = [_as_run(one, it) for one, it in found]
         lines = [line for one, it in found for line in _run_lines(one, it)]
     else:

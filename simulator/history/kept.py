@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from simulator import arguments
 from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.history.gates import Gate
@@ -18,7 +19,7 @@ from simulator.history.history import History
 from simulator.history.measures.figures import Measure
 from simulator.history.notes import Note
 from simulator.history.records import LogRecord, RunRecord, StateRecord, TaskRecord
-from simulator.history.tables import KEY, TABLES
+from simulator.history.tables import KEY, TABLES, check_tables
 
 if TYPE_CHECKING:
     import duckdb  # 60 ms, which a test suite without simulations need not pay
@@ -96,6 +97,7 @@ def _outcomes(path: Path, names: Iterable[str]) -> Iterator[Outcome]:
 
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
+            check_tables(connection, path)
             tables = {name: _rows(connection, name) for name in names}
     except duckdb.Error as error:
         text = " ".join(str(error).split())
@@ -265,5 +267,12 @@ def some_of(kept: Mapping[Key, Kept], results: Path, **wanted: str | int | None)
     }
     if not found:
         known = ", ".join(sorted(f"{name} [{one}], seed {number}" for name, one, number in kept))
-        raise SimulationError(f"no such variant in {str(results)!r}; there are: {known or 'none'}")
+        near = "".join(
+            arguments.near(one, {str(key[KEY.index(part)]) for key in kept})
+            for part, one in wanted.items()
+            if isinstance(one, str)
+        )
+        raise SimulationError(
+            f"no such variant in {str(results)!r}{near}; there are: {known or 'none'}"
+        )
     return found

@@ -24,7 +24,7 @@ from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.history.history import History
 from simulator.history.measures.figures import Measure
-from simulator.history.tables import KEY, SCHEMA, TABLES, rows_of, utc
+from simulator.history.tables import KEY, SCHEMA, TABLES, check_tables, columns_of, rows_of, utc
 
 if TYPE_CHECKING:
     import duckdb  # 60 ms, which a test suite without simulations need not pay
@@ -82,7 +82,7 @@ class Results:
             ) from error
         with _connected(path) as connection, _transaction(connection):
             _make_tables(connection)
-            _check_tables(connection, path)
+            check_tables(connection, path)
         return cls(path)
 
     def add(
@@ -223,31 +223,13 @@ def _reason(path: Path, error: duckdb.Error) -> str:
 
 def _make_tables(connection: duckdb.DuckDBPyConnection) -> None:
     for table, columns in TABLES.items():
-        if _columns(connection, table):
+        if columns_of(connection, table):
             continue
         described = ", ".join(f"{name} {kind}" for name, kind, _ in columns)
         connection.execute(f"create table {table} ({described})")
         for name, _, meaning in columns:
             connection.execute(f"comment on column {table}.{name} is {_quoted(meaning)}")
         connection.execute(f"comment on table {table} is 'schema {SCHEMA}'")
-
-
-def _check_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    for table, columns in TABLES.items():
-        found = _columns(connection, table)
-        if found != [name for name, _, _ in columns]:
-            raise SimulationError(
-                f"{str(path)!r} is not a results file of this version: its table {table!r} has "
-                f"the columns {', '.join(found)}"
-            )
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    rows = connection.execute(
-        "select column_name from duckdb_columns() where table_name = ? order by column_index",
-        (table,),
-    )
-    return [name for (name,) in rows.fetchall()]
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, table: str) -> None:

@@ -10,12 +10,16 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from simulator.errors import SimulationError
 from simulator.history.history import History
 from simulator.history.notes import Note
 from simulator.history.records import RunRecord
+
+if TYPE_CHECKING:
+    import duckdb
 
 SCHEMA = 2
 """Version of the tables. It goes up when one of them, or a column, is added, changed or gone."""
@@ -242,3 +246,24 @@ def rows_of(history: History | None) -> dict[str, list[tuple[Any, ...]]]:
         "logs": list(_log_rows(history, runs)) if history is not None else [],
         "gates": [astuple(gate) for gate in history.gates] if history is not None else [],
     }
+
+
+def check_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Raises SimulationError if a file is not a results file of this version."""
+    for table, columns in TABLES.items():
+        found = columns_of(connection, table)
+        if found != [name for name, _, _ in columns]:
+            has = f"its table {table!r} has the columns {', '.join(found)}"
+            raise SimulationError(
+                f"{str(path)!r} is not a results file of this version:"
+                f" {has if found else f'it has no table {table!r}'}"
+            )
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """The names of the columns of a table, in order; none if there is no such table."""
+    rows = connection.execute(
+        "select column_name from duckdb_columns() where table_name = ? order by column_index",
+        (table,),
+    )
+    return [name for (name,) in rows.fetchall()]

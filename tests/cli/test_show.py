@@ -1,8 +1,10 @@
 """`simulate show` tells what a results file holds, in a terminal."""
 
 import json
+import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from simulator.cli import call
@@ -83,3 +85,42 @@ def test_a_mistake_is_one_line(results: Path, arguments, said, capsys) -> None:
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_a_misspelt_name_is_told_with_the_nearest(results: Path, capsys) -> None:
+    for asked, near in (
+        (["child-32"], "child-23"),
+        (["--scenario", "child-fals"], "child-fails"),
+        (["--variant", "state rased"], "state raised"),
+    ):
+        assert call(["show", *asked, "--results", str(results)]) == 2
+        assert f"in {str(results)!r}: did you mean {near!r}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("drop table variants", "it has no table 'variants'"),
+        ("alter table notes drop column code", "its table 'notes' has the columns scenario, "),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", ["show", "explain", "report", "export", "export jsonl", "compare"]
+)
+def test_a_file_of_another_version_is_refused_as_one(
+    results: Path, tmp_path: Path, capsys, command: str, change: str, said: str
+) -> None:
+    file = tmp_path / "of another.duckdb"
+    shutil.copy(results, file)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(change)
+    arguments = {
+        "show": ["show", "--results"],
+        "explain": ["explain", "child", "--results"],
+        "export jsonl": ["export", "--to", "jsonl"],
+        "compare": ["compare", str(results)],
+    }.get(command, [command])
+    assert call([*arguments, str(file)]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    start = f"simulate: {str(file)!r} is not a results file of this version: {said}"
+    assert told.startswith(start)
