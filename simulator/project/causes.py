@@ -6,8 +6,9 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from simulator.places import is_users_file, place_of_error, short
 from simulator.process import lacked
@@ -48,8 +49,30 @@ def _told(error: BaseException, folder: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         version = ".".join(map(str, sys.version_info[:2]))
         return f"Python {version} cannot read {short(error.filename)}:{error.lineno}: {error.msg}"
-    said = " ".join(str(error).split())
+    said = said_of(error)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def said_of(error: BaseException) -> str:
+    """What an error says, in one line: of what Pydantic or a server refuses only the reasons, without
+    the request and where to read about it.
+    """
+    for one in (error, error.__cause__, error.__context__):
+        try:
+            if callable(errors := getattr(one, "errors", None)):
+                return "; ".join(map(_reason, errors()))
+            if response := getattr(one, "response", None):
+                return "; ".join(map(_reason, response.json()["exception_detail"]))
+        except (ValueError, KeyError, TypeError):
+            continue  # it is of another form
+    return " ".join(str(error).split())
+
+
+def _reason(refused: Mapping[str, Any]) -> str:
+    """One reason of Pydantic's, and the place of what it is about."""
+    place = ".".join(str(part) for part in refused["loc"] if part != "body")
+    said = " ".join(str(refused["msg"]).removeprefix("Value error, ").split())
+    return f"{place}: {said}" if place else said
 
 
 def _missing(error: BaseException) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.project import load, opened
 from simulator.project.causes import cause_of
 
 
@@ -75,3 +76,24 @@ def test_what_this_python_cannot_read(tmp_path: Path, monkeypatch: pytest.Monkey
     version = ".".join(map(str, sys.version_info[:2]))
     told = cause("import newer_than_any", tmp_path)
     assert told.startswith(f"Python {version} cannot read newer_than_any.py:1: ")
+
+
+def test_of_what_is_refused_only_the_reason_is_told(tmp_path: Path) -> None:
+    (tmp_path / "flows.py").write_text(
+        "from prefect import flow\n@flow\ndef main(n: int = 1): ...\n"
+    )
+    entry = "- {{name: {}, entrypoint: 'flows.py:main', work_pool: {{name: p}}, {}}}\n"
+    (tmp_path / "prefect.yaml").write_text(
+        "deployments:\n"
+        + entry.format("zone", "schedules: [{cron: '0 2 * * *', timezone: Mars/Base}]")
+        + entry.format("number", "parameters: {n: abc}")
+    )
+    with opened(tmp_path) as sim:
+        load(sim)
+    zone, number = (one.cause for one in sim.unloaded)
+    assert zone.startswith('ValidationError: timezone: Invalid timezone: "Mars/Base"')
+    assert "pydantic" not in zone
+    assert number == (
+        "DeploymentApplyError: Validation failed for field 'n'."
+        " Failure reason: 'abc' is not of type 'integer'"
+    )
