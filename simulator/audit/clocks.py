@@ -21,11 +21,11 @@ KINDS = {"skipped": "lost run", "doubled": "doubled work", "moved": "moved"}
 
 def clock_changes(folder: Path, start: datetime) -> list[Found]:
     """A cell for each deployment of which a run is skipped, doubled or moved in the year from `start`.
-
-    Raises SimulationError, with file and line, for a schedule that is none.
+    Schedules that are none are told where the project is loaded.
     """
     found: dict[str, list[Outcome]] = {}
-    for schedule in schedules_of(folder, start, A_YEAR):
+    schedules, _ = schedules_of(folder, start, A_YEAR)
+    for schedule in schedules:
         for change in schedule.changes if schedule.active else ():
             if change.kind in KINDS:
                 said = f"{schedule.deployment} on {change.day}, {change.kind}: {change.text}"

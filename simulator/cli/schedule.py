@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,12 @@ def schedule(
     today = told.start or f"{now:%Y-%m-%d}T00:00:00Z"
     first = arguments.instant("start", instant_of(start) or today)
     with apart():
-        found = project.schedules_of(folder, first, days, named or told.prefect_file)
+        found, wrong = project.schedules_of(folder, first, days, named or told.prefect_file)
+    missing = [f"{one.name} ({one.where}): {one.cause}" for one in wrong]
+    if missing and not found:
+        raise SimulationError(f"no schedule could be read: {'; '.join(missing)}")
+    for one in missing if json or icalendar else ():
+        print(f"not loaded: {one}", file=sys.stderr)
     if json:
         print(project.schedules_as_json(found))
         return
@@ -60,10 +66,11 @@ def schedule(
         f"{folder.absolute().name}: {days} days from {first:%Y-%m-%d}, times in {told.timezone}"
     )
     rows = table(*project.SCHEDULE_HEADINGS)
-    for one in found:
-        rows.add_row(*project.schedule_cells(one, told.timezone))
+    for each in found:
+        rows.add_row(*project.schedule_cells(each, told.timezone))
     print_table(screen, rows)
-    for title, lines in project.sections_of(found, told.timezone):
+    refused = [(f"Not loaded: {len(missing)}", missing)] if missing else []
+    for title, lines in (*refused, *project.sections_of(found, told.timezone)):
         screen.print(f"\n{title}", style="bold")
         for line in lines:
             screen.print(f"  {line}", soft_wrap=True)

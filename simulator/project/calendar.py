@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from simulator.errors import SimulationError
+from simulator.project.causes import said_of
 from simulator.project.declared import declared, project_file
-from simulator.project.loading import base_of
+from simulator.project.loading import Unloaded, base_of
 from simulator.project.opening import load, opened
 from simulator.project.schedules import Due, due, meetings
 
@@ -24,27 +24,30 @@ MEETING = 3
 
 def schedules_of(
     folder: Path, start: datetime, days: int, prefect_file: str | None = None
-) -> list[Due]:
+) -> tuple[list[Due], list[Unloaded]]:
     """The schedules of a project, or of the prefect.yaml that is named, from its folder on, in the order
-    of their deployments. No flow runs, and if there is a prefect.yaml none is even imported.
+    of their deployments, and the deployments of which one is none. No flow runs, and if there is a
+    prefect.yaml none is even imported.
 
-    Raises SimulationError, with file and line, for what is no project, or a schedule that is none.
+    Raises SimulationError, with file and line, for what is no project.
     """
     file, end = project_file(folder, prefect_file), start + timedelta(days=days)
-    return list(_written(folder, file, start, end) if file else _deployed(folder, start, end))
+    found = list(_written(folder, file, start, end) if file else _deployed(folder, start, end))
+    return (
+        [one for one in found if isinstance(one, Due)],
+        [one for one in found if isinstance(one, Unloaded)],
+    )
 
 
-def _written(folder: Path, file: Path, start: datetime, end: datetime) -> Iterator[Due]:
+def _written(folder: Path, file: Path, start: datetime, end: datetime) -> Iterator[Due | Unloaded]:
     from simulator.patches.prefect import projects
 
     for one in declared(file, folder):
         try:
             made = projects.schedules(one.config)
         except (ValueError, TypeError) as wrong:
-            said = " ".join(str(wrong).split())
-            raise SimulationError(
-                f"{folder / one.where}: deployment {one.name!r}: {said}"
-            ) from None
+            yield Unloaded(one.name, one.where, said_of(wrong))
+            continue
         name = f"{_flow_name(one.entrypoint, base_of(one, folder))}/{one.name}"
         entries = one.config.get("schedules") or ([one.config["schedule"]] if made else [])
         for entry, each in zip(entries, made, strict=True):
@@ -82,10 +85,11 @@ def _flow_name(entrypoint: str, base: Path) -> str:
     return function.replace("_", "-")
 
 
-def _deployed(folder: Path, start: datetime, end: datetime) -> Iterator[Due]:
+def _deployed(folder: Path, start: datetime, end: datetime) -> Iterator[Due | Unloaded]:
     with opened(folder, start=start.isoformat()) as sim:
         load(sim)
         found = [(one, sim.schedules(one.name)) for one in sim.loaded]
+    yield from sim.unloaded
     for one, schedules in found:
         for schedule, active in schedules:
             yield due(one.name, one.where, schedule, active=active, start=start, end=end)

@@ -120,8 +120,22 @@ def _of_server(schedule: Any) -> Any:
 
 def _written(schedule: Any) -> str:
     if (interval := getattr(schedule, "interval", None)) is not None:
-        return f"every {interval}"
-    return str(getattr(schedule, "cron", None) or getattr(schedule, "rrule", ""))
+        return f"every {_span(interval)}"
+    if (cron := getattr(schedule, "cron", None)) is not None:
+        return str(cron) if schedule.day_or else f"{cron} (day_or: false)"
+    return str(getattr(schedule, "rrule", ""))
+
+
+def _span(time: timedelta) -> str:
+    """A span of time to the last second of it: "5m", "1h 30m"."""
+    seconds = int(time.total_seconds())
+    parts = {
+        "d": seconds // 86400,
+        "h": seconds // 3600 % 24,
+        "m": seconds // 60 % 60,
+        "s": seconds % 60,
+    }
+    return " ".join(f"{number}{unit}" for unit, number in parts.items() if number) or str(time)
 
 
 def _utc(instant: Any) -> datetime:
@@ -147,7 +161,8 @@ def _change(schedule: Any, zone: ZoneInfo, day: date) -> Change:
     if not missing and not more:
         longest = _longest_gap(on_it)
         if many and longest > _longest_gap(before):
-            text = f"no run for {longest}, otherwise for {_longest_gap(before)} at most"
+            usually = _span(_longest_gap(before))
+            text = f"no run for {_span(longest)}, otherwise for {usually} at most"
             return Change(day, "skipped", text)
         return Change(day, "kept", "as on other days")
     if len(missing) == len(more):

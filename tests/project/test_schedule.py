@@ -67,7 +67,7 @@ def test_many_runs_a_day_are_told_by_their_number() -> None:
     assert (spring.kind, spring.text) == ("skipped", "46 runs in place of 48")
     assert (autumn.kind, autumn.text) == (
         "skipped",
-        "no run for 1:30:00, otherwise for 0:30:00 at most",  # the hour that comes twice
+        "no run for 1h 30m, otherwise for 30m at most",  # the hour that comes twice
     )
 
 
@@ -102,7 +102,8 @@ def test_instants_at_which_many_are_due() -> None:
 
 
 def test_a_project_is_not_imported_for_its_schedules(project: Path) -> None:
-    found = schedules_of(project, START, 40)
+    found, refused = schedules_of(project, START, 40)
+    assert refused == []
     assert [(one.deployment, one.active, len(one.dates)) for one in found] == [
         ("main-flow/early", True, 40),
         ("main-flow/hourly", True, 960),
@@ -158,5 +159,30 @@ def test_a_schedule_that_is_none(
     (tmp_path / "prefect.yaml").write_text(text)
     assert call(["schedule", str(tmp_path)]) == 2
     [line] = capfd.readouterr().err.splitlines()
-    assert line.startswith(f"simulate: {tmp_path}/prefect.yaml:")
+    assert line.startswith("simulate: no schedule could be read: a (prefect.yaml:2): ")
     assert said in line
+    assert "pydantic" not in line
+
+
+def test_a_schedule_that_is_none_leaves_the_others(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with (project / "prefect.yaml").open("a") as file:
+        file.write('- {name: bad, entrypoint: f.py:x, schedules: [{cron: "61 * * * *"}]}\n')
+    assert call(["schedule", str(project), "--days", "2"]) == 0
+    said = capfd.readouterr().out
+    assert "main-flow/early" in said
+    assert "\nNot loaded: 1\n  bad (prefect.yaml:15): " in said
+    assert call(["schedule", str(project), "--days", "2", "--json"]) == 0
+    told = capfd.readouterr()
+    assert len(json.loads(told.out)) == 4
+    assert told.err.startswith("not loaded: bad (prefect.yaml:15): ")
+
+
+def test_how_a_schedule_is_written() -> None:
+    for seconds, said in ((300, "5m"), (5430, "1h 30m 30s"), (86400, "1d"), (0.5, "0:00:00.5")):
+        schedule = IntervalSchedule(interval=timedelta(seconds=seconds))
+        assert of(schedule, days=0).schedule.startswith(f"every {said}")
+    both = {"cron": "0 2 1-7 * 1", "timezone": "UTC"}
+    assert of(CronSchedule(**both)).schedule == "0 2 1-7 * 1"
+    assert of(CronSchedule(**both, day_or=False)).schedule == "0 2 1-7 * 1 (day_or: false)"
