@@ -167,7 +167,7 @@ def _overlapping(history: History) -> Iterator[Finding]:
     for name, runs in _by_deployment(history.runs()).items():
         if name in held_back:
             continue
-        own = [run for run in runs if run.parent_id is None and _has_run(run)]
+        own = [run for run in runs if run.parent_id is None and run.start is not None]
         over: list[RunRecord] = []
         latest: datetime | None = None
         for run in sorted(own, key=lambda one: one.start or history.now):
@@ -271,7 +271,7 @@ def at_once(runs: Iterable[RunRecord], now: datetime) -> int:
     moves = [
         move
         for run in runs
-        if run.start is not None and _has_run(run)
+        if run.start is not None
         for move in ((run.start, 1), (run.end or now, -1))
     ]
     most = current = 0
@@ -279,11 +279,6 @@ def at_once(runs: Iterable[RunRecord], now: datetime) -> int:
         current += step
         most = max(most, current)
     return max(most, min(len(moves), 1))
-
-
-def _has_run(run: RunRecord) -> bool:
-    """Whether it was ever Running: Prefect gives a beginning to what is cancelled before it, too."""
-    return any(state.type == "RUNNING" for state in run.states)
 
 
 def _scheduled(history: History) -> list[RunRecord]:
