@@ -14,7 +14,7 @@ from uuid import UUID
 
 from simulator.audit.strikes import strikes
 from simulator.audit.twins import Twins, named, outermost
-from simulator.history import History, RunRecord, TaskRecord, done_again
+from simulator.history import Attempts, History, RunRecord, TaskRecord, done_again
 
 KINDS = {
     "no answer": "the simulation itself broke, or took too long",
@@ -96,6 +96,7 @@ class _Judge:
     def __init__(self, before: History, after: History, struck: UUID) -> None:
         self.before, self.after = before, after
         self.twins = Twins(before, after)
+        self.attempts = Attempts(after)
         self.root = outermost(before.run(struck))
         self.tree = self.twins.with_fault(self.root)
         self.strike = min((note.at for note in strikes(after)), default=None)
@@ -147,12 +148,16 @@ class _Judge:
     def _masked(self) -> Iterator[Outcome]:
         for run in self.bad:
             parent = run.parent
+            if parent is not None and self.attempts.answered(parent, run):
+                continue
             if parent is not None and parent.completed and not done_again(run):
                 said = f"{named(run)} ends {run.state}, and {named(parent)} is Completed"
                 yield Outcome("masked", said, None, run.id)
         for run in self.after.runs():
             if run.completed:
                 for task in self.twins.tasks_gone_wrong(run):
+                    if self.attempts.answered(run, task):
+                        continue
                     if not _again(task, run) and (task.end is not None or self._is_old(run.end)):
                         verb = "stays" if task.end is None else "ends"
                         said = (
@@ -250,7 +255,12 @@ class _Judge:
     def _healed(self) -> Iterator[Outcome]:
         if self.tree is None or not self.tree.completed:
             return
-        bad = [run for run in self.bad if outermost(run) == self.tree]
+        bad = [
+            run
+            for run in self.bad
+            if outermost(run) == self.tree
+            and not (run.parent is not None and self.attempts.answered(run.parent, run))
+        ]
         if any(run.parent is None or not done_again(run) for run in bad):
             return
         once, now = _attempts(self.root), _attempts(self.tree)

@@ -6,6 +6,7 @@ figures, `results.py` for the file.
 """
 
 from simulator.history.again import done_again
+from simulator.history.attempts import Attempts
 from simulator.history.differing import Difference, differences
 from simulator.history.explaining import (
     Explanation,
@@ -32,6 +33,7 @@ from simulator.history.tables import TABLES as RESULT_TABLES
 __all__ = [
     "RESULT_TABLES",
     "SCHEMA",
+    "Attempts",
     "Difference",
     "Explaining",
     "Explanation",

@@ -48,7 +48,8 @@ class Note:
     `kind` is one of
 
     - "fault": a fault fired, on a run, a task, a worker or a request; `text` is the fault in words;
-    - "call": `run_id` was called at `where`, in the way that `text` says;
+    - "call": `run_id` was called at `where`, in the way that `text` says; `task_run_id` is the task of
+      its parent that has called it, if one has;
     - "error": an exception left the step's own code; `text` is the exception, `where` the line;
       `details` has what it is about of what this machine lacks: environment variables that are
       "unset", "programs" that are not installed, values that are "made up";

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from simulator.history import History, RunRecord
+from simulator.history import Attempts, History, RunRecord
 
 LABEL = 20
 """Columns for the names of flows, at most."""
@@ -46,7 +46,7 @@ def text_lanes(histories: Mapping[str, History], width: int) -> list[str]:
     axis = _Axis(begin, end, max(width - left, 10))
     lines = [f"from {begin:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"]
     for name, history in histories.items():
-        rows = list(_rows(runs[name], axis, history.now))
+        rows = list(_rows(runs[name], axis, history))
         lines += [name, *(f"{label[: left - 1]:<{left}}{bars}" for label, bars in rows[:ROWS])]
         if len(rows) > ROWS:
             lines.append(f"... and {len(rows) - ROWS} rows more")
@@ -94,10 +94,11 @@ def _end(run: RunRecord, now: datetime) -> datetime:
 
 
 def _rows(
-    runs: Iterable[tuple[RunRecord, int]], axis: _Axis, now: datetime
+    runs: Iterable[tuple[RunRecord, int]], axis: _Axis, history: History
 ) -> Iterator[tuple[str, str]]:
     """The rows of one lane: their labels, and the bars in them."""
     packed: dict[str, list[list[str]]] = {}
+    attempts, now = Attempts(history), history.now
     for run, depth in runs:
         begin, end = axis.column(_begin(run)), axis.column(_end(run, now))
         rows = packed.setdefault(_label(run, depth), [])
@@ -107,6 +108,8 @@ def _rows(
             row = [" "] * axis.width
             rows.append(row)
         row[room] = _bar(run, axis, now)
+        if attempts.masks(run):
+            row[end] = "!"
     for label, rows in packed.items():
         for row in rows:
             yield label, "".join(row).rstrip()
@@ -125,6 +128,5 @@ def _bar(run: RunRecord, axis: _Axis, now: datetime) -> list[str]:
         begin, end = axis.column(state.timestamp) - first, axis.column(until) - first
         for column in range(begin, end + 1):
             bar[column] = "x" if failed else "="
-    masked = run.completed and any(one.failed for one in run.descendants())
-    bar[-1] = "!" if masked else _ENDS.get(run.state_type, ">")
+    bar[-1] = _ENDS.get(run.state_type, ">")
     return bar

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from simulator.history import (
+    Attempts,
     History,
     LogRecord,
     Note,
@@ -117,6 +118,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
     # A verdict calls a run as a failed assertion shows it, or by whose it is and its time.
     named = {text: places[run.id] for run, _ in runs for text in (repr(run), called(run))}
     said = explanations(history) if history is not None else {}
+    masked = _masked(history) if history is not None else set()
     ended = [run for run, _ in runs if run.parent is None and run.final and not _cancelled(run)]
     return {
         "name": variant,
@@ -130,7 +132,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
         "command": outcome.command,
         "until": None if history is None else _seconds(history.now, origin),
         "ended": len(ended),  # top-level runs that have ended
-        "masked": sum(_masked(run) for run in ended),
+        "masked": sum(run.id in masked for run in ended),
         "verdicts": [
             [
                 *(one.expectation, one.passed, one.message, one.where, one.runs, one.explained),
@@ -143,7 +145,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
         ],
         "caveats": [str(caveat) for caveat in outcome.caveats],
         "runs": [
-            _run(run, depth, places, str(said.get(run.id, "")), origin, texts)
+            _run(run, depth, places, str(said.get(run.id, "")), run.id in masked, origin, texts)
             for run, depth in runs
         ],
         "notes": list(_notes(history.notes if history is not None else (), places, origin, texts)),
@@ -154,9 +156,10 @@ def _cancelled(run: RunRecord) -> bool:
     return run.state_type == "CANCELLED"
 
 
-def _masked(run: RunRecord) -> bool:
-    """Whether it is Completed although a run that it called, or one that this called, ended badly."""
-    return run.completed and any(called.failed for called in run.descendants())
+def _masked(history: History) -> set[UUID]:
+    """The runs that are Completed although one that they called, or that this called, ended badly."""
+    attempts = Attempts(history)
+    return {run.id for run in history.runs() if attempts.masks(run)}
 
 
 def _in_order(history: History) -> Iterator[tuple[RunRecord, int]]:
@@ -180,6 +183,7 @@ def _run(
     depth: int,
     places: Mapping[UUID, int],
     explained: str,
+    masked: bool,
     origin: datetime,
     texts: Texts,
 ) -> list[Any]:
@@ -218,7 +222,7 @@ def _run(
         texts.number(", ".join(run.tags)),
         tasks,
         texts.number(explained),
-        int(_masked(run)),
+        int(masked),
         _log(run, origin, texts),
     ]
 

@@ -9,6 +9,7 @@ from types import FrameType
 from uuid import UUID
 
 import httpx
+from prefect.context import TaskRunContext
 
 from simulator.history import Journal
 from simulator.places import place_of_call, users_frame
@@ -31,7 +32,9 @@ class Calls:
         if _CREATE.match(path):
             how = "run_deployment" if path.endswith("create_flow_run") else _how(sys._getframe())
             run_id = UUID(json.loads(response.content)["id"])
-            self._journal.here("call", how, run_id=run_id)
+            within = TaskRunContext.get()
+            task_run_id = None if within is None else within.task_run.id
+            self._journal.here("call", how, run_id=run_id, task_run_id=task_run_id)
         elif asked := _SET_STATE.match(path):
             state = json.loads(request.content)["state"]
             if state["type"] in ("CANCELLING", "CANCELLED") and not _of_an_engine(sys._getframe()):

@@ -2,7 +2,8 @@
 the run that caused it.
 
 It reads a history and its notes, nothing else. Open `explanation.py` for what comes out, `why.py` for
-how a cause is followed, `endings.py` and `delays.py` for what is told of each, `tables.py` for tables.
+how a cause is followed, `completed.py`, `endings.py` and `delays.py` for what is told of each,
+`causes.py` for where an exception comes from, `tables.py` for tables.
 """
 
 from simulator.history.explaining.explanation import Explanation, Reason

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
+from simulator.history.attempts import Attempts
 from simulator.history.explaining.explanation import Reason
 from simulator.history.gates import Gate
 from simulator.history.history import History
@@ -23,6 +24,7 @@ class Evidence:
         self.history = history
         self.happened = history.runs()
         self.runs = {run.id: run for run in history.runs(upcoming=True)}
+        self.attempts = Attempts(history)
         self.numbered = {note.number: note for note in history.notes}
         self._of_runs: dict[UUID, list[Note]] = defaultdict(list)
         for note in history.notes:
@@ -41,9 +43,13 @@ class Evidence:
         call = self.call(run)
         return "" if call is None else call.where
 
+    def errors(self, run: RunRecord, task_run_id: UUID | None) -> list[Note]:
+        """The exceptions that have left the code of a run's task, or its own, oldest first."""
+        return [note for note in self.of(run, "error") if note.task_run_id == task_run_id]
+
     def error(self, run: RunRecord) -> Note | None:
         """The exception that last left a run's own code."""
-        errors = [note for note in self.of(run, "error") if note.task_run_id is None]
+        errors = self.errors(run, None)
         return errors[-1] if errors else None
 
     def around(self, run: RunRecord, error: Note) -> Note | None:

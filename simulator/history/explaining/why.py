@@ -8,6 +8,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from simulator.errors import SimulationError
+from simulator.history.explaining.causes import Causes
+from simulator.history.explaining.completed import Completed
 from simulator.history.explaining.delays import Delays
 from simulator.history.explaining.endings import Endings
 from simulator.history.explaining.evidence import Evidence
@@ -118,7 +120,9 @@ class _Why:
     """Follows causes from run to run, each run once."""
 
     def __init__(self, evidence: Evidence) -> None:
-        self._endings = Endings(evidence, self._follow)
+        causes = Causes(evidence, self._follow)
+        self._endings = Endings(evidence, causes, self._follow)
+        self._completed = Completed(evidence, causes, self._follow)
         self._delays = Delays(evidence, self._follow)
         self._seen: set[UUID] = set()
 
@@ -128,7 +132,7 @@ class _Why:
             return self._endings.bad(run)
         if run.start is None:
             return self._delays.reasons(run)
-        reasons = self._endings.well(run) if run.completed else self._endings.running(run)
+        reasons = self._completed.reasons(run) if run.completed else self._endings.running(run)
         if len(reasons) == 1 and self._delays.late(run):
             return self._delays.reasons(run)
         return reasons

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from simulator.history.attempts import Attempts
 from simulator.history.history import History
 from simulator.history.measures.figures import Measure, mean, share
 from simulator.history.records import RunRecord
@@ -37,11 +38,12 @@ def masked_failures(history: History, flow: str | None = None) -> Measure:
     """Share of top-level runs that ended Completed although a child, or a child's child, failed.
 
     n: top-level runs that have ended, as for `parent_success`: the difference of the two is the
-    share of runs that succeeded in truth. A child that failed and was then called once more, with
-    success, counts as well: nothing in the records links the two.
+    share of runs that succeeded in truth. A child that failed before its parent, or the task that
+    called it, was retried does not count. One that its parent's own code called once more, with
+    success, does: nothing in the records links the two.
     """
     ended = _ended_parents(history, flow)
-    masked = sum(run.completed and _any_failed(run) for run in ended)
+    masked = sum(map(Attempts(history).masks, ended))
     return share("masked failures", masked, len(ended))
 
 
@@ -119,10 +121,6 @@ def _parents(history: History, flow: str | None) -> list[RunRecord]:
 
 def _ended_parents(history: History, flow: str | None) -> list[RunRecord]:
     return [run for run in _parents(history, flow) if run.final]
-
-
-def _any_failed(run: RunRecord) -> bool:
-    return any(one.failed for one in run.descendants())
 
 
 def _is_zombie(run: RunRecord, silent_since: datetime) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from simulator.history import (
+    Attempts,
     History,
     RunRecord,
     TaskRecord,
@@ -51,8 +52,13 @@ def named(run: RunRecord) -> str:
 
 
 def _masked(history: History) -> Iterator[Finding]:
+    answered = Attempts(history).answered
+
+    def masked(run: RunRecord, child: RunRecord) -> bool:
+        return run.completed and child.failed and not answered(run, child)
+
     for (parent, child), runs in _pairs(
-        history, lambda run, child: run.completed and child.failed and not done_again(child)
+        history, lambda run, child: masked(run, child) and not done_again(child)
     ):
         yield _finding(
             history,

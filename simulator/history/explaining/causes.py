@@ -1,0 +1,87 @@
+"""What an exception goes back to: another run, a task, a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from simulator.history.explaining.evidence import Evidence, fault
+from simulator.history.explaining.explanation import Reason
+from simulator.history.notes import Note
+from simulator.history.records import RunRecord
+
+Follow = Callable[[RunRecord], list[Reason]]
+"""The reasons of another run, which are the causes of this one's."""
+
+MOMENT = timedelta(seconds=1)
+
+
+class Causes:
+    """Follows an exception back to where it began."""
+
+    def __init__(self, evidence: Evidence, follow: Follow) -> None:
+        self._evidence = evidence
+        self._follow = follow
+
+    def of(self, error: Note) -> list[Reason]:
+        """What an exception goes back to; nothing if the run's own code is where it began."""
+        assert error.run_id is not None
+        run = self._evidence.runs.get(error.run_id)
+        origin = self._evidence.numbered.get(-1 if error.because is None else error.because)
+        if origin is None:
+            if run is not None and (asked := self._asked_in_vain(run, error)) is not None:
+                return [fault(asked)]
+            if run is None:
+                return []
+            if (child := self._failed_before(run, error)) is not None:
+                return self._follow(child)
+            around = self._evidence.around(run, error)
+            return [] if around is None else [fault(around)]
+        if origin.kind == "fault":
+            return [fault(origin)]
+        if origin.run_id is not None and origin.run_id != error.run_id:
+            cause = self._evidence.runs.get(origin.run_id)
+            return self.of(origin) if cause is None else self._follow(cause)
+        if origin.task_run_id is not None and origin.task_run_id != error.task_run_id:
+            return [by_task(origin, run), *self.of(origin)]
+        return self.of(origin)
+
+    def _asked_in_vain(self, run: RunRecord, error: Note) -> Note | None:
+        """The last request of a run that a fault has struck, if an exception names its address."""
+        struck = self._evidence.of(run, "fault")
+        asked = [(note, note.details.get("request", "").partition(" ")[2]) for note in struck]
+        named = [
+            note for note, path in asked if path and path in error.text and note.at <= error.at
+        ]
+        return named[-1] if named else None
+
+    def _failed_before(self, run: RunRecord, error: Note) -> RunRecord | None:
+        """The child that an exception without a known origin is about: the last that went wrong; none
+        if it is about a name that there is not.
+        """
+        if error.text.startswith("ObjectNotFound"):
+            return None
+        bad = [
+            child
+            for child in run.children
+            if child.failed and child.end is not None and child.end <= error.at + MOMENT
+        ]
+        said = [child for child in bad if child.message and _told(child.message) in error.text]
+        return max(said or bad, key=lambda child: child.end or error.at, default=None)
+
+    def struck(self, run: RunRecord) -> list[Reason]:
+        """The last fault that struck a run outside of its own code: a request, its process."""
+        return [fault(note) for note in self._evidence.of(run, "fault")[-1:]]
+
+
+def by_task(error: Note, run: RunRecord | None) -> Reason:
+    """That a task of a run raised an exception."""
+    tasks = {task.id: task for task in run.tasks} if run is not None else {}
+    task = tasks.get(error.task_run_id) if error.task_run_id is not None else None
+    name = "a task" if task is None else f"task {task.name}"
+    return Reason(f"{name} raised {error.text}", error.at, error.where, error.run_id)
+
+
+def _told(message: str) -> str:
+    """What a state's message says beside Prefect's own words."""
+    return message.partition("encountered an exception: ")[2] or message
