@@ -77,8 +77,10 @@ class Completed:
         return Reason(said, run.end, self._evidence.called_at(child), run.id)
 
     def _masked_task(self, run: RunRecord, task: TaskRecord) -> list[Reason]:
-        here = f"Completed although task {task.name} {task.state}: its state was not looked at"
+        # Whether its error was caught or its state looked at, or not, is nowhere to be seen.
         errors = self._evidence.errors(run, task.id)
+        raised = f" ({errors[-1].text})" if errors else ""
+        here = f"Completed although task {task.name} {task.state}{raised}: the flow went on"
         reasons = [Reason(here, run.end, errors[-1].where if errors else "", run.id)]
         return reasons + (self._causes.of(errors[-1]) if errors else [])
 
