@@ -264,7 +264,10 @@ FAULT = "fault 0: raises ValueError('boom') in child"
         ("speaking", ["it raised LookupError: not well", line("spoken"), FAULT]),
         ("forgetting", ["nobody waited for it", line("forgotten call"), FAULT]),
         ("with-a-task", ["it raised ValueError: task", line("task call"), "fault 1: raises"]),
-        ("with-an-unread-task", ["although task work-", " Failed (ValueError: task): the flow went", "fault 1:"]),
+        (
+            "with-an-unread-task",
+            ["although task work-", " Failed (ValueError: task): the flow went", "fault 1:"],
+        ),
         ("own", ["Failed: it raised ZeroDivisionError: mine", line("its own")]),
         ("hurried", ["TimedOut: Flow run exceeded", line("in long"), "it waited for long"]),
         ("hurried", [line("hurried call")]),

@@ -44,6 +44,14 @@ class Delays:
             return [Reason(f"{run.state}: it is not due before {moment(since)}", None, "", run.id)]
         return [here, *self._held(run, since, until)]
 
+    def lateness(self, run: RunRecord) -> list[Reason]:
+        """Why it started late, told beside how it ended; nothing if it did not, or has not started."""
+        if run.start is None or run.scheduled is None or not self.late(run):
+            return []
+        said = self._started_late(run.start, run.scheduled)
+        held = self._held(run, run.scheduled, run.start)
+        return [Reason(said, run.start, "", run.id), *held]
+
     def kept_from(self, run: RunRecord) -> tuple[str, RunRecord] | None:
         """What the run waited for a slot of, and the run that had it; None if that was not why."""
         _, *why = self.reasons(run)
@@ -54,8 +62,10 @@ class Delays:
     def _said(self, run: RunRecord, since: datetime) -> str:
         if run.start is None:
             return f"{run.state}, and never started"
-        late = str(run.start - since).partition(".")[0]
-        return f"{run.state}, started {late} late"
+        return f"{run.state}, {self._started_late(run.start, since)}"
+
+    def _started_late(self, start: datetime, since: datetime) -> str:
+        return f"started {str(start - since).partition('.')[0]} late"
 
     def _held(self, run: RunRecord, since: datetime, until: datetime) -> list[Reason]:
         taken = [state for state in run.states if state.type == "PENDING"]
@@ -76,8 +86,8 @@ class Delays:
         ):
             if reasons:
                 return reasons
-        if struck:
-            return [fault(struck[-1])]
+        if before := [note for note in struck if note.at < until]:
+            return [fault(before[-1])]
         if run.work_pool is None and run.deployment is not None:
             return [Reason("its deployment has no work pool", None, "", run.id)]
         return []

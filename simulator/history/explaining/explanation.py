@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -37,12 +38,14 @@ class Explanation:
     """Why a run is in the state that it is in.
 
     `reasons` lead from the run's own end back to what caused it, which is the last of them. As text
-    it is one line that says the first and the last, and if there are more, a line for each.
+    it is one line that says the first and the last, and if there are more, a line for each. `lateness`
+    says in the same way why it started late, if that is not what `reasons` are about.
     """
 
     run_id: UUID | None
     subject: str
     reasons: tuple[Reason, ...]
+    lateness: tuple[Reason, ...] = ()
 
     @property
     def root(self) -> Reason:
@@ -55,13 +58,20 @@ class Explanation:
         return self.root.fault
 
     def __str__(self) -> str:
-        first, *others = self.reasons
-        head = f"{self.subject}: {first}"
-        if len(others) < 2:
-            return "; because ".join([head, *map(str, others)])
-        return "\n".join(
-            [f"{head}; in the end: {self.root}", *(f"  because {one}" for one in others)]
-        )
+        lines = [*_chain(f"{self.subject}: ", self.reasons), *_chain("  it ", self.lateness)]
+        return "\n".join(lines)
+
+
+def _chain(before: str, reasons: tuple[Reason, ...]) -> Iterator[str]:
+    """The lines that say reasons, each the cause of the one before."""
+    if not reasons:
+        return
+    first, *others = reasons
+    if len(others) < 2:
+        yield "; because ".join([f"{before}{first}", *map(str, others)])
+        return
+    yield f"{before}{first}; in the end: {others[-1]}"
+    yield from (f"  because {one}" for one in others)
 
 
 def title(run: RunRecord) -> str:

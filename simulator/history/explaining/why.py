@@ -38,7 +38,7 @@ def explain(history: History, run: RunRecord | UUID | str | None, which: int = -
         found = find(history, run, which)
     if found is None:
         return Explanation(None, str(run), tuple(_never(history, str(run))))
-    return Explanation(found.id, title(found), tuple(_Why(Evidence(history)).reasons(found)))
+    return _Why(Evidence(history)).explained(found)
 
 
 def explanations(history: History) -> dict[UUID, Explanation]:
@@ -48,7 +48,7 @@ def explanations(history: History) -> dict[UUID, Explanation]:
     evidence = Evidence(history)
     delays = Delays(evidence, lambda _: [])
     return {
-        run.id: Explanation(run.id, title(run), tuple(_Why(evidence).reasons(run)))
+        run.id: _Why(evidence).explained(run)
         for run in evidence.happened
         if not run.completed
         or delays.late(run)
@@ -126,19 +126,26 @@ class _Why:
         self._delays = Delays(evidence, self._follow)
         self._seen: set[UUID] = set()
 
-    def reasons(self, run: RunRecord) -> list[Reason]:
+    def explained(self, run: RunRecord) -> Explanation:
+        """Why a run is in its state, and if that is not the same, why it started late."""
+        reasons, late = self._reasons(run)
+        lateness = [] if late else self._delays.lateness(run)
+        return Explanation(run.id, title(run), tuple(reasons), tuple(lateness))
+
+    def _reasons(self, run: RunRecord) -> tuple[list[Reason], bool]:
+        """Why a run is in its state, and whether its lateness is all that there is to say."""
         self._seen.add(run.id)
         if run.failed:
-            return self._endings.bad(run)
+            return self._endings.bad(run), False
         if run.start is None:
-            return self._delays.reasons(run)
+            return self._delays.reasons(run), True
         reasons = self._completed.reasons(run) if run.completed else self._endings.running(run)
         if len(reasons) == 1 and self._delays.late(run):
-            return self._delays.reasons(run)
-        return reasons
+            return self._delays.reasons(run), True
+        return reasons, False
 
     def _follow(self, run: RunRecord) -> list[Reason]:
         if run.id in self._seen:
             return []
-        first, *others = self.reasons(run)
+        (first, *others), _ = self._reasons(run)
         return [replace(first, sentence=f"{run.flow} {first.sentence}"), *others]

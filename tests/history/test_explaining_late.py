@@ -1,0 +1,53 @@
+"""That a run started late is told beside what else went wrong in it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from prefect import flow
+
+from simulator import Simulation
+from simulator.faults import Raise, WorkerAway
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@flow(retries=1)
+def healed():
+    pass
+
+
+@flow
+def failing():
+    pass
+
+
+def test_a_late_run_that_was_struck_is_told_as_both() -> None:
+    with Simulation(start=T0) as sim:
+        for one in (healed, failing):
+            sim.deploy(one, name="dev", cron="0 * * * *")
+        sim.inject(
+            [
+                WorkerAway(between=(T0 + HOUR / 2, T0 + 2 * HOUR)),
+                Raise(step="healed", attempts="1"),
+                Raise(step="failing"),
+            ]
+        )
+        sim.advance(hours=2.5)
+        late, timely = sim.explain("healed/dev", 0), sim.explain("healed/dev", 1)
+        told = str(late).splitlines()
+        assert "Completed at attempt 2, after RuntimeError: healed failed" in told[0]
+        assert told[0].endswith(
+            "fault 1: raises RuntimeError('healed failed') in healed (2026-01-01T02:00:00Z)"
+        )
+        assert told[1].startswith(
+            "  it started 1:00:00 late (2026-01-01T02:00:00Z); in the end: fault 0:"
+        )
+        assert "  because the worker of work pool default was away" in told[2]
+        assert late.fault == 1
+        assert timely.lateness == ()
+        assert "started" not in str(timely)
+        failed = str(sim.explain("failing/dev", 0))
+        assert "it raised RuntimeError: failing failed" in failed
+        assert "  it started 1:00:00 late" in failed
