@@ -44,8 +44,15 @@ class Evidence:
         return "" if call is None else call.where
 
     def errors(self, run: RunRecord, task_run_id: UUID | None) -> list[Note]:
-        """The exceptions that have left the code of a run's task, or its own, oldest first."""
-        return [note for note in self.of(run, "error") if note.task_run_id == task_run_id]
+        """The exceptions that have left the code of a run's task, or its own, oldest first; not that by
+        which Prefect suspends a run.
+        """
+        paused = any(state.type == "PAUSED" for state in run.states)
+        return [
+            note
+            for note in self.of(run, "error")
+            if note.task_run_id == task_run_id and not (paused and note.text == "Pause")
+        ]
 
     def error(self, run: RunRecord) -> Note | None:
         """The exception that last left a run's own code."""
