@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
+from simulator.errors import SimulationError
 from simulator.history.explaining.causes import MOMENT, Causes, Follow, by_task
 from simulator.history.explaining.evidence import Evidence, fault
 from simulator.history.explaining.explanation import Reason
@@ -42,14 +44,27 @@ class Endings:
 
     def _returned(self, run: RunRecord) -> list[Reason]:
         """It has ended badly without raising: by what it returned, or before its code began."""
-        here = self._ended(run, (run.message or "no message").partition("\n")[0])
+        here = self._ended(run, _said(run.message or "no message"))
         errors = [note for note in self._evidence.of(run, "error") if note.task_run_id is not None]
         for child in reversed(run.children):
             if child.failed:
                 return [here, *self._follow(child)]
         if errors:
             return [here, by_task(errors[-1], run), *self._causes.of(errors[-1])]
-        return [here, *self._causes.struck(run)]
+        return [here, *(self._causes.struck(run) or self._logged(run))]
+
+    def _logged(self, run: RunRecord) -> list[Reason]:
+        """The last error in the log of a run whose process ended with an exit code of its own accord."""
+        if not (run.message or "").startswith("Process exited with status code"):
+            return []
+        try:
+            errors = [line for line in run.logs if line.level >= logging.ERROR and line.message]
+        except SimulationError:  # the log is gone
+            return []
+        if not errors:
+            return []
+        text = _raised(errors[-1].message)
+        return [Reason(f"its log says {text}", errors[-1].timestamp, "", run.id)]
 
     def _timed_out(self, run: RunRecord) -> list[Reason]:
         error = self._evidence.error(run)
@@ -74,7 +89,7 @@ class Endings:
     def _crashed(self, run: RunRecord) -> list[Reason]:
         ended = self._ended_from_outside(run)
         if ended:
-            return [self._ended(run, (run.message or "").partition("\n")[0]), *ended]
+            return [self._ended(run, _said(run.message or "")), *ended]
         error = self._evidence.error(run)
         if error is None:
             return self._returned(run)
@@ -116,7 +131,7 @@ class Endings:
                 return [self._ended(run, "somebody asked for it"), asked]
         if run.parent is not None and run.parent.state_type in ("CANCELLED", "CANCELLING"):
             return [self._ended(run, "with its parent"), *self._follow(run.parent)]
-        return [self._ended(run, (run.message or "by the server").partition("\n")[0])]
+        return [self._ended(run, _said(run.message or "by the server"))]
 
     # -- never -------------------------------------------------------------------------------------
 
@@ -148,3 +163,18 @@ def _of_one_process(run: RunRecord) -> Iterator[RunRecord]:
         one = waiting.pop(0)
         yield one
         waiting += [child for child in one.children if child.deployment is None]
+
+
+def _said(message: str) -> str:
+    """What a state's message says, on one line: its first, and if that announces more, the others."""
+    first, *others = message.splitlines() or [""]
+    return " ".join([first, *(line.strip() for line in others)]) if first.endswith(":") else first
+
+
+def _raised(logged: str) -> str:
+    """The exception of a traceback that was logged, which follows its last line of code; or else the
+    first line.
+    """
+    lines = logged.strip().splitlines()
+    code = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    return next(iter(lines[code[-1] + 1 :] if code else lines), lines[-1])
