@@ -10,10 +10,11 @@ from dataclasses import dataclass
 class Gate:
     """Something that lets runs through, or not, as it stood when the history was read.
 
-    `kind` is "deployment", "work pool" or "work queue"; `name` that of the deployment
+    `kind` is "deployment", "work pool", "work queue" or "trigger"; `name` that of the deployment
     ("flow/deployment"), of the pool, or of the queue behind its pool ("pool/queue"). `limit` is how
     many runs it lets through at a time, None for any number; `schedules` counts the active schedules
-    of a deployment.
+    of a deployment. A "trigger" runs a deployment: its name is the deployment's, a space, and the event
+    that an automation waits for.
     """
 
     kind: str
@@ -41,4 +42,11 @@ _GATES = """
     union all
     select 'work queue', p.name || '/' || q.name, q.concurrency_limit, q.is_paused, 0
     from work_queue q join work_pool p on p.id = q.work_pool_id
+    union
+    select 'trigger', f.name || '/' || d.name || ' ' || event.value, null, not a.enabled, 0
+    from automation a, json_each(a.actions) action, json_tree(a."trigger") part,
+         json_each(part.value) event
+    join deployment d on replace(d.id, '-', '') = replace(action.value ->> '$.deployment_id', '-', '')
+    join flow f on f.id = d.flow_id
+    where action.value ->> '$.type' = 'run-deployment' and part.key = 'expect' and part.type = 'array'
 """

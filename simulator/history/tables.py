@@ -147,8 +147,8 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "gates": (
         *_KEY_COLUMNS,
-        ("kind", "VARCHAR", "deployment, work pool or work queue"),
-        ("name", "VARCHAR", "flow/deployment, pool, or pool/queue"),
+        ("kind", "VARCHAR", "deployment, work pool, work queue or trigger"),
+        ("name", "VARCHAR", "flow/deployment, pool, pool/queue, or flow/deployment and event"),
         ("slots", "INTEGER", "how many runs it lets through at a time; null for any number"),
         ("paused", "BOOLEAN", "whether it was paused at the end"),
         ("schedules", "INTEGER", "number of active schedules of a deployment"),

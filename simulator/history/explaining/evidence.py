@@ -85,6 +85,15 @@ class Evidence:
         gates = (gate for gate in self.history.gates if (gate.kind, gate.name) == (kind, name))
         return next(gates, None)
 
+    def pauses(self, deployment: str) -> list[Note]:
+        """The last fault that paused a deployment, if one has."""
+        found = [
+            note
+            for note in self.history.notes
+            if note.kind == "fault" and note.text == f"pauses {deployment}"
+        ]
+        return found[-1:]
+
     def away(self, work_pool: str, since: datetime, until: datetime) -> Iterator[Note]:
         """When a worker of a pool was away in a span of time."""
         for note in self.history.notes:

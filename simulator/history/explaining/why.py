@@ -14,6 +14,7 @@ from simulator.history.explaining.delays import Delays
 from simulator.history.explaining.endings import Endings
 from simulator.history.explaining.evidence import Evidence
 from simulator.history.explaining.explanation import Explanation, Reason, title
+from simulator.history.explaining.never import never
 from simulator.history.history import History
 from simulator.history.records import RunRecord
 
@@ -37,7 +38,7 @@ def explain(history: History, run: RunRecord | UUID | str | None, which: int = -
     else:
         found = find(history, run, which)
     if found is None:
-        return Explanation(None, str(run), tuple(_never(history, str(run))))
+        return Explanation(None, str(run), tuple(never(Evidence(history), str(run))))
     return _Why(Evidence(history)).explained(found)
 
 
@@ -95,25 +96,6 @@ def _is_id(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _never(history: History, name: str) -> list[Reason]:
-    """Why a flow or a deployment has no run at all."""
-    gates = [
-        gate
-        for gate in history.gates
-        if gate.kind == "deployment" and name in (gate.name, gate.name.partition("/")[0])
-    ]
-    for gate in gates:
-        if gate.paused:
-            return [Reason(f"it has never run: the deployment {gate.name} is paused")]
-        if gate.schedules:
-            coming = [run for run in history.upcoming() if run.deployment == gate.name]
-            if coming:
-                return [Reason("it has never run: its first run is due", coming[0].scheduled)]
-    if gates:
-        return [Reason("it has never run: it has no active schedule, and nobody called it")]
-    return [Reason("it has never run: it has no deployment, and nobody called it")]
 
 
 class _Why:
