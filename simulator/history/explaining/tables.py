@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from simulator.arguments import unknown
+from simulator.history.explaining.evidence import Evidence, fault
 from simulator.history.explaining.explanation import Explanation, Reason, title
 from simulator.history.explaining.why import explain
 from simulator.history.history import History
@@ -22,7 +23,8 @@ class TableExplanation:
     should have written it and did not, newest first, with its own explanation: one of a flow or a
     deployment that wrote it at another time, or that called who did. `idle` are those of them that are
     Completed and in which nothing went wrong, as titles, newest first. `read` are the tables that it
-    was made from when it was last written, as far as the SQL or dbt told.
+    was made from when it was last written, as far as the SQL or dbt told. `paused` says which deployment
+    that writes it has been paused by a fault since then.
     """
 
     table: str
@@ -30,6 +32,7 @@ class TableExplanation:
     missed: tuple[Explanation, ...] = ()
     idle: tuple[str, ...] = ()
     read: tuple[TableExplanation, ...] = ()
+    paused: tuple[Reason, ...] = ()
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -43,7 +46,8 @@ class TableExplanation:
         if self.idle:
             more = f" and {len(self.idle) - 1} more" if len(self.idle) > 1 else ""
             yield f"  not by {self.idle[0]}{more}: Completed, and wrote nothing to it"
-        if not self.missed and not self.idle:
+        yield from (f"  not since {one}" for one in self.paused)
+        if not self.missed and not self.idle and not self.paused:
             yield "  no later run was to write it"
         for one in self.read:
             first, *others = str(one).splitlines()
@@ -69,6 +73,7 @@ class _Writes:
 
     def __init__(self, history: History) -> None:
         self._history = history
+        self._evidence = Evidence(history)
         self._runs = {run.id: run for run in history.runs(upcoming=True)}
         self.of: dict[str, list[Note]] = {}
         for note in history.notes:
@@ -85,7 +90,16 @@ class _Writes:
             tuple(why for _, why in missed if why is not None),
             tuple(title(run) for run, why in missed if why is None),
             tuple(self.explain(one, seen) for one in self._read(done) if one not in seen),
+            tuple(self._pauses(table, done)),
         )
+
+    def _pauses(self, table: str, done: list[Note]) -> Iterator[Reason]:
+        """The faults that have paused deployments which write the table, and were not over by then."""
+        callers = [run for note in self.of[table] for run in self._callers(note)]
+        for name in dict.fromkeys(run.deployment for run in callers if run.deployment):
+            for note in self._evidence.pauses(name):
+                if not done or note.until is None or note.until > done[-1].at:
+                    yield fault(note)
 
     def _written(self, last: Note | None) -> Reason:
         if last is None:
