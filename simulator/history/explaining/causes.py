@@ -8,7 +8,7 @@ from datetime import timedelta
 from simulator.history.explaining.evidence import Evidence, fault
 from simulator.history.explaining.explanation import Reason
 from simulator.history.notes import Note
-from simulator.history.records import RunRecord
+from simulator.history.records import BAD_TYPES, RunRecord
 
 Follow = Callable[[RunRecord], list[Reason]]
 """The reasons of another run, which are the causes of this one's."""
@@ -36,7 +36,7 @@ class Causes:
             if (child := self._failed_before(run, error)) is not None:
                 return self._follow(child)
             around = self._evidence.around(run, error)
-            return [] if around is None else [fault(around)]
+            return self._before(run, error) if around is None else [fault(around)]
         if origin.kind == "fault":
             return [fault(origin)]
         if origin.run_id is not None and origin.run_id != error.run_id:
@@ -69,6 +69,24 @@ class Causes:
         said = [child for child in bad if child.message and _told(child.message) in error.text]
         return max(said or bad, key=lambda child: child.end or error.at, default=None)
 
+    def _before(self, run: RunRecord, error: Note) -> list[Reason]:
+        """What went before an exception that tells of nothing else: the last wrong value that a fault
+        has let a step give, or the last task that failed, if the flow's own code raised it.
+        """
+        steps = [run, *run.children]
+        found = [
+            note for step in steps for note in self._evidence.of(step, "fault") if _gives(note)
+        ]
+        if error.task_run_id is None:
+            for task in run.tasks:
+                if task.state_type in BAD_TYPES and not self._evidence.attempts.answered(run, task):
+                    found += self._evidence.errors(run, task.id)
+        earlier = [note for note in found if note.number < error.number]
+        if not earlier:
+            return []
+        last = max(earlier, key=lambda note: note.number)
+        return [fault(last)] if last.kind == "fault" else [by_task(last, run), *self.of(last)]
+
     def struck(self, run: RunRecord) -> list[Reason]:
         """The last fault that struck a run outside of its own code: a request, its process."""
         return [fault(note) for note in self._evidence.of(run, "fault")[-1:]]
@@ -80,6 +98,12 @@ def by_task(error: Note, run: RunRecord | None) -> Reason:
     task = tasks.get(error.task_run_id) if error.task_run_id is not None else None
     name = "a task" if task is None else f"task {task.name}"
     return Reason(f"{name} raised {error.text}", error.at, error.where, error.run_id)
+
+
+def _gives(struck: Note) -> bool:
+    """Whether a fault has let a step give another value than its own."""
+    target = struck.details.get("target")
+    return struck.text.startswith("returns ") and f" in place of {target}" in struck.text
 
 
 def _told(message: str) -> str:
