@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from prefect import flow
+from prefect.deployments import run_deployment
 
 from simulator import Simulation
 from simulator.faults import Raise, WorkerAway
@@ -51,3 +53,25 @@ def test_a_late_run_that_was_struck_is_told_as_both() -> None:
         failed = str(sim.explain("failing/dev", 0))
         assert "it raised RuntimeError: failing failed" in failed
         assert "  it started 1:00:00 late" in failed
+
+
+@flow
+def job():
+    time.sleep(600)
+
+
+@flow(timeout_seconds=1200)
+def hurried():
+    run_deployment("job/dev")
+
+
+def test_a_time_out_goes_back_to_a_child_that_began_late() -> None:
+    with Simulation(start=T0) as sim:
+        sim.deploy(job, name="dev", work_pool="other")
+        sim.deploy(hurried, name="dev", cron="0 * * * *")
+        sim.inject(WorkerAway(work_pool="other", between=(T0 + HOUR, T0 + 1.25 * HOUR)))
+        sim.advance(hours=2)
+        why = sim.explain("hurried/dev", 0)
+        assert "because it waited for job" in str(why)
+        assert "because job started 0:15:00 late" in str(why)
+        assert why.fault == 0

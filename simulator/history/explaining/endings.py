@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 from simulator.errors import SimulationError
 from simulator.history.explaining.causes import MOMENT, Causes, Follow, by_task
+from simulator.history.explaining.delays import Delays
 from simulator.history.explaining.evidence import Evidence, fault
 from simulator.history.explaining.explanation import Reason
 from simulator.history.records import RunRecord
@@ -15,9 +17,10 @@ from simulator.history.records import RunRecord
 class Endings:
     """Explains runs that have ended badly, and those that never will end."""
 
-    def __init__(self, evidence: Evidence, causes: Causes, follow: Follow) -> None:
+    def __init__(self, evidence: Evidence, causes: Causes, delays: Delays, follow: Follow) -> None:
         self._evidence = evidence
         self._causes = causes
+        self._delays = delays
         self._follow = follow
 
     # -- badly -------------------------------------------------------------------------------------
@@ -82,9 +85,18 @@ class Endings:
             if child.end is None or child.end >= end - MOMENT:
                 line = self._evidence.called_at(child)
                 waited = Reason(f"it waited for {child.flow}", child.start, line, child.id)
-                late = self._follow(child) if child.start is None else self._took_long(child)
-                return [waited, *late]
+                if child.start is None:
+                    return [waited, *self._follow(child)]
+                return [waited, *(self._took_long(child) or self._began_late(child))]
         return []
+
+    def _began_late(self, child: RunRecord) -> list[Reason]:
+        late = self._delays.lateness(child)
+        return (
+            [replace(late[0], sentence=f"{child.flow} {late[0].sentence}"), *late[1:]]
+            if late
+            else []
+        )
 
     def _crashed(self, run: RunRecord) -> list[Reason]:
         ended = self._ended_from_outside(run)

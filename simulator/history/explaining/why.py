@@ -103,9 +103,9 @@ class _Why:
 
     def __init__(self, evidence: Evidence) -> None:
         causes = Causes(evidence, self._follow)
-        self._endings = Endings(evidence, causes, self._follow)
         self._completed = Completed(evidence, causes, self._follow)
         self._delays = Delays(evidence, self._follow)
+        self._endings = Endings(evidence, causes, self._delays, self._follow)
         self._seen: set[UUID] = set()
 
     def explained(self, run: RunRecord) -> Explanation:
