@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
 
 import pytest
 from prefect import flow, task
@@ -75,7 +75,7 @@ def with_a_flaky_task():
 
 
 @pytest.fixture(scope="module")
-def history() -> Iterator[History]:
+def history() -> History:
     with Simulation() as sim:
         sim.deploy(kid, name="dev")
         sim.inject(
@@ -90,7 +90,7 @@ def history() -> Iterator[History]:
             *(masking_in_the_end, with_a_flaky_task),
         ):
             sim.run(one)
-        yield sim.history()
+        return sim.history()
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,15 @@ def test_what_a_retry_answered_is_not_masked(history: History) -> None:
 def test_what_a_retry_answered_is_no_finding(history: History) -> None:
     found = [one.subject for one in observed(history) if one.kind == "masked failure"]
     assert set(found) <= {"masking-in-the-end"}
+
+
+def test_a_time_out_that_a_retry_healed_is_told_with_its_seconds() -> None:
+    seconds = iter([300, 5])
+
+    @flow(timeout_seconds=60, retries=1)
+    async def hurried():
+        await asyncio.sleep(next(seconds))
+
+    with Simulation() as sim:
+        why = str(sim.explain(sim.run(hurried)))
+        assert "at attempt 2, after a time-out: Flow run exceeded timeout of 60.0 second(s)" in why

@@ -90,6 +90,10 @@ class Completed:
         """An attempt of the run itself that failed: it raised, or returned what had failed."""
         again = f"Completed at attempt {run.run_count}, after"
         errors = self._evidence.errors(run, None)
+        if time_out := _time_out(run, errors):
+            where = errors[-1].where if errors else ""
+            here = Reason(f"{again} a time-out: {time_out}", run.end, where, run.id)
+            return [here, *self._causes.struck(run)]
         if errors:
             here = Reason(f"{again} {errors[-1].text}", run.end, errors[-1].where, run.id)
             return [here, *self._causes.of(errors[-1])]
@@ -144,6 +148,14 @@ class Completed:
 
 def _failed(task: TaskRecord) -> bool:
     return task.state_type in ("FAILED", "CRASHED")
+
+
+def _time_out(run: RunRecord, errors: list[Note]) -> str:
+    """What is said of the time-out by which its last attempt but one was ended; empty if none was."""
+    again = [state for state in run.states if state.name == "AwaitingRetry"]
+    cancelled = not errors or errors[-1].text.startswith(("CancelledError", "FlowRunTimeoutError"))
+    said = (again[-1].message or "") if again and cancelled else ""
+    return said if "exceeded timeout of" in said else ""
 
 
 def _ended_at(run: RunRecord) -> datetime:
