@@ -10,11 +10,12 @@ from dataclasses import dataclass
 class Gate:
     """Something that lets runs through, or not, as it stood when the history was read.
 
-    `kind` is "deployment", "work pool", "work queue" or "trigger"; `name` that of the deployment
-    ("flow/deployment"), of the pool, or of the queue behind its pool ("pool/queue"). `limit` is how
-    many runs it lets through at a time, None for any number; `schedules` counts the active schedules
-    of a deployment. A "trigger" runs a deployment: its name is the deployment's, a space, and the event
-    that an automation waits for.
+    `kind` is "deployment", "work pool", "work queue", "trigger" or "automation"; `name` that of the
+    deployment ("flow/deployment"), of the pool, or of the queue behind its pool ("pool/queue"). `limit`
+    is how many runs it lets through at a time, None for any number; `schedules` counts the active
+    schedules of a deployment. A "trigger" runs a deployment: its name is the deployment's, a space, and
+    the event that an automation waits for. An "automation" cancels runs: its name is its id, a space,
+    and what it is called.
     """
 
     kind: str
@@ -49,4 +50,8 @@ _GATES = """
     join deployment d on replace(d.id, '-', '') = replace(action.value ->> '$.deployment_id', '-', '')
     join flow f on f.id = d.flow_id
     where action.value ->> '$.type' = 'run-deployment' and part.key = 'expect' and part.type = 'array'
+    union
+    select 'automation', a.id || ' ' || a.name, null, not a.enabled, 0
+    from automation a, json_each(a.actions) action
+    where action.value ->> '$.type' = 'cancel-flow-run'
 """

@@ -147,8 +147,12 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "gates": (
         *_KEY_COLUMNS,
-        ("kind", "VARCHAR", "deployment, work pool, work queue or trigger"),
-        ("name", "VARCHAR", "flow/deployment, pool, pool/queue, or flow/deployment and event"),
+        ("kind", "VARCHAR", "deployment, work pool, work queue, trigger or automation"),
+        (
+            "name",
+            "VARCHAR",
+            "flow/deployment, perhaps with an event; pool; pool/queue; id and name",
+        ),
         ("slots", "INTEGER", "how many runs it lets through at a time; null for any number"),
         ("paused", "BOOLEAN", "whether it was paused at the end"),
         ("schedules", "INTEGER", "number of active schedules of a deployment"),

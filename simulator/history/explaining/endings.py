@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
-from simulator.errors import SimulationError
 from simulator.history.explaining.causes import MOMENT, Causes, Follow, by_task
 from simulator.history.explaining.delays import Delays
 from simulator.history.explaining.evidence import Evidence, fault
@@ -60,10 +58,7 @@ class Endings:
         """The last error in the log of a run whose process ended with an exit code of its own accord."""
         if not (run.message or "").startswith("Process exited with status code"):
             return []
-        try:
-            errors = [line for line in run.logs if line.level >= logging.ERROR and line.message]
-        except SimulationError:  # the log is gone
-            return []
+        errors = self._evidence.logged(run)
         if not errors:
             return []
         text = _raised(errors[-1].message)
@@ -141,6 +136,12 @@ class Endings:
             if note.text.startswith("Cancel"):
                 asked = Reason(f"{note.text} was asked for", note.at, note.where, run.id)
                 return [self._ended(run, "somebody asked for it"), asked]
+        for state in run.states:
+            _, by, automation = (state.message or "").partition("Cancelled by Automation ")
+            if by:
+                name = self._evidence.automation(automation)
+                who = Reason(f"{name} cancelled it", state.timestamp, "", run.id)
+                return [self._ended(run, "an automation asked for it"), who]
         if run.parent is not None and run.parent.state_type in ("CANCELLED", "CANCELLING"):
             return [self._ended(run, "with its parent"), *self._follow(run.parent)]
         return [self._ended(run, _said(run.message or "by the server"))]

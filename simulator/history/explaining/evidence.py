@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
+from simulator.errors import SimulationError
 from simulator.history.attempts import Attempts
 from simulator.history.explaining.explanation import Reason
 from simulator.history.gates import Gate
 from simulator.history.history import History
 from simulator.history.notes import Note
-from simulator.history.records import RunRecord
+from simulator.history.records import LogRecord, RunRecord
 from simulator.workers import first_of
 
 
@@ -59,6 +61,13 @@ class Evidence:
         errors = self.errors(run, None)
         return errors[-1] if errors else None
 
+    def logged(self, run: RunRecord) -> list[LogRecord]:
+        """The errors in a run's log, oldest first; none if the log is gone."""
+        try:
+            return [line for line in run.logs if line.level >= logging.ERROR and line.message]
+        except SimulationError:
+            return []
+
     def around(self, run: RunRecord, error: Note) -> Note | None:
         """The last fault of what lies around all runs, a file, a table or code, that an exception of a
         run is about: it names it, or the run was given its path, or the exception comes out of it and
@@ -84,6 +93,14 @@ class Evidence:
     def gate(self, kind: str, name: str | None) -> Gate | None:
         gates = (gate for gate in self.history.gates if (gate.kind, gate.name) == (kind, name))
         return next(gates, None)
+
+    def automation(self, asked: str) -> str:
+        """What an automation that cancels runs is called, by its id."""
+        for gate in self.history.gates:
+            known, _, name = gate.name.partition(" ")
+            if gate.kind == "automation" and known.replace("-", "") == asked.replace("-", ""):
+                return f"the automation {name!r}"
+        return f"the automation {asked}"
 
     def pauses(self, deployment: str) -> list[Note]:
         """The last fault that paused a deployment, if one has."""
