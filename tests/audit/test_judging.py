@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulator.audit import judged
-from simulator.history import History, Note, RunRecord
+from simulator.history import History, Note, RunRecord, StateRecord
 from tests.audit.histories import at, changed, family, run, task
 
 
@@ -185,3 +185,20 @@ def test_an_empty_batch_that_nobody_minds_is_unnoticed() -> None:
 def test_a_broken_promise_comes_first() -> None:
     found = what_became(family(), family("Failed"), broken=["no two runs at once"])
     assert [kind for kind, *_ in found] == ["broken promise", "masked"]
+
+
+def test_a_child_that_failed_before_its_parent_was_retried_is_not_masked() -> None:
+    mother, child = family("Failed")
+    states = tuple(
+        StateRecord(name, kind, at(minute))
+        for name, kind, minute in (
+            ("Running", "RUNNING", 0),
+            ("AwaitingRetry", "SCHEDULED", 9),
+            ("Retrying", "RUNNING", 9.5),
+            ("Completed", "COMPLETED", 10),
+        )
+    )
+    after = [changed(mother, states=states, run_count=2), child]
+    kinds = [kind for kind, *_ in what_became(family(), after)]
+    assert "masked" not in kinds
+    assert "healed" in kinds
