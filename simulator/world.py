@@ -61,7 +61,7 @@ class World:
         from prefect.logging.handlers import set_api_log_sink
 
         from simulator.clock import starting_background
-        from simulator.faults import Events, Nodes, Requests, Starts, Steps
+        from simulator.faults import Events, Layers, Nodes, Requests, Starts, Steps
         from simulator.history import Journal, Reader
         from simulator.patches import full_disks, network, readers, stdlib
         from simulator.patches import processes as apart
@@ -202,6 +202,7 @@ class World:
             )
         )
         self.disks = stack.enter_context(full_disks.watched())
+        self.layers = Layers()
         stack.enter_context(processes.installed())
         stack.enter_context(races.decided(clock, seed))
         stack.enter_context(api_version.asked_by_each())

@@ -3,7 +3,8 @@
 `plans.py` says what a fault is and when it strikes, `kinds/` what each kind does, `plain.py` how it is
 kept as JSON; `durations.py` how long things take, `steps.py` applies both around a step's own code, and
 `requests.py` and `events.py` say which requests to the API, and which events, are struck; `timed.py`
-is what all faults that strike at an instant of their own have in common.
+is what all faults that strike at an instant of their own have in common, and `layers.py` what becomes of
+a thing that several of them have changed.
 It imports nothing that runs: a live engine uses it too.
 """
 
@@ -42,6 +43,7 @@ from simulator.faults.kinds import (
     WorkerKilled,
     WorkerLost,
 )
+from simulator.faults.layers import Layers
 from simulator.faults.nodes import Nodes
 from simulator.faults.plain import duration_from_plain, from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Step, StepFault
@@ -72,6 +74,7 @@ __all__ = [
     "HeartbeatLost",
     "Injected",
     "Kill",
+    "Layers",
     "LogNormal",
     "Longer",
     "NeverStarts",

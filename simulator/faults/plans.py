@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
     from simulator.clock import VirtualClock
+    from simulator.faults.layers import Layers
     from simulator.history import Journal, Note
     from simulator.patches.full_disks import FullDisks
     from simulator.warehouse import Warehouse
@@ -104,6 +105,7 @@ class VirtualStage(Stage, Protocol):
     nodes: FaultsOf
     states: States
     disks: FullDisks
+    layers: Layers
     at_end: ExitStack
 
     @property

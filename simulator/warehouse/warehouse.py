@@ -57,6 +57,7 @@ class Warehouse:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._kept: duckdb.DuckDBPyConnection | None = None
+        self._fills = 0
 
     def __repr__(self) -> str:
         return f"Warehouse({str(self.path)!r})"
@@ -90,17 +91,19 @@ class Warehouse:
             self._kept = self._connect()
 
     def fill(self) -> None:
-        """Let DuckDB find the disk full whenever it writes, until `free`.
+        """Let DuckDB find the disk full whenever it writes, until as many times `free`.
 
         What is committed goes to a log beside the file first, which lies on a disk that is always full.
         """
+        self._fills += 1
         if not self._log.is_symlink():
             self.execute("checkpoint")  # what stands in the log goes into the file
             self._log.symlink_to(FULL)
 
     def free(self) -> None:
         """Let there be space again, for whoever opens the file from now on."""
-        if not self._log.is_symlink():
+        self._fills -= 1
+        if self._fills or not self._log.is_symlink():
             return
         kept = self._kept is not None
         self.close()

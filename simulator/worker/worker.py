@@ -148,7 +148,9 @@ class PoolWorker:
         self._starter = starter
         self._cancellations = cancellations
         self._journal = journal
-        self._away: Note | None = None
+        self._away: dict[
+            int | None, Note
+        ] = {}  # by what keeps it away; None: somebody has stopped it
         self._prefetch = timedelta(seconds=int(settings.prefetch_seconds))
         self._polled: tuple[int, int] = (-1, 0)
         self._polling: Future[Exception | None] | None = None
@@ -177,10 +179,9 @@ class PoolWorker:
         return self._polls.running
 
     def start(self) -> None:
-        """Start to poll: the first poll is now."""
-        if self._away is not None:
-            self._journal.replace(replace(self._away, until=from_micros(self._clock.instant)))
-            self._away = None
+        """Start to poll, whatever has kept it away: the first poll is now."""
+        for number in list(self._away):
+            self._let_go(number)
         if self._thread is None:
             ready: Future[None] = Future()
             self._thread = threading.Thread(
@@ -193,14 +194,23 @@ class PoolWorker:
 
     def stop(self, because: Note | None = None) -> None:
         """Stop polling. Runs that were taken already go on, and are seen to. `because`: the fault."""
-        if self._away is None:
+        number = None if because is None else because.number
+        if number not in self._away:
+            note = self._journal.here if because is None else self._journal.note
             who = {"worker": self.name}
-            if because is None:
-                self._away = self._journal.here("away", self.pool, details=who)
-            else:
-                number = because.number
-                self._away = self._journal.note("away", self.pool, because=number, details=who)
+            self._away[number] = note("away", self.pool, because=number, details=who)
         self._polls.end()
+
+    def back(self, because: Note) -> None:
+        """What a fault has done to it is over: it starts, unless something else keeps it away."""
+        if because.number in self._away:
+            self._let_go(because.number)
+            if not self._away:
+                self.start()
+
+    def _let_go(self, number: int | None) -> None:
+        note = self._away.pop(number)
+        self._journal.replace(replace(note, until=from_micros(self._clock.instant)))
 
     def kill(self, because: Note) -> list[UUID]:
         """Let the worker and what it runs be gone, without a report. Returns the runs that it had."""

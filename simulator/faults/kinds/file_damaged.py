@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from simulator.arguments import kinds as arguments
+from simulator.faults.layers import Layer, Layers
 from simulator.faults.plans import VirtualStage
 from simulator.faults.timed import Blow, TimedFault
 
@@ -42,16 +43,24 @@ class FileDamaged(TimedFault):
     def target(self) -> str:
         return self.path
 
-    def strike(self, engine: VirtualStage, blow: Blow) -> bytes | None:  # noqa: ARG002
-        whole = _read(self.path)
-        if whole is not None:
-            blow.note(path=self.path, named=[self.path])
-            _write(self.path, HOW[self.how](whole))
-        return whole
+    def strike(self, engine: VirtualStage, blow: Blow) -> tuple[Layers, Layer] | None:
+        found = _read(self.path)
+        if found is None:
+            return None
+        blow.note(path=self.path, named=[self.path])
+        layer = engine.layers.lay(("file", Path(self.path).resolve()), self._damaged, found)
+        _write(self.path, layer.left)
+        return engine.layers, layer
 
-    def put_back(self, kept: Any) -> None:
-        if kept is not None and _read(self.path) == HOW[self.how](kept):
-            _write(self.path, kept)
+    def put_back(self, kept: tuple[Layers, Layer] | None) -> None:
+        if kept is not None:
+            layers, layer = kept
+            now = _read(self.path)
+            if (without := layers.lift(layer, now)) != now:
+                _write(self.path, without)
+
+    def _damaged(self, found: bytes | None) -> bytes | None:
+        return None if found is None else HOW[self.how](found)
 
     def does(self) -> str:
         return f"lets {self.path} be {self.how}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from simulator.arguments import kinds as arguments
 from simulator.errors import SimulationError
 from simulator.faults.deployments import DeploymentFault
+from simulator.faults.layers import Layer
 from simulator.faults.plans import Stage, VirtualStage, changed
 from simulator.faults.timed import Blow
 from simulator.places import short
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.client.schemas.schedules import CronSchedule
 
@@ -72,51 +75,55 @@ class Redeployed(DeploymentFault):
             given = f"cron={self.cron!r}, timezone={self.timezone!r}"
             raise SimulationError(f"{given}: {' '.join(said.split())}") from None
 
-    def strike(self, engine: VirtualStage, blow: Blow) -> DeploymentResponse:
-        from prefect.client.schemas.actions import DeploymentScheduleCreate
-
+    def strike(self, engine: VirtualStage, blow: Blow) -> tuple[UUID, dict[str, Layer]]:
         before = engine.client.read_deployment_by_name(self.deployment)
-        new: dict[str, Any] = {}
-        if self.parameters is not None:
-            new["parameters"] = {**before.parameters, **self.parameters}
-        if self.entrypoint is not None:
-            new["entrypoint"] = self.entrypoint
-        if self.path is not None:
-            # As `prefect deploy` writes down code that lies on the machine of the worker.
-            folder = {"directory": self.path}
-            new["path"] = self.path
-            new["pull_steps"] = [{"prefect.deployments.steps.set_working_directory": folder}]
-        schedules = None
-        if self.cron is not None:
-            schedules = [DeploymentScheduleCreate(schedule=self._schedule(), active=True)]
-        self._deploy(engine, before.id, new, schedules)
+        found = _read(before)
+        layers = {
+            name: engine.layers.lay((name, before.id), over, found[name])
+            for name, over in self._overlays().items()
+        }
+        self._deploy(engine, before.id, {name: layer.left for name, layer in layers.items()})
         file = (self.entrypoint or before.entrypoint or "").partition(":")[0]
         code = self.entrypoint is not None or self.path is not None
         blow.note(code=[short(str(Path(self.path or "", file)))] if code else [])
-        return before
+        return before.id, layers
 
-    def end(self, engine: VirtualStage, kept: DeploymentResponse) -> None:
-        from prefect.client.schemas.actions import DeploymentScheduleCreate
+    def end(self, engine: VirtualStage, kept: tuple[UUID, dict[str, Layer]]) -> None:
+        deployment_id, layers = kept
+        now = _read(engine.client.read_deployment(deployment_id))
+        without = {name: engine.layers.lift(layer, now[name]) for name, layer in layers.items()}
+        changed = {name: value for name, value in without.items() if value != now[name]}
+        if changed:
+            self._deploy(engine, deployment_id, changed)
 
-        names = set(self._new()) - {"cron"} | ({"pull_steps"} if self.path is not None else set())
-        schedules = [
-            DeploymentScheduleCreate(**one.model_dump(include={"schedule", "active", "slug"}))
-            for one in kept.schedules
-        ]
-        old = {name: getattr(kept, name) for name in names}
-        self._deploy(engine, kept.id, old, None if self.cron is None else schedules)
-
-    def _deploy(
-        self,
-        engine: VirtualStage,
-        deployment_id: Any,
-        new: dict[str, Any],
-        schedules: list[Any] | None,
-    ) -> None:
+    def _overlays(self) -> dict[str, Callable[[Any], Any]]:
+        """What it makes of each part of the deployment, of what that was before."""
         from prefect.client.schemas.actions import DeploymentUpdate
+
+        parts: dict[str, Callable[[Any], Any]] = {}
+        if self.parameters is not None:
+            update = DeploymentUpdate(parameters=dict(self.parameters))
+            given = update.model_dump(mode="json")["parameters"]  # as the server keeps them
+            parts["parameters"] = lambda before: {**before, **given}
+        if self.entrypoint is not None:
+            parts["entrypoint"] = lambda _: self.entrypoint
+        if self.path is not None:
+            # As `prefect deploy` writes down code that lies on the machine of the worker.
+            folder = {"directory": self.path}
+            steps = [{"prefect.deployments.steps.set_working_directory": folder}]
+            parts["path"] = lambda _: self.path
+            parts["pull_steps"] = lambda _: steps
+        if self.cron is not None:
+            schedule = {"schedule": self._schedule().model_dump(), "active": True, "slug": None}
+            parts["schedules"] = lambda _: [schedule]
+        return parts
+
+    def _deploy(self, engine: VirtualStage, deployment_id: UUID, new: dict[str, Any]) -> None:
+        from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
         from prefect.exceptions import PrefectHTTPStatusError
 
         client = engine.client
+        schedules = new.pop("schedules", None)
         try:
             client.update_deployment(deployment_id, DeploymentUpdate(**new))
         except PrefectHTTPStatusError as error:
@@ -126,8 +133,20 @@ class Redeployed(DeploymentFault):
             for one in client.read_deployment_schedules(deployment_id):
                 client.delete_deployment_schedule(deployment_id, one.id)
             if schedules:
-                client.create_deployment_schedules(deployment_id, schedules)
+                made = [DeploymentScheduleCreate(**one) for one in schedules]
+                client.create_deployment_schedules(deployment_id, made)
 
     def does(self) -> str:
         new = ", ".join(f"{name} {value!r}" for name, value in self._new().items())
         return f"deploys {self.deployment} anew with {new}"
+
+
+def _read(deployment: DeploymentResponse) -> dict[str, Any]:
+    """What may be deployed anew, as it is."""
+    kept = {name: getattr(deployment, name) for name in _PARTS}
+    said = {"schedule", "active", "slug"}
+    kept["schedules"] = [one.model_dump(include=said) for one in deployment.schedules]
+    return kept
+
+
+_PARTS = ("parameters", "entrypoint", "path", "pull_steps")

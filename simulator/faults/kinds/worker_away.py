@@ -39,22 +39,21 @@ class WorkerAway(TimedFault):
         super().check(stage)
         stage.pools[self.work_pool].named(self.worker)
 
-    def strike(self, engine: VirtualStage, blow: Blow) -> list[Any]:
+    def strike(self, engine: VirtualStage, blow: Blow) -> tuple[list[Any], Note]:
         note = blow.note()
         workers = engine.pools[self.work_pool].named(self.worker)
-        worked = [worker for worker in workers if worker.working]
         for worker in workers:
             self.take_away(worker, note, blow)
-        return worked
+        return workers, note
 
     def take_away(self, worker: Any, note: Note, blow: Blow) -> None:  # noqa: ARG002
         """What happens to each of them."""
         worker.stop(note)
 
-    def end(self, engine: VirtualStage, kept: list[Any]) -> None:  # noqa: ARG002
-        for worker in kept:
-            if not worker.working:
-                worker.start()
+    def end(self, engine: VirtualStage, kept: tuple[list[Any], Note]) -> None:  # noqa: ARG002
+        workers, note = kept
+        for worker in workers:
+            worker.back(note)
 
     def does(self) -> str:
         return f"keeps the worker of {self.target} away"

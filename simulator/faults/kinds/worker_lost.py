@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,7 +44,7 @@ class WorkerLost(StartFault):
                         "fault", note.text, run_id=run_id, details={**note.details, "process": True}
                     )
             if self.back is not None:
-                clock.call_later(self.back.total_seconds(), worker.start)
+                clock.call_later(self.back.total_seconds(), partial(worker.back, note))
 
         engine.starts.strike(injected, lambda note: clock.call_later(0.0, lambda: die(note)))
 

@@ -115,9 +115,10 @@ class Delays:
             return []
         others = self._evidence.workers(run.work_pool, since, until)
         away = [] if None in others.values() else self._evidence.away(run.work_pool, since, until)
-        for note in away:
-            if others and note.because is None:
-                continue  # somebody has put the others in its place
+        told = [note for note in away if note.because is not None or not others]
+        if told:  # where others are, somebody has put them in the place of one that was stopped
+            # Of several that overlap, the one that kept it away last.
+            note = max(told, key=lambda one: min(one.until or until, until))
             back = "and is not back" if note.until is None else f"until {moment(note.until)}"
             name = worker_of(note)
             who = "the worker" if name == first_of(run.work_pool) else f"the worker {name}"
