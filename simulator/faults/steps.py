@@ -117,22 +117,25 @@ class Steps:
         return self._around(attempt, call, context.task.isasync)
 
     def _around(self, attempt: _Attempt, body: Body, isasync: bool) -> Any:
+        step = self._step(
+            attempt
+        )  # counted even if nothing is planned for it: something may be, later
         call: Call = body
         if stand_in := self._stand_ins.get(attempt.name):
             call = partial(stand_in, body.function, *body.arguments(), max(attempt.attempt, 1))
         if isasync:
-            return self._awatched(attempt, call)
+            return self._awatched(step, attempt, call)
         try:
-            planned = self._planned(attempt.name)
-            return self._ended(attempt, self._surround(attempt, call) if planned else call())
+            planned = self._planned(step.name)
+            return self._ended(attempt, self._surround(step, attempt, call) if planned else call())
         except BaseException as error:
             self._saw(error, attempt)
             raise
 
-    async def _awatched(self, attempt: _Attempt, call: Call) -> Any:
+    async def _awatched(self, step: Step, attempt: _Attempt, call: Call) -> Any:
         try:
-            if self._planned(attempt.name):
-                return self._ended(attempt, await self._asurround(attempt, call))
+            if self._planned(step.name):
+                return self._ended(attempt, await self._asurround(step, attempt, call))
             result = call()
             result = await result if asyncio.iscoroutine(result) else result
             return self._ended(attempt, result)
@@ -152,8 +155,7 @@ class Steps:
         place = place_of_error(error.__traceback__)
         self._journal.error(error, place, attempt.flow_run_id, attempt.task_run_id)
 
-    def _surround(self, attempt: _Attempt, call: Call) -> Any:
-        step = self._step(attempt)
+    def _surround(self, step: Step, attempt: _Attempt, call: Call) -> Any:
         factor, longer = 1.0, 0.0
         for injected, effect in self._effects(step):
             if effect.before:
@@ -171,8 +173,7 @@ class Steps:
             time.sleep(seconds)
         return result
 
-    async def _asurround(self, attempt: _Attempt, call: Call) -> Any:
-        step = self._step(attempt)
+    async def _asurround(self, step: Step, attempt: _Attempt, call: Call) -> Any:
         factor, longer = 1.0, 0.0
         for injected, effect in self._effects(step):
             if effect.before:

@@ -258,3 +258,14 @@ def test_a_step_that_yields_is_refused(sim, kind):
             sim.takes(name, MINUTE)
         with pytest.raises(SimulationError, match="a task that it calls"):
             sim.fail(name)
+
+
+@pytest.mark.parametrize("name", ["child", "achild", "step", "astep"])
+def test_runs_are_counted_from_the_first_one_whenever_a_fault_is_injected(sim, name):
+    whole = aparent if name.startswith("a") else parent
+    sim.run(whole)
+    sim.fail(name, on=[1])
+    states = [sim.run(whole).state for _ in range(3)]
+    assert states == ["Failed", "Completed", "Completed"]
+    sim.takes(name, [MINUTE, 2 * MINUTE, 3 * MINUTE, 4 * MINUTE, 5 * MINUTE])
+    assert lasted(sim.run(whole)) == 300
