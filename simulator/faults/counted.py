@@ -29,8 +29,10 @@ class CountedFaults:
     def strikes_now(self, thing: Any, key: str) -> tuple[Injected, float, Random] | None:
         """The fault that strikes `thing` now, its draw, and dice for what comes of it.
 
-        A fault counts what it concerns, and draws by `key` and for the how-manieth time.
+        Each fault counts all that it concerns, whatever else strikes it, and draws by `key` and for the
+        how-manieth time. Of several that strike, it is the one that was injected first.
         """
+        first = None
         now = self._now()
         with self._mutex:
             for injected in self.faults:
@@ -43,6 +45,6 @@ class CountedFaults:
                     continue
                 self._draws[injected.number, key] += 1
                 dice = injected.dice(f"{key}/{self._draws[injected.number, key]}")
-                if (draw := dice.random()) < fault.probability:
-                    return injected, draw, dice
-        return None
+                if (draw := dice.random()) < fault.probability and first is None:
+                    first = injected, draw, dice
+        return first

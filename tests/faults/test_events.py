@@ -199,3 +199,15 @@ def test_what_cannot_be_is_refused():
     with Simulation(start=T0) as sim:
         with pytest.raises(SimulationError, match="did you mean 'react'"):
             sim.inject(EventLost(flow="raect"))
+
+
+def test_each_fault_counts_all_that_concern_it_whatever_another_does():
+    completed = "prefect.flow-run.Completed"
+    with Simulation(start=T0) as sim:
+        sim.deploy(job, name="dev", cron="0 * * * *")
+        sim.inject([EventLost(event=completed, flow="job", on=[number]) for number in (0, 1)])
+        sim.advance(hours=4.5)
+        runs = [
+            sim.history().run(note.run_id) for note in sim.history().notes if note.kind == "fault"
+        ]
+        assert [run.scheduled for run in runs] == [T0 + HOUR, T0 + 2 * HOUR]

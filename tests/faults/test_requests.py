@@ -6,11 +6,14 @@ import itertools
 import random
 import time
 import warnings
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from prefect import flow
+from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
+from prefect.exceptions import PrefectHTTPStatusError
 
 from simulator import Simulation, SimulationError
 from simulator.errors import SilentFault
@@ -222,3 +225,20 @@ def test_what_cannot_be_is_refused_in_one_line(fault, message):
             sim.inject(fault)
         assert message in str(refused.value)
         assert "\n" not in str(refused.value)
+
+
+def test_each_fault_counts_all_requests_that_concern_it_whatever_another_does(sim):
+    waited = []
+
+    @flow
+    def reader():
+        for _ in range(3):
+            began = time.monotonic()
+            with get_client(sync_client=True) as client, suppress(PrefectHTTPStatusError):
+                client.read_flows()
+            waited.append(time.monotonic() - began)
+
+    route = "POST /flows/filter"
+    sim.inject([ApiError(route=route, status=500, on=[0]), ApiSlow(route=route, on=[1])])
+    sim.run(reader)
+    assert [round(seconds) for seconds in waited] == [0, 10, 0]
