@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 import gc
 import inspect
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import CodeType
-from typing import Any
+from typing import Any, TypeVar
 
 from simulator.arguments.kinds import refused, shown
 from simulator.errors import SimulationError, UnsupportedOperation
+
+AnyKind = TypeVar("AnyKind")
 
 STATE_TYPES = frozenset(
     {"SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "CRASHED", "PAUSED",
@@ -40,6 +43,17 @@ def near(name: object, known: Iterable[str]) -> str:
     names = sorted(known)
     matches = [] if name in names else difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     return f": did you mean {matches[0]!r}?" if matches else ""
+
+
+def kind_named(what: str, word: object, known: Mapping[str, AnyKind]) -> AnyKind:
+    """The kind by this word, in which a blank, an underscore and a hyphen are the same. SimulationError
+    if there is none.
+    """
+    alike = re.sub(r"[\s_-]+", " ", str(word))
+    for one, kind in known.items():
+        if re.sub(r"[\s_-]+", " ", one) == alike:
+            return kind
+    raise unknown(what, word, known, few=True)
 
 
 def state_name(name: str, entered: Iterable[str]) -> str:

@@ -45,7 +45,7 @@ from simulator.faults.kinds import (
 )
 from simulator.faults.layers import Layers
 from simulator.faults.nodes import Nodes
-from simulator.faults.plain import duration_from_plain, from_plain, to_plain
+from simulator.faults.plain import duration_from_plain, duration_of_plain, from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Step, StepFault
 from simulator.faults.requests import Request, Requests
 from simulator.faults.starts import StartFault, Starts
@@ -100,6 +100,7 @@ __all__ = [
     "WorkerLost",
     "draw",
     "duration_from_plain",
+    "duration_of_plain",
     "from_plain",
     "lognormal",
     "to_plain",

@@ -4,8 +4,9 @@
      "probability": 0.5, "between": ["2026-01-01T08:00:00+00:00", "2026-01-01T12:00:00+00:00"]}
 
 Fields that are as they are by default are left out. Durations are seconds, instants ISO 8601 with an
-offset; a log-normal duration is `{"median": 300, "sigma": 0.5}`, or two
-quantiles, `{"p50": 300, "p95": 900}`. YAML reads JSON, and writes the same.
+offset; a log-normal duration is `{"median": 300, "sigma": 0.5}`, or two quantiles,
+`{"p50": 300, "p95": 900}`. A kind of several words, "api error", may have underscores or
+hyphens in it. YAML reads JSON, and writes the same.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import MISSING, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from simulator.arguments import unknown
+from simulator.arguments import kind_named, kinds, unknown
 from simulator.errors import SimulationError
 from simulator.faults.durations import LogNormal, of_quantiles
 from simulator.faults.kinds import KINDS
@@ -40,9 +41,7 @@ def from_plain(plain: Mapping[str, Any]) -> Fault:
     """
     if "kind" not in plain:
         raise SimulationError(f"a fault needs its kind; there are {', '.join(sorted(KINDS))}")
-    kind = KINDS.get(str(plain["kind"]))
-    if kind is None:
-        raise unknown("kind of fault", plain["kind"], KINDS, few=True)
+    kind = kind_named("kind of fault", plain["kind"], KINDS)
     known = {one.name for one in fields(kind)}
     for name in plain:
         if name != "kind" and name not in known:
@@ -86,10 +85,22 @@ def _value(name: str, plain: Any) -> Any:
     if name == "error" and isinstance(plain, Mapping):
         return _error(plain)
     if name in _DURATIONS:
-        return duration_from_plain(plain)
+        right = _SECONDS_OR_MORE if name == "by" else "a number of seconds"
+        return duration_of_plain(name, plain, right)
     if name in ("between", "reached") and isinstance(plain, list):
         return tuple(plain)
     return plain
+
+
+_SECONDS_OR_MORE = "seconds, a list of them, or two quantiles, such as { p50 = 60, p95 = 600 }"
+
+
+def duration_of_plain(what: str, plain: Any, right: str = _SECONDS_OR_MORE) -> Any:
+    """A duration from plain data. SimulationError for what cannot be one, which says what is `right`."""
+    read = duration_from_plain(plain)
+    if isinstance(read, str | bool | Mapping):
+        raise kinds.wrong(what, plain, right)
+    return read
 
 
 def duration_from_plain(plain: Any) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator import arguments, promises
+from simulator.arguments import kinds
 from simulator.errors import SimulationError
 from simulator.project.configuration import Configuration
 from simulator.project.raising import answers
@@ -102,14 +103,17 @@ def _is_dotted(name: str) -> bool:
 
 def _promise(plain: Mapping[str, Any]) -> Promise:
     """A promise as it is written: its kind, and its parameters, of which spans are seconds."""
-    make = PROMISES.get(str(plain.get("kind")))
-    if make is None:
-        raise arguments.unknown("kind of promise", plain.get("kind"), PROMISES, few=True)
+    make = arguments.kind_named("kind of promise", plain.get("kind"), PROMISES)
     parameters = inspect.signature(make).parameters
     given = {name: one for name, one in plain.items() if name not in ("kind", "since")}
     arguments.check_parameters(make, f"the promise {plain['kind']!r}", given, all_of_them=True)
     for name in parameters.keys() & given.keys() & {"within"}:
-        if isinstance(given[name], int | float) and not isinstance(given[name], bool):
-            given[name] = timedelta(seconds=given[name])
+        given[name] = _span(name, given[name])
     made: Promise = make(**given)
     return made
+
+
+def _span(what: str, given: Any) -> timedelta:
+    """A span of time, in seconds."""
+    kinds.number(above=0, unit="seconds")(what, given)
+    return kinds.interval(what, given)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from simulator import arguments
 from simulator.arguments import kinds
 from simulator.errors import SimulationError
-from simulator.faults import Duration, duration_from_plain
+from simulator.faults import Duration, duration_of_plain
 from simulator.project.given import Given
 
 NAME = "simulation.toml"
@@ -111,11 +111,7 @@ def configuration_of(folder: Path) -> Configuration:
 
 def duration_of(name: str, value: Any) -> Any:
     """How long something takes: seconds, a list of them, or two quantiles."""
-    read = duration_from_plain(value)
-    if isinstance(read, str | bool | Mapping):
-        right = "seconds, a list of them, or two quantiles, such as { p50 = 60, p95 = 600 }"
-        raise kinds.wrong(name, value, right)
-    return kinds.duration(name, read)
+    return kinds.duration(name, duration_of_plain(name, value))
 
 
 def timezone_of(what: str, value: Any) -> ZoneInfo:

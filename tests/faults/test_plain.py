@@ -130,8 +130,15 @@ def test_it_is_told_in_one_line_that_names_its_target(fault) -> None:
         ({"kind": "raise", "step": "x", "attempts": "0"}, "attempts='0' must be a run count"),
         ({"kind": "raise", "step": "x", "error": {"type": "Boom"}}, "'Boom' is no class of excep"),
         ({"kind": "raise", "step": "x", "error": "boom"}, "error='boom' must be an exception"),
-        ({"kind": "hang", "step": "x", "after": "soon"}, "after='soon' must be a timedelta"),
+        (
+            {"kind": "hang", "step": "x", "after": "soon"},
+            "after='soon' must be a number of seconds",
+        ),
         ({"kind": "hang", "step": "x", "between": ["2026-01-01"]}, "between=('2026-01-01',) must"),
+        (
+            {"kind": "longer", "step": "x", "by": "1 h"},
+            "by='1 h' must be seconds, a list of them, or",
+        ),
         ({"kind": "longer", "step": "x"}, "needs factor= or by="),
         ({"kind": "longer", "step": "x", "factor": 0.5}, "factor=0.5 must be"),
         ({"kind": "kill", "step": "x", "exit_code": "x"}, "exit_code='x' must be"),
@@ -151,6 +158,13 @@ def test_what_is_wrong_is_one_line(plain, message) -> None:
         from_plain(plain)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("word", ["api error", "api_error", "api-error"])
+def test_the_words_of_a_kind_are_apart_by_blanks_underscores_or_hyphens(word) -> None:
+    fault = from_plain({"kind": word, "status": 503})
+    assert fault == ApiError(status=503)
+    assert to_plain(fault)["kind"] == "api error"
 
 
 def test_a_value_that_json_cannot_hold_is_refused_when_it_is_written() -> None:

@@ -93,7 +93,7 @@ step = "orders"
 on = [1]
 
 [[promises]]
-kind = "never_two"
+kind = "never two"
 of = "orders/dev"
 
 [[promises]]
@@ -189,6 +189,10 @@ def test_what_is_wrong_is_one_line_with_the_place(text: str, said: str, tmp_path
         (
             "\n[[promises]]\nkind = 'never_twice'",
             "2: no kind of promise .* did you mean 'never_two'",
+        ),
+        (
+            "[[promises]]\nkind = 'never-pending'\nwithin = '10 min'",
+            "1: within='10 min' must be a number of seconds",
         ),
         ("[data]\n'flows.py' = 'small.csv'", "2: .*flows.py' is there already"),
         ("[data]\n'other.csv' = 'none.csv'", "2: there is no file .*none.csv' to put in place"),
