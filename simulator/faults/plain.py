@@ -138,4 +138,11 @@ def _error(plain: Mapping[str, Any]) -> Any:
         found = None
     if not (isinstance(found, type) and issubclass(found, BaseException)):
         raise SimulationError(f"error: {plain.get('type')!r} is no class of exceptions")
-    return found(*plain["args"]) if "args" in plain else found
+    if "args" not in plain:
+        return found
+    try:
+        return found(*plain["args"])
+    except Exception as error:
+        raise SimulationError(
+            f"error: {plain['type']} of args {plain['args']!r}: {error}"
+        ) from None

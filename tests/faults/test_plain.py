@@ -129,6 +129,14 @@ def test_it_is_told_in_one_line_that_names_its_target(fault) -> None:
         ({"kind": "raise", "step": "x", "active": -1}, "active=-1 must be from 0 to 1"),
         ({"kind": "raise", "step": "x", "attempts": "0"}, "attempts='0' must be a run count"),
         ({"kind": "raise", "step": "x", "error": {"type": "Boom"}}, "'Boom' is no class of excep"),
+        (
+            {"kind": "raise", "step": "x", "error": {"type": "UnicodeDecodeError"}},
+            "error=UnicodeDecodeError needs arguments: give UnicodeDecodeError(...)",
+        ),
+        (
+            {"kind": "raise", "step": "x", "error": {"type": "UnicodeDecodeError", "args": [1]}},
+            "error: UnicodeDecodeError of args [1]: function takes exactly 5 arguments",
+        ),
         ({"kind": "raise", "step": "x", "error": "boom"}, "error='boom' must be an exception"),
         (
             {"kind": "hang", "step": "x", "after": "soon"},

@@ -6,10 +6,23 @@ import copy
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from simulator.arguments import kinds as arguments
+from simulator.errors import SimulationError
 from simulator.faults.plans import Effect, Step, StepFault
+
+
+def _raisable(what: str, given: Any) -> Any:
+    """An exception, or a class of one that needs no arguments."""
+    error = arguments.exception(what, given)
+    if isinstance(error, type):
+        try:
+            error()
+        except Exception:
+            name = error.__name__
+            raise SimulationError(f"{what}={name} needs arguments: give {name}(...)") from None
+    return error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +36,7 @@ class Raise(StepFault):
 
     error: BaseException | type[BaseException] | None = None
 
-    _checks: ClassVar[Mapping[str, arguments.Kind]] = {
-        "error": arguments.optional(arguments.exception)
-    }
+    _checks: ClassVar[Mapping[str, arguments.Kind]] = {"error": arguments.optional(_raisable)}
 
     def effect(self, step: Step, dice: random.Random) -> Effect:  # noqa: ARG002
         return Effect(before=self.after.total_seconds(), error=self.raised())
