@@ -156,10 +156,11 @@ class Steps:
         self._journal.error(error, place, attempt.flow_run_id, attempt.task_run_id)
 
     def _surround(self, step: Step, attempt: _Attempt, call: Call) -> Any:
-        factor, longer = 1.0, 0.0
+        factor, longer, waited = 1.0, 0.0, 0.0
         for injected, effect in self._effects(step):
-            if effect.before:
-                time.sleep(effect.before)
+            if effect.before > waited:
+                time.sleep(effect.before - waited)
+                waited = effect.before
             note = self._struck(injected, effect, step, attempt)
             if effect.forever:
                 threading.Event().wait()
@@ -169,15 +170,16 @@ class Steps:
             longer += effect.longer
         began = self._now()
         result = call()
-        if seconds := self._added(step, began, factor, longer):
+        if seconds := self._added(step, began, factor, longer - waited):
             time.sleep(seconds)
         return result
 
     async def _asurround(self, step: Step, attempt: _Attempt, call: Call) -> Any:
-        factor, longer = 1.0, 0.0
+        factor, longer, waited = 1.0, 0.0, 0.0
         for injected, effect in self._effects(step):
-            if effect.before:
-                await anyio.sleep(effect.before)
+            if effect.before > waited:
+                await anyio.sleep(effect.before - waited)
+                waited = effect.before
             note = self._struck(injected, effect, step, attempt)
             if effect.forever:
                 await anyio.Event().wait()
@@ -189,19 +191,19 @@ class Steps:
         result = call()
         if asyncio.iscoroutine(result):
             result = await result
-        if seconds := self._added(step, began, factor, longer):
+        if seconds := self._added(step, began, factor, longer - waited):
             await anyio.sleep(seconds)
         return result
 
     def _effects(self, step: Step) -> Iterator[tuple[Injected, Effect]]:
-        """What strikes this attempt, up to what takes the place of its own code."""
+        """What strikes this attempt, by when, up to what takes the place of its own code."""
         now = self._now()
-        for injected in self._faults.get(step.name, ()):
-            if injected.strikes(step, now):
-                effect = injected.effect(step)
-                yield injected, effect
-                if effect.instead:
-                    return
+        faults = [one for one in self._faults.get(step.name, ()) if one.strikes(step, now)]
+        struck = [(injected, injected.effect(step)) for injected in faults]
+        for injected, effect in sorted(struck, key=lambda one: one[1].before):
+            yield injected, effect
+            if effect.instead:
+                return
 
     def _struck(self, injected: Injected, effect: Effect, step: Step, attempt: _Attempt) -> Note:
         """The note that a fault strikes now."""
@@ -229,10 +231,12 @@ class Steps:
         return effect.value[0]
 
     def _added(self, step: Step, began: datetime, factor: float, longer: float) -> float:
-        """How many seconds a step takes beyond its own code: what it is said to, and its faults."""
+        """How many seconds a step takes beyond its own code: what it is said to, and its faults. What it
+        has waited for a fault is part of `longer`, below zero.
+        """
         taken = (self._now() - began).total_seconds()
         own = self._seconds(step)
-        return own + (taken + own) * (factor - 1) + longer
+        return max(0.0, own + (taken + own) * (factor - 1) + longer)
 
     def _seconds(self, step: Step) -> float:
         duration = self._durations.get(step.name)

@@ -14,6 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from simulator import Simulation, SimulationError, lognormal
 from simulator.errors import UnsupportedOperation
+from simulator.faults import Longer, Raise
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -269,3 +270,19 @@ def test_runs_are_counted_from_the_first_one_whenever_a_fault_is_injected(sim, n
     assert states == ["Failed", "Completed", "Completed"]
     sim.takes(name, [MINUTE, 2 * MINUTE, 3 * MINUTE, 4 * MINUTE, 5 * MINUTE])
     assert lasted(sim.run(whole)) == 300
+
+
+def test_what_a_step_waits_for_a_fault_is_part_of_what_it_takes_longer(sim):
+    sim.takes("step", 30 * SECOND)
+    twice = Longer(step="step", factor=2, after=7 * SECOND, on=[0])
+    sim.inject([twice, Longer(step="step", by=5 * SECOND, after=7 * SECOND, on=[1])])
+    assert [lasted(sim.run(parent)) for _ in range(2)] == [60, 35]
+
+
+@pytest.mark.filterwarnings("ignore:fault 0 has never struck")
+def test_faults_of_one_attempt_strike_in_the_order_of_time(sim):
+    later = Longer(step="child", factor=2, after=7 * SECOND)
+    sim.inject([later, Raise(step="child", after=3 * SECOND)])
+    run = sim.run(parent)
+    assert (run.state, lasted(run)) == ("Failed", 3)
+    assert len(sim.silent_faults) == 1
