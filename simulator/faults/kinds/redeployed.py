@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from simulator.arguments import kinds as arguments
+from simulator.arguments import unknown
 from simulator.errors import SimulationError
 from simulator.faults.deployments import DeploymentFault
 from simulator.faults.layers import Layer
-from simulator.faults.plans import Stage, VirtualStage, changed
+from simulator.faults.plans import Stage, VirtualStage, changed, virtual
 from simulator.faults.timed import Blow
 from simulator.places import short
 
@@ -63,6 +64,33 @@ class Redeployed(DeploymentFault):
     def check(self, stage: Stage) -> None:
         super().check(stage)
         self._schedule()
+        if self.parameters is not None:
+            deployment = virtual(stage, self).client.read_deployment_by_name(self.deployment)
+            self._check_parameters(deployment)
+
+    def _check_parameters(self, deployment: DeploymentResponse) -> None:
+        """Refuse a value that Prefect's server would, and a name with which no run could begin."""
+        from prefect.utilities.schema_tools.validation import ValidationError, validate
+
+        schema = deployment.parameter_openapi_schema
+        if not (deployment.enforce_parameter_schema and schema):
+            return
+        known = schema.get("properties", {})
+        other_code = self.entrypoint is not None or self.path is not None
+        for name in self.parameters or ():
+            if name not in known and not other_code:
+                raise unknown(
+                    f"parameter of deployment {self.deployment!r} named",
+                    name,
+                    known,
+                    few=bool(known),
+                )
+        given = self._overlays()["parameters"](deployment.parameters)
+        try:
+            validate(given, schema, raise_on_error=True, ignore_required=True)
+        except ValidationError as error:
+            said = " ".join(str(error).split())
+            raise SimulationError(f"{self.does()}: {said}") from None
 
     def _schedule(self) -> CronSchedule:
         from prefect.client.schemas.schedules import CronSchedule  # late: not without Prefect

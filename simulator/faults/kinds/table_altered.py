@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from simulator.arguments import kinds as arguments
 from simulator.errors import SimulationError
-from simulator.faults.plans import VirtualStage
+from simulator.faults.plans import Stage, VirtualStage
 from simulator.faults.timed import Blow, TimedFault
 
 
@@ -33,11 +33,27 @@ class TableAltered(TimedFault):
     def target(self) -> str:
         return self.table
 
+    def check(self, stage: Stage) -> None:
+        super().check(stage)
+        import duckdb  # late: what users pass is checked without it
+
+        try:
+            duckdb.extract_statements(self._statement)
+        except duckdb.Error as error:
+            said = str(error).splitlines()[0]
+            raise SimulationError(
+                f"{self._statement!r} is no statement of DuckDB: {said}"
+            ) from None
+
+    @property
+    def _statement(self) -> str:
+        return f"alter table {self.table} {self.change}"
+
     def strike(self, engine: VirtualStage, blow: Blow) -> None:
         import duckdb  # late: what users pass is checked without it
 
         try:
-            engine.warehouse.execute(f"alter table {self.table} {self.change}")
+            engine.warehouse.execute(self._statement)
         except duckdb.Error as error:
             raise SimulationError(f"{self.does()}: {' '.join(str(error).split())}") from None
         blow.note(named=[self.table, *(f'"{word}"' for word in self.change.split())])
