@@ -100,6 +100,51 @@ def step_name(name: str, known: Mapping[str, bool]) -> str:
     return name
 
 
+def flow_name(name: str) -> str:
+    """A name of `step_names`, of a flow; SimulationError if it is that of tasks alone."""
+    from prefect import Flow
+
+    named = steps_named(name)
+    if named and not any(isinstance(one, Flow) for one in named):
+        flows = [one.name for one in _steps() if isinstance(one, Flow)]
+        raise refused(f"{shown(name)} is a task, no flow{_there_are(flows)}")
+    return name
+
+
+def _there_are(names: Iterable[str]) -> str:
+    several = ", ".join(sorted(set(names))[:5])
+    return f"; there are {several}" if several else ""
+
+
+def event_name(name: str) -> str:
+    """The name of an event, or a pattern. SimulationError for one of Prefect's that nothing emits: it
+    would be that of a state which is none, or nearly that of a kind of things.
+    """
+    prefix, *parts = name.split(".")
+    if prefix != "prefect" or len(parts) < 2 or "*" in name:
+        return name
+    about, what = parts[0], ".".join(parts[1:])
+    if about not in _ABOUT and difflib.get_close_matches(about, _ABOUT, n=1, cutoff=0.8):
+        raise unknown("event", name, [f"prefect.{one}.{what}" for one in _ABOUT])
+    if about in _OF_RUNS and what not in _OF_RUNS[about]:
+        try:
+            state_name(what, ())
+        except SimulationError:
+            known = [f"prefect.{about}.{one}" for one in (*STATES, *_OF_RUNS[about])]
+            raise unknown("event", name, known) from None
+    return name
+
+
+_OF_RUNS = {
+    "flow-run": ("heartbeat", "pull-step.executed", "pull-step.failed"),
+    "task-run": (),
+}
+"""What happens to runs beside the states that they enter."""
+
+_ABOUT = (*_OF_RUNS, "deployment", "work-pool", "work-queue", "worker", "automation")
+"""What most of Prefect's events are about. Its collections have others."""
+
+
 def step_names() -> dict[str, bool]:
     """The names of all flows and tasks that exist in this process, and which of them yield."""
     return {step.name: step.isgenerator for step in _steps()}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from simulator.arguments import state_name
+from simulator.arguments import event_name, flow_name, state_name
 from simulator.errors import SilentFault, SimulationError
 from simulator.faults.plain import from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Stage, StepFault, journal_of
@@ -46,8 +46,12 @@ class Faults:
                 pool(work_pool)
             elif (flow := getattr(fault, "flow", None)) is not None:
                 step_name(flow)
+                flow_name(flow)
+            if (event := getattr(fault, "event", None)) is not None:
+                event_name(event)
             if (reached := getattr(fault, "reached", None)) is not None:
                 step_name(reached[0])
+                flow_name(reached[0])
                 state_name(reached[1], ())
             self._inject(fault, stage)
 
