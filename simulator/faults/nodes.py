@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
@@ -14,6 +14,9 @@ from simulator.faults.plans import Fault, Injected, Stage, virtual
 
 if TYPE_CHECKING:
     from simulator.history import Journal
+
+FOUND = "one row found"
+"""What a data test fails for, which has no message of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +67,9 @@ class Nodes(CountedFaults):
         self._run = run
         self._journal = journal
 
-    def invoked(self) -> Callable[[str], str | None]:
-        """Called by who invokes dbt. Returns what dbt asks for each node by its name, from any thread:
-        what is wrong with it, if a fault strikes it.
+    def invoked(self) -> Callable[[str, bool], str | None]:
+        """Called by who invokes dbt. Returns what dbt asks for each node by its name, and whether it is
+        a data test, from any thread: what is wrong with it, if a fault strikes it.
         """
         from prefect.context import TaskRunContext
 
@@ -74,7 +77,7 @@ class Nodes(CountedFaults):
         context = TaskRunContext.get()
         task_run = None if context is None else context.task_run.id
 
-        def wrong(node: str) -> str | None:
+        def wrong(node: str, data_test: bool) -> str | None:
             if not self.faults:
                 return None
             cycle = self._cycle(run).isoformat(timespec="seconds")
@@ -82,10 +85,11 @@ class Nodes(CountedFaults):
             if found is None:
                 return None
             injected, draw, _ = found
+            fault = replace(injected.fault, message=FOUND) if data_test else injected.fault
             details = {"fault": injected.number, "target": node, "draw": draw, "node": node}
             self._journal.note(
-                "fault", str(injected.fault), run_id=run, task_run_id=task_run, details=details
+                "fault", str(fault), run_id=run, task_run_id=task_run, details=details
             )
-            return str(injected.fault.message)
+            return str(fault.message)
 
         return wrong

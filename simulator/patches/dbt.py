@@ -100,12 +100,13 @@ def shared_dbt(
     scratch: Path,
     within: Callable[[], AbstractContextManager[None]],
     built: Built,
-    invoked: Callable[[], Callable[[str], str | None]],
+    invoked: Callable[[], Callable[[str, bool], str | None]],
 ) -> Iterator[None]:
     """Patch dbt for one simulation. What dbt writes goes to `scratch`, unless told otherwise.
 
     Each invocation is `within()`, and `built` is then told its results, one for each node. What
-    `invoked()` gives is asked for each node, by name, what is wrong with it.
+    `invoked()` gives is asked for each node, by name and whether it is a data test, what is wrong with
+    it.
     """
     nodes = _Nodes(invoked)
     replaced: list[tuple[Any, str, Any]] = [
@@ -142,9 +143,9 @@ def release(*, interrupt: bool = False) -> None:
 class _Nodes:
     """Lets nodes fail of which the invocation says that something is wrong with them."""
 
-    def __init__(self, invoked: Callable[[], Callable[[str], str | None]]) -> None:
+    def __init__(self, invoked: Callable[[], Callable[[str, bool], str | None]]) -> None:
         self._invoked = invoked
-        self._wrong: Callable[[str], str | None] = lambda _: None
+        self._wrong: Callable[[str, bool], str | None] = lambda *_: None
 
     def within(
         self, within: Callable[[], AbstractContextManager[None]]
@@ -161,7 +162,7 @@ class _Nodes:
         @functools.wraps(run)
         def ran(runner: BaseRunner, node: Any, manifest: Any) -> Any:
             data_test = isinstance(runner, TestRunner)
-            if not data_test and (message := self._wrong(node.name)) is not None:
+            if not data_test and (message := self._wrong(node.name, False)) is not None:
                 raise DbtRuntimeError(message, node=node)
             return run(runner, node, manifest)
 
@@ -170,7 +171,7 @@ class _Nodes:
     def testing(self, execute: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(execute)
         def executed(runner: TestRunner, node: Any, manifest: Any) -> Any:
-            if self._wrong(node.name) is None:
+            if self._wrong(node.name, True) is None:
                 return execute(runner, node, manifest)
             return TestResultData(
                 failures=1, should_warn=True, should_error=True, adapter_response={}

@@ -19,8 +19,9 @@ from simulator.warehouse.writes import Writes
 TRIED = "1.11"
 """The series of dbt-core that the patches were written for."""
 
-Invoked = Callable[[], Callable[[str], str | None]]
-"""Called by who invokes dbt. Gives what is asked for each node, by name: what is wrong with it."""
+Invoked = Callable[[], Callable[[str, bool], str | None]]
+"""Called by who invokes dbt. Gives what is asked for each node, by its name and whether it is a data
+test: what is wrong with it."""
 
 _shared: Path | None = None
 

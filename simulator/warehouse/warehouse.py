@@ -28,7 +28,7 @@ def warehouse_installed(
     now: Callable[[], datetime],
     folder: Path,
     writes: Writes,
-    invoked: Invoked = lambda: lambda _: None,
+    invoked: Invoked = lambda: lambda *_: None,
 ) -> Iterator[None]:
     """Patch DuckDB and dbt for one simulation; everything is as before when it ends.
 

@@ -106,6 +106,7 @@ def test_a_test_fails_or_warns_as_its_severity_says(shop):
         assert f"'{UNIQUE}': 'fail'" in runs[1].message
         assert "'report': 'skipped'" in runs[1].message
         assert sim.explain(runs[1]).fault == 0
+        assert f"fails {UNIQUE} in dbt: one row found" in str(sim.explain(runs[1]))
         struck = [note.details["fault"] for note in sim.history().notes if note.kind == "fault"]
         assert struck == [0, 1]
 
