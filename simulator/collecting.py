@@ -22,5 +22,5 @@ def seldom() -> Iterator[None]:
     try:
         yield
     finally:
-        if gc.get_threshold() == ours:  # else a flow has set it, for good as in any process
+        if gc.get_threshold() == ours:  # else the test has set it, for good
             gc.set_threshold(*before)

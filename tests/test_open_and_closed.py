@@ -113,11 +113,12 @@ def test_cycles_are_looked_for_less_often_until_it_is_closed(given, within):
 
 
 @pytest.mark.usefixtures("_thresholds_as_they_were")
-def test_a_threshold_that_a_flow_sets_stays():
+def test_a_threshold_that_a_test_sets_stays_and_that_of_a_run_goes_with_its_process():
     @flow
     def sets() -> None:
         gc.set_threshold(900)
 
     with Simulation() as simulation:
+        gc.set_threshold(800)
         simulation.run(sets)
-    assert gc.get_threshold()[0] == 900
+    assert gc.get_threshold()[0] == 800
