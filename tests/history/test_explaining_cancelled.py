@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
-from prefect import flow
+from prefect import flow, get_client
 from prefect.automations import Automation
 from prefect.events.actions import CancelFlowRun
 from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.states import Cancelled
 
 from simulator import Simulation
 
@@ -39,3 +40,17 @@ def test_the_automation_that_cancelled_a_run_is_named() -> None:
         why = str(sim.explain(run))
         assert "Cancelled: an automation asked for it" in why
         assert "because the automation 'too long' cancelled it" in why
+
+
+def test_an_end_that_somebody_has_set_while_its_process_goes_on_is_told() -> None:
+    with Simulation() as sim:
+        sim.deploy(slow, name="dev")
+        run = sim.trigger("slow/dev")
+        sim.advance(minutes=1)
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(run, Cancelled(), force=True)
+        sim.advance(minutes=30)
+        why = str(sim.explain(run))
+        assert "Completed, though it had been Cancelled before, while its process went on" in why
+        assert "because Cancelled was asked for" in why
+        assert "test_explaining_cancelled.py" in why

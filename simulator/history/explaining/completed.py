@@ -8,7 +8,7 @@ from simulator.history.explaining.causes import Causes, Follow
 from simulator.history.explaining.evidence import Evidence, fault
 from simulator.history.explaining.explanation import Reason
 from simulator.history.notes import Note
-from simulator.history.records import RunRecord, TaskRecord
+from simulator.history.records import FINAL_TYPES, RunRecord, TaskRecord
 
 
 class Completed:
@@ -34,9 +34,11 @@ class Completed:
         ordered = self._ordered_under_a_fault(run)
         if ordered is not None:
             return [Reason("Completed, but ordered amiss", run.end, "", run.id), fault(ordered)]
-        return self._above_a_healed_one(run) or [
-            Reason("Completed, and nothing in it went wrong", run.end, "", run.id)
-        ]
+        return (
+            self._after_an_end(run)
+            or self._above_a_healed_one(run)
+            or [Reason("Completed, and nothing in it went wrong", run.end, "", run.id)]
+        )
 
     # -- hidden ------------------------------------------------------------------------------------
 
@@ -121,6 +123,20 @@ class Completed:
                 here = Reason(after, run.end, errors[-1].where, run.id)
                 return [here, *self._causes.of(errors[-1])]
         return []
+
+    def _after_an_end(self, run: RunRecord) -> list[Reason]:
+        """Somebody or something has set an end from outside, and its process went on."""
+        ended = next((state for state in run.states[:-1] if state.type in FINAL_TYPES), None)
+        if ended is None or run.states[run.states.index(ended) + 1].type == "SCHEDULED":
+            return []  # it has been begun anew
+        here = f"Completed, though it had been {ended.name} before, while its process went on"
+        orders = [note for note in self._evidence.of(run, "order") if note.at <= ended.timestamp]
+        said = f": {ended.message}" if ended.message else ""
+        set_so = Reason(f"{ended.name} was set{said}", ended.timestamp, "", run.id)
+        if orders:
+            last = orders[-1]
+            set_so = Reason(f"{last.text} was asked for", last.at, last.where, run.id)
+        return [Reason(here, run.end, "", run.id), set_so]
 
     def _above_a_healed_one(self, run: RunRecord) -> list[Reason]:
         for child in run.children:
