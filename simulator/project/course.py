@@ -129,7 +129,7 @@ def course(sim: ProjectSimulation, folder: Path | None = None, stopped: str = ""
             *(
                 found
                 for one in sim.loaded
-                for found in misfits(one.name, one.where, *sim.parameters_of(one.name))
+                for found in misfits(one.name, one.where, *sim.parameters_of(one.name), sim.project)
             ),
             *scheduled(active, sim.start, sim.now),
             *observed(history),

@@ -23,7 +23,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -70,19 +70,22 @@ def print_table(screen: Console, shown: Table) -> None:
 
 
 def _share(screen: Console, shown: Table, room: int) -> None:
-    """Give each column its longest word and a share of the room that is left, by what it could fill:
-    Rich takes from the widest, and tears their words.
+    """Give each column its longest word, and share the room that is left: who wants least has it all,
+    and the widest break their lines. Rich takes from the widest alone, and tears their words.
     """
     unbounded = screen.options.update(width=ANY_WIDTH)
-    widths = []
+    wanted: list[tuple[int, int, Column]] = []
     for column in shown.columns:
         cells = [
             Measurement.get(screen, unbounded, cell) for cell in (column.header, *column.cells)
         ]
-        widths.append((max(one.minimum for one in cells), max(one.maximum for one in cells)))
-    wanted = sum(most - least for least, most in widths)
-    for column, (least, most) in zip(shown.columns, widths, strict=True):
-        column.width = least + room * (most - least) // wanted
+        least = max(one.minimum for one in cells)
+        wanted.append((max(one.maximum for one in cells) - least, least, column))
+    wanted.sort(key=lambda one: one[0])
+    for number, (more, least, column) in enumerate(wanted):
+        given = min(more, room // (len(wanted) - number))
+        column.width = least + given
+        room -= given
 
 
 def _plain(cell: object) -> str:

@@ -56,6 +56,7 @@ def empty_tables() -> bytes:
         *(orm.Flow, orm.Deployment, orm.FlowRun, orm.FlowRunState),
         *(orm.TaskRun, orm.TaskRunState, orm.Log),
         *(orm.WorkPool, orm.WorkQueue, orm.DeploymentSchedule, orm.ConcurrencyLimitV2),
+        orm.Automation,
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "empty.db")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prefect import flow
+
 from simulator.project import course, load, opened
 
 FLOWS = """
@@ -37,12 +39,14 @@ def test_a_parameter_that_is_missing_or_that_there_is_not(tmp_path: Path) -> Non
     text += "- {name: open, entrypoint: 'flows.py:any_of_them', work_pool: {name: p},"
     text += " parameters: {day: x, more: y}}\n"
     (tmp_path / "prefect.yaml").write_text(text)
+    of_another = flow(lambda: None, name="report")
     with opened(tmp_path, start="2026-01-05T00:00:00Z") as sim:
         load(sim)
         assert sim.unloaded == []
         found = course(sim).findings
         sim.advance(days=1)
         ends = {run.deployment: run.state for run in sim.runs()}
+    assert of_another.name == "report"  # it is there, and no flow of this project
     assert [(one.kind, one.where, one.sentence) for one in found] == [
         ("wrong parameters", f"prefect.yaml:{line}", f"a run of report/{name} cannot begin: {said}")
         for line, name, said in (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from simulator import arguments
@@ -15,13 +17,15 @@ def misfits(
     where: str,
     own: Collection[str],
     scheduled: Iterable[Collection[str]],
+    project: Path,
 ) -> Iterator[Finding]:
-    """The findings of a deployment, "flow/deployment": `own` are the names of its parameters, and
-    `scheduled` those of the runs of each active schedule. Who starts it otherwise may give the rest.
+    """The findings of a deployment, "flow/deployment", of the project in a folder: `own` are the names
+    of its parameters, and `scheduled` those of the runs of each active schedule. Who starts it otherwise
+    may give the rest.
     """
     flow = deployment.partition("/")[0]
     given = [(own, False), *((one, True) for one in scheduled)]
-    for said in dict.fromkeys(filter(None, (_refused(flow, *one) for one in given))):
+    for said in dict.fromkeys(filter(None, (_refused(flow, *one, project) for one in given))):
         yield Finding(
             "wrong parameters",
             deployment,
@@ -30,11 +34,14 @@ def misfits(
         )
 
 
-def _refused(flow: str, given: Collection[str], all_of_them: bool) -> str:
-    """What every function refuses that is a flow of this name; "" if one does not."""
+def _refused(flow: str, given: Collection[str], all_of_them: bool, project: Path) -> str:
+    """What every function of the project refuses that is a flow of this name; "" if one does not."""
     said = ""
     for one in arguments.steps_named(flow):
         function: Any = one.fn
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        if code is None or not Path(code.co_filename).is_relative_to(project):
+            continue
         try:
             arguments.check_parameters(function, f"flow {flow!r}", given, all_of_them=all_of_them)
         except SimulationError as wrong:
