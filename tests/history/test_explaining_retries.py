@@ -43,13 +43,13 @@ def with_a_deployment():
 
 
 @task(retries=1, retry_delay_seconds=10)
-def order():
+def ordering():
     kid()
 
 
 @flow
 def with_a_retried_task():
-    order()
+    ordering()
 
 
 @flow(retries=1)
