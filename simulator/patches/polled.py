@@ -66,7 +66,9 @@ def installed() -> Iterator[None]:
         mine = children.get(current_process())
         if not mine or counted() is None:
             return
-        mine.intersection_update([pid for pid in mine if not _has_ended(pid)])
+        for pid in tuple(mine):  # other threads may start some meanwhile
+            if _has_ended(pid):
+                mine.discard(pid)
         if mine and (is_for_users(asker) or _is_of(path, mine)):
             asked(_change(path, mine))
 
@@ -197,7 +199,7 @@ def _change(path: Any, children: set[int]) -> Asked:
     before = _shown(path)
 
     def changed() -> bool:
-        return _shown(path) != before or all(map(_has_ended, children))
+        return _shown(path) != before or all(map(_has_ended, tuple(children)))
 
     return Asked(lambda seconds: _comes(changed, seconds), MOST_SECONDS)
 

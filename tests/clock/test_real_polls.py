@@ -11,8 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from prefect import flow
 
+from simulator import Simulation
 from simulator.instants import Real
+from simulator.patches import polled
 
 WRITES = (
     "import sys, time; time.sleep(0.7); open(sys.argv[1], 'w').write('half');"
@@ -163,3 +166,27 @@ def test_a_look_after_the_end_of_the_process_is_none_for_what_it_does(run, tmp_p
     before = Real.monotonic()
     assert run(sleeps) == 24 * 3600
     assert Real.monotonic() - before < 30
+
+
+def test_another_thread_may_start_a_process_while_a_file_is_looked_at(monkeypatch, tmp_path):
+    has_ended = polled._has_ended
+    others = []
+
+    def meanwhile(pid):
+        if len(others) < 2:
+            others.append(subprocess.Popen(["true"]))
+        return has_ended(pid)
+
+    monkeypatch.setattr(polled, "_has_ended", meanwhile)
+
+    @flow
+    def looks():
+        child = subprocess.Popen(["sleep", "0.2"])
+        while not (tmp_path / "result").exists() and child.poll() is None:
+            time.sleep(1)
+        return len(others)
+
+    with Simulation() as sim:
+        assert sim.run(looks).result == 2
+    for other in others:
+        other.wait()
