@@ -17,13 +17,15 @@ import pytest
 import starlette.concurrency
 from anyio._backends._asyncio import WorkerThread
 from prefect import flow, get_client
-from prefect.events import DeploymentEventTrigger, emit_event
+from prefect.automations import AutomationCore
+from prefect.events import DeploymentEventTrigger, EventTrigger, Posture, emit_event
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron
 from prefect.server.api import server as prefect_api
 from prefect.server.api.clients import OrchestrationClient
-from prefect.server.database import dependencies, orm_models
+from prefect.server.database import configurations, dependencies, orm_models
+from prefect.server.events import triggers
 from prefect.server.events.services import event_persister
 from prefect.server.models import deployments, flow_runs
 from prefect.settings import get_current_settings
@@ -371,3 +373,44 @@ def test_a_deployment_is_read_in_one_statement(statements):
         with pytest.raises(ObjectNotFound):
             client.read_deployment(uuid4())
     assert deployments.read_deployment is read
+
+
+def test_an_automation_is_loaded_in_a_turn_of_its_own_and_in_no_transaction_of_another(
+    sim, monkeypatch
+):
+    """Beside other requests it would hold SQLite's write lock while they wait for it, for a minute."""
+    seen = []
+    changed = triggers.automation_changed
+
+    async def looked(*args):
+        turn = sim._world.server._turn
+        seen.append((turn.locked(), configurations.SQLITE_BEGIN_MODE.get()))
+        await changed(*args)
+
+    monkeypatch.setattr(triggers, "automation_changed", looked)
+    never = EventTrigger(expect={"never"}, posture=Posture.Reactive, threshold=1)
+    with get_client(sync_client=True) as client:
+        made = client.create_automation(AutomationCore(name="one", trigger=never, actions=[]))
+        sim.advance(seconds=1)
+        assert seen == [(True, None)]
+        assert made in triggers.automations_by_id
+
+
+def test_triggers_are_not_evaluated_by_a_loop_on_real_time(monkeypatch):
+    """It would go by the instant at which the simulation has come up, as busy as the machine is."""
+    at_the_start = []
+
+    async def looked(*args):
+        at_the_start.append(args)
+
+    monkeypatch.setattr(triggers, "periodic_evaluation", looked)
+    with Simulation(start="2026-01-05T00:00:00Z") as sim:
+        server = sim._world.server
+
+        async def running():
+            return [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
+
+        tasks = server.call("its tasks", running)
+        assert "EventPersister.start" in tasks
+        assert "evaluate_periodically" not in tasks
+    assert at_the_start == []

@@ -24,7 +24,6 @@ import anyio
 import httpx
 import prefect.deployments.flow_runs as prefect_flow_runs
 import prefect.flow_engine as prefect_flow_engine
-import prefect.server.events.triggers as prefect_triggers
 from prefect._internal import uuid7 as prefect_uuid7
 from prefect._internal.concurrency import threads as prefect_threads
 from prefect.client import base as prefect_client
@@ -65,7 +64,6 @@ def installed(
     `observe_suspension(flow_run_id, request)` watches a flow run while it runs.
     """
     flow_runs: Any = prefect_flow_runs
-    triggers: Any = prefect_triggers
     replaced: list[tuple[Any, str, Any]] = [
         reading_settled(clock),
         # A server in this process is called in this process: no gap between "sent" and "seen".
@@ -86,8 +84,6 @@ def installed(
         (prefect_orchestration, "ssl", _Ssl()),
         # Version 7 UUIDs made in the same millisecond sort at random, and queries sort by them.
         (prefect_uuid7, "os", types.SimpleNamespace(urandom=_ascending())),
-        # The triggers' own loop evaluates on real time; `services` does it at virtual instants.
-        (triggers, "evaluate_periodically", _never),
         # `arun_deployment` polls with `anyio.sleep`.
         (flow_runs, "anyio", _Anyio(async_poll)),
         # A thread with a websocket and a loop that wakes five times a second, for each flow run.
@@ -185,10 +181,6 @@ def _ascending() -> Callable[[int], bytes]:
         return prefix if size == 2 else next(counter).to_bytes(size, "big")
 
     return urandom
-
-
-async def _never(*args: Any) -> None:
-    """Do nothing, in place of a loop."""
 
 
 class _Ssl:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,7 @@ from prefect.server.concurrency.lease_storage import memory as prefect_leases
 from prefect.server.database import orm_models as prefect_orm
 from prefect.server.database import query_components as prefect_queries
 from prefect.server.events import triggers as prefect_triggers
+from prefect.server.events.models import automations as prefect_automations
 from prefect.server.events.ordering import memory as prefect_ordering
 from prefect.server.events.services import event_persister as prefect_persister
 from prefect.server.models import deployments as prefect_deployments
@@ -74,6 +75,9 @@ def fresh(application: Callable[[], Any]) -> Iterator[None]:
         (prefect_triggers, "_events_clock_updated", None),
         (prefect_ordering.CausalOrdering, "_instances", {}),
         (prefect_ordering.CausalOrdering, "_locks", {}),
+        # The triggers' own loop evaluates on real time, and beside the requests whose turn it is: who
+        # writes then waits a minute for a lock that nobody can release. `services` evaluates them.
+        (prefect_triggers, "evaluate_periodically", _never),
         # Caches: rows of another database, such as the key that secrets are encrypted with; and
         # minutes that are real ones.
         (prefect_queries.BaseQueryComponents, "_configuration_cache", _cache(100, 3600)),
@@ -168,6 +172,18 @@ def persisting(
         yield
 
 
+@contextmanager
+def loading(spawn: Callable[[Coroutine[Any, Any, None]], object]) -> Iterator[None]:
+    """Let `spawn` start what loads an automation once it has been written.
+
+    Prefect starts it beside the request, as a part of whose transaction it then reads: it takes SQLite's
+    write lock, and until it has let go of it nobody else on the server's loop may write. Whoever does so
+    in that moment waits a minute for a lock that nobody can release meanwhile.
+    """
+    with replacing([(prefect_automations, "create_task", spawn)]):
+        yield
+
+
 def without_wire(api: Any) -> None:
     """Take out what compresses answers, and what completes the requests of clients before Prefect
     3.6.19: it hands each body over from task to task. There are no such clients here, and no wire.
@@ -190,6 +206,10 @@ def join_workers(loop: asyncio.AbstractEventLoop) -> None:
     for thread in threading.enumerate():
         if isinstance(thread, WorkerThread) and thread.loop is loop:
             thread.join()
+
+
+async def _never(*args: Any) -> None:
+    """Do nothing, in place of a loop."""
 
 
 def _nothing() -> None:
