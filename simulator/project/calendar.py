@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from simulator.project.causes import said_of
-from simulator.project.declared import declared, project_file
+from simulator.project.declared import declared, flow_name, project_file
 from simulator.project.loading import Unloaded, base_of
 from simulator.project.opening import load, opened
 from simulator.project.schedules import Due, due, meetings
@@ -48,7 +47,7 @@ def _written(folder: Path, file: Path, start: datetime, end: datetime) -> Iterat
         except (ValueError, TypeError) as wrong:
             yield Unloaded(one.name, one.where, said_of(wrong))
             continue
-        name = f"{_flow_name(one.entrypoint, base_of(one, folder))}/{one.name}"
+        name = f"{flow_name(one.entrypoint, base_of(one, folder))}/{one.name}"
         entries = one.config.get("schedules") or ([one.config["schedule"]] if made else [])
         for entry, each in zip(entries, made, strict=True):
             yield due(
@@ -60,29 +59,6 @@ def _written(folder: Path, file: Path, start: datetime, end: datetime) -> Iterat
                 end=end,
                 anchored=bool(entry.get("anchor_date")),
             )
-
-
-def _flow_name(entrypoint: str, base: Path) -> str:
-    """What the flow at an entrypoint ("a/b.py:load" or "a.b.load") is called, as its file says: by
-    `name=` of `@flow`, or else after its function.
-    """
-    path, _, function = entrypoint.rpartition(":")
-    if not path:
-        module, _, function = entrypoint.rpartition(".")
-        path = f"{module.replace('.', '/')}.py"
-    function = function.rpartition(".")[2]  # of a class, perhaps
-    try:
-        tree = ast.parse((base / path).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        tree = ast.Module([], [])  # what cannot be read is told where it is loaded
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function:
-            for call in node.decorator_list:
-                if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("flow"):
-                    for given in call.keywords:
-                        if given.arg == "name" and isinstance(given.value, ast.Constant):
-                            return str(given.value.value)
-    return function.replace("_", "-")
 
 
 def _deployed(folder: Path, start: datetime, end: datetime) -> Iterator[Due | Unloaded]:

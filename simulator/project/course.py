@@ -106,12 +106,17 @@ def course(sim: ProjectSimulation, folder: Path | None = None, stopped: str = ""
     history = sim.history()
     history.read_logs()
     names = {one.name for one in sim.loaded}
-    known = {*names, *history.deployments, *(f"*/{one.name}" for one in sim.unloaded)}
+    known = {
+        *names,
+        *history.deployments,
+        *sim.elsewhere,
+        *(f"*/{one.name}" for one in sim.unloaded),
+    }
     scripts = [one for one in sim.unloaded if one.name.endswith(".py")]
     flows, words = names_in(sim.project)
     names_of_runs = Names(
         flows={*flows, *history.flows},
-        deployments={*names, *history.deployments},
+        deployments=known,
         states=arguments.STATES | words,
     )
     active = [
@@ -152,7 +157,7 @@ def course(sim: ProjectSimulation, folder: Path | None = None, stopped: str = ""
         missing_variables=needs_variable(history),
         made_up=tuple(sim.given.made_up),
         misread=needs_value(history),
-        passed_over=tuple(sim.passed_over),
+        passed_over=tuple(one.where(sim.project) for one in sim.passed_over),
         stubs={stub.name: stub.calls for stub in sim.stubs},
         promises=tuple(sim.promises()),
         timezone=sim.configuration.timezone,

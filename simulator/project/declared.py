@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml  # type: ignore[import-untyped]
 
 from simulator import arguments
 from simulator.errors import SimulationError
+from simulator.project.scripts import files, parsed
 
 NAMES = ("prefect.yaml", "prefect.yml")
 
@@ -79,6 +81,70 @@ def declared(file: Path, folder: Path) -> list[Declared]:
         )
     _check_names(found, folder)
     return found
+
+
+def flow_name(entrypoint: str, base: Path) -> str:
+    """What the flow at an entrypoint ("a/b.py:load" or "a.b.load") is called, as its file says: by
+    `name=` of `@flow`, or else after its function.
+    """
+    path, function = file_of(entrypoint)
+    function = function.rpartition(".")[2]  # of a class, perhaps
+    tree = parsed(base / path)  # what cannot be read is told where it is loaded
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function:
+            for call in node.decorator_list:
+                if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("flow"):
+                    for given in call.keywords:
+                        if given.arg == "name" and isinstance(given.value, ast.Constant):
+                            return str(given.value.value)
+    return function.replace("_", "-")
+
+
+def file_of(entrypoint: str) -> tuple[str, str]:
+    """The file of an entrypoint, from the folder on in which it is loaded, and the function in it."""
+    path, _, function = entrypoint.rpartition(":")
+    if not path:
+        module, _, function = entrypoint.rpartition(".")
+        path = f"{module.replace('.', '/')}.py"
+    return path, function
+
+
+def named_elsewhere(folder: Path, read: Path | None) -> set[str]:
+    """The deployments, "flow/deployment", that other files of a project declare as a prefect.yaml does:
+    all but the one that is `read`. What is wrong with them is nobody's concern here.
+    """
+    return {
+        f"{flow_name(entrypoint, _base_in(folder, file, entrypoint))}/{name}"
+        for pattern in ("*.yaml", "*.yml")
+        for file in files(folder, pattern)
+        if file != read
+        for name, entrypoint in _entries_of(file)
+    }
+
+
+def _entries_of(file: Path) -> list[tuple[str, str]]:
+    """The name and the entrypoint of each entry that has both, of a file that is like a prefect.yaml."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        if "deployments" not in text or "entrypoint" not in text:
+            return []
+        raw = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError):
+        return []
+    entries = raw.get("deployments") if isinstance(raw, dict) else None
+    return [
+        (str(entry["name"]), str(entry["entrypoint"]))
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict) and entry.get("name") and entry.get("entrypoint")
+    ]
+
+
+def _base_in(folder: Path, file: Path, entrypoint: str) -> Path:
+    """The folder from which an entrypoint in a file of a project leads to a file that is there: the
+    nearest one above it.
+    """
+    above = [one for one in file.parents if one.is_relative_to(folder)]
+    return next((one for one in above if (one / file_of(entrypoint)[0]).is_file()), folder)
 
 
 def _check_entries(places: _Places, raw: Any) -> None:

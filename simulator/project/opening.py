@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 from simulator.errors import SimulationError
 from simulator.project.arranging import arrange_functions, arrange_steps, data_in_place
 from simulator.project.configuration import configuration_of
-from simulator.project.declared import NAMES, declared, project_file
-from simulator.project.scripts import Script, script, scripts
+from simulator.project.declared import NAMES, declared, named_elsewhere, project_file
+from simulator.project.scripts import Script, script, scripts, texts
 from simulator.project.simulation import ProjectSimulation
 
 
@@ -59,8 +59,8 @@ def _deploy(sim: ProjectSimulation, given: Sequence[Path] = ()) -> None:
     if file is not None and not given:
         for one in declared(file, sim.project):
             sim.deploy_declared(one)
-        left_out = scripts(sim.project)
-        sim.passed_over += [f"{one.file.relative_to(sim.project)}:{one.line}" for one in left_out]
+        sim.passed_over += scripts(sim.project)
+        sim.elsewhere |= _elsewhere(sim.project, file, sim.passed_over)
         return
     chosen = [_script(sim.project / one) for one in given] or scripts(sim.project)
     if not chosen:
@@ -70,6 +70,20 @@ def _deploy(sim: ProjectSimulation, given: Sequence[Path] = ()) -> None:
         )
     for found in chosen:
         sim.run_script(found)
+    failed = {one.where for one in sim.unloaded}
+    left_out = [
+        one for one in scripts(sim.project) if one not in chosen or one.where(sim.project) in failed
+    ]
+    sim.elsewhere |= _elsewhere(sim.project, None, left_out)
+
+
+def _elsewhere(folder: Path, read: Path | None, left_out: Iterable[Script]) -> set[str]:
+    """The deployments of a project that are not those of the file that is `read`: "flow/deployment" as
+    other files declare it, and "*/text" for each text of a script that is left out or has not gone to
+    its end, since it may be what that deploys.
+    """
+    written = {f"*/{text}" for one in left_out for text in texts(one.file)}
+    return named_elsewhere(folder, read) | written
 
 
 def _script(file: Path) -> Script:

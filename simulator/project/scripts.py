@@ -18,13 +18,24 @@ class Script:
     file: Path
     line: int
 
+    def where(self, folder: Path) -> str:
+        """Its "file:line", from a folder on."""
+        return f"{self.file.relative_to(folder)}:{self.line}"
 
-def python_files(folder: Path) -> Iterator[Path]:
-    """The Python files of a project, in the order of their names; not those of its environments."""
-    for file in sorted(folder.rglob("*.py")):
+
+def files(folder: Path, pattern: str) -> Iterator[Path]:
+    """The files of a project by this pattern, in the order of their names; not those of its
+    environments.
+    """
+    for file in sorted(folder.rglob(pattern)):
         inner = file.relative_to(folder).parts[:-1]
         if not any(part in LEFT_OUT or part.startswith(".") for part in inner):
             yield file
+
+
+def python_files(folder: Path) -> Iterator[Path]:
+    """The Python files of a project, in the order of their names."""
+    return files(folder, "*.py")
 
 
 def scripts(folder: Path) -> list[Script]:
@@ -50,6 +61,16 @@ def parsed(file: Path) -> ast.Module | None:
         return ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, OSError):
         return None
+
+
+def texts(file: Path) -> set[str]:
+    """All texts that stand in a file of Python; none if it is none."""
+    tree = parsed(file)
+    return {
+        node.value
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
 
 def called(call: ast.Call) -> str:

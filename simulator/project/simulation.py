@@ -36,8 +36,9 @@ class ProjectSimulation(Simulation):
     for the repository from which a script would load its flows. The secrets, blocks and variables that
     `configuration` gives are there; any other is made up, and environment variables that look like
     credentials are hidden. What `overrides` says of a flow or task, by its name and one of `retries`,
-    `retry_delay_seconds` and `timeout_seconds`, holds in place of what its file says. All else as for
-    `Simulation`.
+    `retry_delay_seconds` and `timeout_seconds`, holds in place of what its file says. `passed_over` are
+    the scripts that serve or deploy, and were not asked for; `elsewhere` names the deployments of files
+    that are not read, "*/name" where nobody knows the flow. All else as for `Simulation`.
     """
 
     _world: World
@@ -53,7 +54,8 @@ class ProjectSimulation(Simulation):
         self.overrides: dict[tuple[str, str], Any] = {}
         self.loaded: list[Loaded] = []
         self.unloaded: list[Unloaded] = []
-        self.passed_over: list[str] = []
+        self.passed_over: list[Script] = []
+        self.elsewhere: set[str] = set()
 
     def __enter__(self) -> Self:
         self._folders = contextlib.ExitStack()
@@ -206,7 +208,7 @@ class ProjectSimulation(Simulation):
         from simulator.patches.prefect import work_pools
 
         known = self._world.deployment_names()
-        where = f"{script.file.relative_to(self.project)}:{script.line}"
+        where = script.where(self.project)
         try:
             with work_pools.made_when_asked_for(self._world.worker):
                 self.in_process(

@@ -124,6 +124,76 @@ def test_scripts_that_are_left_out_are_named(tmp_path: Path) -> None:
     assert lines == [["flows.py:13"]]
 
 
+CALLS = """
+from prefect import flow
+from prefect.deployments import run_deployment
+
+
+@flow
+def parent():
+    run_deployment("ingest_all/hourly")  # of b/prefect.yaml
+    run_deployment("ingest_all/served")  # of a script
+    run_deployment("ingest_all/lost")  # of an entry that cannot be imported
+    run_deployment("other/hourly")
+    run_deployment("ingest_all/hourli")
+"""
+
+
+def after(deployment: str) -> str:
+    related = f"{{prefect.resource.role: deployment, prefect.resource.name: {deployment}}}"
+    return f"{{type: event, expect: [prefect.flow-run.Completed], match_related: {related}}}"
+
+
+def test_what_another_file_of_the_project_deploys_is_no_unknown_deployment(tmp_path: Path) -> None:
+    for folder, text in (("a", CALLS), ("b", FLOWS)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "flows.py").write_text(text)
+    waits = ", ".join(map(after, ("hourly", "served", "lost", "hourli")))
+    (tmp_path / "a" / "prefect.yaml").write_text(
+        "deployments:\n"
+        f'- {{name: dev, entrypoint: "a/flows.py:parent", triggers: [{waits}]}}\n'
+        '- {name: lost, entrypoint: "a/nowhere.py:ingest"}\n'
+    )
+    (tmp_path / "b" / "prefect.yaml").write_text(
+        'deployments:\n- {name: hourly, entrypoint: "flows.py:ingest"}\n'
+    )
+    (tmp_path / "b" / "prefect.yml").write_text("deployments: [{entrypoint: *nowhere}]\n")
+    with opened(tmp_path, prefect_file="a/prefect.yaml") as sim:
+        load(sim)
+        lived = course(sim)
+    assert [one.name for one in lived.unloaded] == ["lost"]
+    near = "did you mean 'ingest_all/hourly'?"
+    waits = "the trigger of parent/dev waits for what never comes"
+    assert [(one.kind, one.where, one.sentence.partition(": ")[::2]) for one in lived.findings] == [
+        (
+            "unknown deployment",
+            "a/flows.py:12",
+            ("run_deployment('ingest_all/hourli')", f"no deployment 'ingest_all/hourli': {near}"),
+        ),
+        (
+            "unknown deployment",
+            "a/flows.py:11",
+            ("run_deployment('other/hourly')", f"no deployment 'other/hourly': {near}"),
+        ),
+        (
+            "unknown name",
+            "a/prefect.yaml:2",
+            (waits, "no deployment 'hourli': did you mean 'hourly'?"),
+        ),
+    ]
+
+
+def test_what_a_script_that_is_not_asked_for_deploys_is_no_unknown_deployment(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "flows.py").write_text(FLOWS)
+    (tmp_path / "parent.py").write_text(CALLS + "\n\nparent.serve('p')\n")
+    with opened(tmp_path) as sim:
+        load(sim, [Path("parent.py")])
+        found = {one.subject for one in course(sim).findings}
+    assert found == {"ingest_all/hourly", "ingest_all/lost", "other/hourly", "ingest_all/hourli"}
+
+
 LACKING = """
 import json
 import subprocess

@@ -34,7 +34,9 @@ class Automated:
 
 @dataclass(frozen=True)
 class Names:
-    """What triggers may name: `flows`, `deployments` ("flow/deployment"), and `states` of runs."""
+    """What triggers may name: `flows`, `deployments` ("flow/deployment", or "*/deployment" where nobody
+    knows the flow), and `states` of runs.
+    """
 
     flows: Collection[str]
     deployments: Collection[str]
@@ -94,18 +96,19 @@ def _unknown_events(trigger: Any, names: Names) -> Iterator[str]:
 def _unknown_resources(trigger: Any, names: Names) -> Iterator[str]:
     for specification in (trigger.match, *_related(trigger)):
         kind = _kind_of(specification)
-        known = _known(kind, names)
+        known = _known(kind, names.flows, names.deployments)
         for name in _values(specification, NAME) if known else ():
             if not _is_one_of(name, known):
-                yield str(arguments.unknown(kind, name, known))
+                whole = [one for one in names.deployments if not one.startswith("*/")]
+                yield str(arguments.unknown(kind, name, _known(kind, names.flows, whole)))
 
 
-def _known(kind: str, names: Names) -> set[str]:
+def _known(kind: str, flows: Collection[str], deployments: Collection[str]) -> set[str]:
     """The names of resources of a kind, as events have them: a deployment's without its flow."""
     if kind == "flow":
-        return set(names.flows)
+        return set(flows)
     if kind == "deployment":
-        return {name.partition("/")[2] for name in names.deployments}
+        return {name.partition("/")[2] for name in deployments}
     return set()
 
 

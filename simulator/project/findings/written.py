@@ -21,8 +21,8 @@ def written(
     folder: Path, loaded: Collection[Loaded], known: Collection[str] | None
 ) -> Iterator[Finding]:
     """The findings in a project's files. `known` are all deployments that there are, "flow/deployment",
-    those that could not be imported as far as their names are known ("*/deployment"); None if nobody
-    knows, as of a script that could not be run.
+    or "*/deployment" where nobody knows the flow, as of those that could not be imported; None if nobody
+    knows the names, as of a script that could not be run.
     """
     for one in loaded:
         for key, where in one.declared.ignored if one.declared is not None else ():
@@ -75,7 +75,8 @@ def _unknown(tree: ast.Module, place: str, known: Collection[str]) -> Iterator[F
         name = _name_of(node)
         if name is None or name in known or name.partition("/")[2] in plain:
             continue
-        near = arguments.unknown("deployment", name, known)
+        whole = [one for one in known if not one.startswith("*/")]
+        near = arguments.unknown("deployment", name, whole)
         yield Finding(
             "unknown deployment",
             name,
