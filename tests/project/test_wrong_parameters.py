@@ -4,23 +4,42 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from prefect import flow
 
 from simulator.project import course, load, opened
 
 FLOWS = """
-from prefect import flow
+from prefect import flow, task
+
+import of_a_library
 
 @flow
 def report(day: str, n: int = 1): ...
 
 @flow
 def any_of_them(day: str, **others): ...
+
+@task(name="report")
+def step_of_a_report(**others): ...
+"""
+
+LIBRARY = """
+from prefect import flow
+
+@flow
+def report(**others): ...
 """
 
 
-def test_a_parameter_that_is_missing_or_that_there_is_not(tmp_path: Path) -> None:
+def test_a_parameter_that_is_missing_or_that_there_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "flows.py").write_text(FLOWS)
+    installed = tmp_path / ".venv" / "lib" / "site-packages"
+    installed.mkdir(parents=True)
+    (installed / "of_a_library.py").write_text(LIBRARY)
+    monkeypatch.syspath_prepend(installed)
     cron = 'cron: "0 5 * * *"'
     entries = {
         "right": f"parameters: {{day: x}}, schedules: [{{{cron}}}]",

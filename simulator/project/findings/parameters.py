@@ -9,6 +9,7 @@ from typing import Any
 
 from simulator import arguments
 from simulator.errors import SimulationError
+from simulator.places import is_users_file
 from simulator.project.findings.finding import Finding
 
 
@@ -35,17 +36,30 @@ def misfits(
 
 
 def _refused(flow: str, given: Collection[str], all_of_them: bool, project: Path) -> str:
-    """What every function of the project refuses that is a flow of this name; "" if one does not."""
+    """What every flow of this name refuses that the project has written; "" if one does not."""
     said = ""
     for one in arguments.steps_named(flow):
-        function: Any = one.fn
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        if code is None or not Path(code.co_filename).is_relative_to(project):
+        if not _is_flow_of(project, one):
             continue
         try:
-            arguments.check_parameters(function, f"flow {flow!r}", given, all_of_them=all_of_them)
+            arguments.check_parameters(one.fn, f"flow {flow!r}", given, all_of_them=all_of_them)
         except SimulationError as wrong:
             said = str(wrong)
         else:
             return ""
     return said
+
+
+def _is_flow_of(project: Path, step: Any) -> bool:
+    """Whether it is a flow, and its function the project's own: neither one of its libraries, which may
+    be installed in its folder, nor one of another project in this process.
+    """
+    from prefect import Flow
+
+    code = getattr(inspect.unwrap(step.fn), "__code__", None)
+    return (
+        isinstance(step, Flow)
+        and code is not None
+        and Path(code.co_filename).is_relative_to(project)
+        and is_users_file(code.co_filename)
+    )
