@@ -208,7 +208,7 @@ def order(
         raise arguments.unknown("deployment", deployment, known()) from None
     if found.id in flows and found.enforce_parameter_schema:
         flow = flows[found.id]
-        arguments.check_parameters(flow.fn, f"flow {flow.name!r}", parameters or ())
+        arguments.check_parameters_of(flow, parameters or ())
     try:
         run = client.create_flow_run_from_deployment(
             found.id, parameters=parameters, state=Scheduled(scheduled_time=when)

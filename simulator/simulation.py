@@ -262,7 +262,7 @@ class Simulation(Promising, Explaining, Stubbing):
 
         self._world.check(flow)
         if enforce_parameter_schema:
-            arguments.check_parameters(flow.fn, f"flow {flow.name!r}", parameters or ())
+            arguments.check_parameters_of(flow, parameters or ())
         pool = work_pool_name or work_pool
         self.work_pool(pool)
         if work_queue_name is not None:
@@ -433,7 +433,7 @@ class Simulation(Promising, Explaining, Stubbing):
         can never happen.
         """
         self._world.check(flow)
-        arguments.check_parameters(flow.fn, f"flow {flow.name!r}", parameters, all_of_them=True)
+        arguments.check_parameters_of(flow, parameters, all_of_them=True)
         run = self._world.run(flow, parameters)
         returned = self._world.results.get(run, NOT_KEPT)
         return replace(self.history().run(run), returned=returned)

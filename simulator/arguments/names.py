@@ -8,10 +8,13 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import CodeType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from simulator.arguments.kinds import refused, shown
 from simulator.errors import SimulationError, UnsupportedOperation
+
+if TYPE_CHECKING:
+    from prefect import Flow
 
 AnyKind = TypeVar("AnyKind")
 
@@ -69,13 +72,24 @@ def state_name(name: str, entered: Iterable[str]) -> str:
 def check_parameters(
     function: Callable[..., Any], what: str, given: Collection[str], *, all_of_them: bool = False
 ) -> None:
-    """Refuse names that a function has no parameter for, and the lack of one that has no default. What
-    Prefect binds a method to is none of them.
-    """
-    one = inspect.Parameter
+    """Refuse names that a function has no parameter for, and the lack of one that has no default."""
     signature = list(inspect.signature(function).parameters.values())
-    if any(hasattr(function, bound) for bound in ("__prefect_self__", "__prefect_cls__")):
-        signature = signature[1:]
+    _check(signature, what, given, all_of_them=all_of_them)
+
+
+def check_parameters_of(
+    flow: Flow[..., Any], given: Collection[str], *, all_of_them: bool = False
+) -> None:
+    """The same for a flow. What Prefect binds a method to is none of its parameters."""
+    signature = list(inspect.signature(flow.fn).parameters.values())
+    bound = flow.ismethod or flow.isclassmethod
+    _check(signature[bound:], f"flow {flow.name!r}", given, all_of_them=all_of_them)
+
+
+def _check(
+    signature: list[inspect.Parameter], what: str, given: Collection[str], *, all_of_them: bool
+) -> None:
+    one = inspect.Parameter
     named = [parameter for parameter in signature if parameter.kind != one.VAR_POSITIONAL]
     if any(parameter.kind == one.VAR_KEYWORD for parameter in named):
         return
@@ -102,11 +116,8 @@ def step_name(name: str, known: Mapping[str, bool]) -> str:
 
 def flow_name(name: str) -> str:
     """A name of `step_names`, of a flow; SimulationError if it is that of tasks alone."""
-    from prefect import Flow
-
-    named = steps_named(name)
-    if named and not any(isinstance(one, Flow) for one in named):
-        flows = [one.name for one in _steps() if isinstance(one, Flow)]
+    flows = flow_names()
+    if name not in flows and steps_named(name):
         raise refused(f"{shown(name)} is a task, no flow{_there_are(flows)}")
     return name
 
@@ -116,23 +127,31 @@ def _there_are(names: Iterable[str]) -> str:
     return f"; there are {several}" if several else ""
 
 
-def event_name(name: str) -> str:
+def event_name(name: str, entered: Iterable[str] = ()) -> str:
     """The name of an event, or a pattern. SimulationError for one of Prefect's that nothing emits: it
-    would be that of a state which is none, or nearly that of a kind of things.
+    would be that of a state which is none, or nearly that of a kind of things. Runs enter Prefect's
+    states, those that they have `entered`, and any that a flow or a task of this process would make.
     """
     prefix, *parts = name.split(".")
-    if prefix != "prefect" or len(parts) < 2 or "*" in name:
+    if prefix != "prefect" or len(parts) < 2:
         return name
     about, what = parts[0], ".".join(parts[1:])
-    if about not in _ABOUT and difflib.get_close_matches(about, _ABOUT, n=1, cutoff=0.8):
-        raise unknown("event", name, [f"prefect.{one}.{what}" for one in _ABOUT])
-    if about in _OF_RUNS and what not in _OF_RUNS[about]:
-        try:
-            state_name(what, ())
-        except SimulationError:
-            known = [f"prefect.{about}.{one}" for one in (*STATES, *_OF_RUNS[about])]
-            raise unknown("event", name, known) from None
+    if about not in _ABOUT and "*" not in about:
+        if difflib.get_close_matches(about.lower(), _ABOUT, n=1, cutoff=0.8):
+            raise unknown("event", name, [f"prefect.{one}.{what}" for one in _ABOUT])
+    elif about in _OF_RUNS:
+        known = {*STATES, *entered, *_OF_RUNS[about]}
+        if not is_one_of(what, known) and not any(
+            is_one_of(what, _texts_in(step.fn)) for step in _steps()
+        ):
+            raise unknown("event", name, [f"prefect.{about}.{one}" for one in known])
     return name
+
+
+def is_one_of(pattern: str, known: Iterable[str]) -> bool:
+    """Whether a name is known, or one that is known begins as what stands before its "*"."""
+    before, star, _ = pattern.partition("*")
+    return any(one.startswith(before) if star else one == pattern for one in known)
 
 
 _OF_RUNS = {

@@ -72,6 +72,12 @@ def altered(change: str, table: str = "raw.orders") -> TableAltered:
             "no event 'prefect.flow_run.Completed': did you mean 'prefect.flow-run.Completed'?",
         ),
         (
+            EventLost(event="prefect.Flow-Run.Completed"),
+            "no event 'prefect.Flow-Run.Completed': did you mean 'prefect.flow-run.Completed'?",
+        ),
+        (EventLost(event="prefect.flow-run.COMPLETED"), "no event 'prefect.flow-run.COMPLETED'"),
+        (EventLost(event="prefect.flow-run.Cmp*"), "no event 'prefect.flow-run.Cmp*'"),
+        (
             redeployed("loads/dev", m=1),
             "no parameter of deployment 'loads/dev' named 'm'; there are n",
         ),
@@ -95,7 +101,9 @@ def test_it_is_refused(sim: Simulation, fault: Fault, said: str) -> None:
         EventLost(flow="loads"),
         EventLost(event="orders.arrived"),
         EventLost(event="prefect.flow-run.Comp*"),
+        EventLost(event="prefect.flow-ru*.Completed"),
         EventLost(event="prefect.flow-run.Nothing to do"),
+        EventLost(event="prefect.flow-run.Nothing*"),
         EventLost(event="prefect.flow-run.pull-step.failed"),
         EventLost(event="prefect.kubernetes.pod.evicted"),
         redeployed("loads/dev", n=2),

@@ -71,10 +71,11 @@ def test_a_name_that_there_is_not_is_told_with_the_nearest(tmp_path: Path) -> No
         c=both,
         d=after("prd", role="deployment"),
         e=after("load", "prefect.flow_run.Completed"),
+        f=after("load", "prefect.work-pol.ready"),
     )
     waits = "the trigger of report/{} waits for what never comes: no {}"
     assert [(one.kind, one.where) for one in found] == [
-        ("unknown name", f"prefect.yaml:{line}") for line in (8, 12, 16, 20, 24)
+        ("unknown name", f"prefect.yaml:{line}") for line in (8, 12, 16, 20, 24, 28)
     ]
     assert [one.sentence for one in found] == [
         waits.format("a", "flow 'laod': did you mean 'load'?"),
@@ -85,6 +86,9 @@ def test_a_name_that_there_is_not_is_told_with_the_nearest(tmp_path: Path) -> No
         waits.format("d", "deployment 'prd': did you mean 'prod'?"),
         waits.format(
             "e", "event 'prefect.flow_run.Completed': did you mean 'prefect.flow-run.Completed'?"
+        ),
+        waits.format(
+            "f", "event 'prefect.work-pol.ready': did you mean 'prefect.work-pool.ready'?"
         ),
     ]
 

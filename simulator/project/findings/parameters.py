@@ -42,7 +42,7 @@ def _refused(flow: str, given: Collection[str], all_of_them: bool, project: Path
         if not _is_flow_of(project, one):
             continue
         try:
-            arguments.check_parameters(one.fn, f"flow {flow!r}", given, all_of_them=all_of_them)
+            arguments.check_parameters_of(one, given, all_of_them=all_of_them)
         except SimulationError as wrong:
             said = str(wrong)
         else:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from simulator import arguments
+from simulator.errors import SimulationError
 from simulator.project.findings.finding import Finding
 from simulator.stubs import TEXT
 
 ID, NAME, ROLE = "prefect.resource.id", "prefect.resource.name", "prefect.resource.role"
-
-OF_RUNS = re.compile(r"prefect\.(flow|task)-?_?runs?\.", re.IGNORECASE)
-"""How an event of a run begins, or what is meant for that."""
-
-OTHERS = ("heartbeat", "pull-step.executed", "pull-step.failed")
-"""The events of a flow run that tell of something else than a state."""
 
 IN_ORDER = ("Pending", "Running", "Completed")
 """The states that a run enters if all goes well."""
@@ -84,13 +78,11 @@ def _events_of(trigger: Any) -> Iterator[Any]:
 
 def _unknown_events(trigger: Any, names: Names) -> Iterator[str]:
     for event in sorted({*trigger.expect, *trigger.after}):
-        if OF_RUNS.match(event):
-            known = {
-                f"prefect.{kind}-run.{one}" for kind in ("flow", "task") for one in names.states
-            }
-            known |= {f"prefect.flow-run.{one}" for one in OTHERS}
-            if not _is_one_of(event, known):
-                yield str(arguments.unknown("event", event, known))
+        try:
+            if not _is_made_up(event):
+                arguments.event_name(event, names.states)
+        except SimulationError as wrong:
+            yield str(wrong)
 
 
 def _unknown_resources(trigger: Any, names: Names) -> Iterator[str]:
@@ -131,13 +123,13 @@ def _values(specification: Any, label: str) -> list[str]:
     return [found] if isinstance(found, str) else list(found)
 
 
+def _is_made_up(name: str) -> bool:
+    """Whether nobody needs to know a name: it excludes something, or its value is filled in later."""
+    return name.startswith("!") or "{{" in name or TEXT in name
+
+
 def _is_one_of(name: str, known: Collection[str]) -> bool:
-    """Whether a name is known, or need not be: it excludes something, or its value is made up."""
-    if name.startswith("!") or "{{" in name or TEXT in name:
-        return True
-    if name.endswith("*"):
-        return any(one.startswith(name[:-1]) for one in known)
-    return name in known
+    return _is_made_up(name) or arguments.is_one_of(name, known)
 
 
 def _always_after(trigger: Any, names: Names) -> Iterator[str]:
