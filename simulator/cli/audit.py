@@ -14,6 +14,7 @@ import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
 from simulator.cli.app import Folder, InPlace, ProjectFolder, Scheduler, app, instant_of
+from simulator.cli.kept import made_writable
 from simulator.cli.pages import write_beside
 from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
 from simulator.errors import SimulationError
@@ -116,7 +117,7 @@ def audit(
     try:
         with (
             termination_as_interrupt(),
-            _processes(subject, jobs, scheduler, time_limit, _made(out) / LOGS) as processes,
+            _processes(subject, jobs, scheduler, time_limit, made_writable(out, LOGS)) as processes,
         ):
             command = partial(_command, subject, of, out)
             kept = of_faults.Kept(out / RESULTS, of, signals_later, command)
@@ -281,14 +282,6 @@ def _scenario(
     start = arguments.instant("start", found.start).isoformat()
     made_of = f"{fingerprint(subject.home)}, {in_one_line()}"
     return subject, Of(subject.name, subject.seed, start, subject.days, made_of)
-
-
-def _made(out: Path) -> Path:
-    try:
-        (out / LOGS).mkdir(parents=True, exist_ok=True)
-    except OSError as wrong:
-        raise SimulationError(f"cannot write to {str(out)!r}: {wrong.strerror}") from None
-    return out
 
 
 def _follow(

@@ -27,6 +27,19 @@ def refuse_unwritable(out: Path) -> None:
         raise SimulationError(f"cannot write to {str(out)!r}: {wrong.strerror}") from None
 
 
+def made_writable(out: Path, logs: str) -> Path:
+    """Make a folder, and in it one for `logs`, which is returned. SimulationError if nothing can be
+    written there.
+    """
+    try:
+        (out / logs).mkdir(parents=True, exist_ok=True)
+        for folder in (out, out / logs):
+            tempfile.TemporaryFile(dir=folder).close()
+    except OSError as wrong:
+        raise SimulationError(f"cannot write to {str(out)!r}: {wrong.strerror}") from None
+    return out / logs
+
+
 class Kept:
     """The results file, and what could not be written yet: somebody may be looking into the file,
     which locks it, and that must not end the run.

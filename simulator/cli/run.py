@@ -22,7 +22,7 @@ from simulator.cli.answers import (
 )
 from simulator.cli.app import Folder, Scheduler, app
 from simulator.cli.following import followed
-from simulator.cli.kept import Kept
+from simulator.cli.kept import Kept, made_writable
 from simulator.cli.pages import write_beside
 from simulator.cli.signals import Terminated, termination_as_interrupt
 from simulator.errors import SimulationError
@@ -100,7 +100,7 @@ def run(
             if cluster is None:
                 prepare(len(set(names or files)), jobs, files)
             chosen = select(load(scenarios), names or ())
-            _make_writable(out)
+            made_writable(out, LOGS)
             kept = Kept(Results.open(out / RESULTS), chosen)
             aloud = Aloud(json, quiet, verbose)
             databases = out / DATABASES if keep_database else None
@@ -242,13 +242,3 @@ def _own_temporary_files() -> Iterator[None]:
         yield
     finally:
         tempfile.tempdir = before
-
-
-def _make_writable(out: Path) -> None:
-    """Make the folder and that of its logs; SimulationError if nothing can be written there."""
-    try:
-        (out / LOGS).mkdir(parents=True, exist_ok=True)
-        for folder in (out, out / LOGS):
-            tempfile.TemporaryFile(dir=folder).close()
-    except OSError as wrong:
-        raise SimulationError(f"cannot write to {str(out)!r}: {wrong.strerror}") from wrong

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import multiprocessing
+import os
 import re
 import shlex
 import shutil
@@ -225,6 +227,20 @@ def test_a_mistake_is_one_line(
     capfd.readouterr()
     assert audit(*arguments) == 2
     assert capfd.readouterr().err.splitlines()[-1] == f"simulate: {said}".format(shop=shop)
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out" / "audit-logs").mkdir(parents=True)
+
+    def refused(**_: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("simulator.cli.kept.tempfile.TemporaryFile", refused)
+    assert call(["audit", str(SHOP), "--days", "0.01", "--out", str(tmp_path / "out")]) == 2
+    said = f"simulate: cannot write to '{tmp_path / 'out'}': Permission denied"
+    assert capfd.readouterr().err.splitlines() == [said]
 
 
 def test_what_is_no_project_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
