@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from simulator.project.causes import said_of
 from simulator.project.declared import declared, flow_name, project_file
-from simulator.project.loading import Unloaded, base_of
+from simulator.project.loading import NO_ENTRYPOINT, Unloaded, base_of
 from simulator.project.opening import load, opened
 from simulator.project.schedules import Due, due, meetings
 
@@ -42,6 +42,9 @@ def _written(folder: Path, file: Path, start: datetime, end: datetime) -> Iterat
     from simulator.patches.prefect import projects
 
     for one in declared(file, folder):
+        if not one.entrypoint:
+            yield Unloaded(one.name, one.where, NO_ENTRYPOINT)
+            continue
         try:
             made = projects.schedules(one.config)
         except (ValueError, TypeError) as wrong:

@@ -21,7 +21,7 @@ NAMES = ("prefect.yaml", "prefect.yml")
 class Declared:
     """A deployment as a prefect.yaml declares it. `config` is what Prefect reads of it, without steps of
     build and push; `pull` are its pull steps; `ignored` are the keys, with their places, that Prefect
-    does not read. `where` is "file:line".
+    does not read. `where` is "file:line". Without an `entrypoint`, "", it cannot be deployed.
     """
 
     name: str
@@ -69,7 +69,7 @@ def declared(file: Path, folder: Path) -> list[Declared]:
         found.append(
             Declared(
                 name=str(config["name"]),
-                entrypoint=config["entrypoint"],
+                entrypoint=config.get("entrypoint") or "",
                 config=kept,
                 pull=tuple(pull or ()),
                 where=f"{named}:{places.line(at)}",
@@ -161,8 +161,6 @@ def _check_entries(places: _Places, raw: Any) -> None:
         name = entry.get("name")
         if name is None:
             continue
-        if not entry.get("entrypoint"):
-            raise places.error(at, f"deployment {name!r} has no entrypoint, such as flows.py:main")
         if entry.get("schedule") and "schedules" in entry:
             raise places.error(
                 (*at, "schedules"), f"deployment {name!r} has both `schedule` and `schedules`"
@@ -183,7 +181,7 @@ def _there(raw: Any, place: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _check_names(found: Iterable[Declared], folder: Path) -> None:
     first: dict[tuple[str, str], Declared] = {}
-    for one in found:
+    for one in (one for one in found if one.entrypoint):
         before = first.setdefault((one.name, one.entrypoint), one)
         if before is not one:
             raise SimulationError(

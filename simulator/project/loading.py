@@ -34,6 +34,10 @@ class Unloaded:
     unset: tuple[str, ...] = ()
 
 
+NO_ENTRYPOINT = "it has no entrypoint, such as flows.py:main"
+"""The cause for which Prefect would ask a person."""
+
+
 def base_of(one: Declared, project: Path) -> Path:
     """The folder in which a run of a deployment begins here.
 

@@ -19,7 +19,7 @@ from simulator.project.configuration import NAME, Configuration
 from simulator.project.declared import Declared
 from simulator.project.findings import Automated
 from simulator.project.given import hidden
-from simulator.project.loading import Loaded, Unloaded, base_of, unsimulated
+from simulator.project.loading import NO_ENTRYPOINT, Loaded, Unloaded, base_of, unsimulated
 from simulator.project.scripts import Script
 from simulator.simulation import Simulation
 
@@ -120,6 +120,9 @@ class ProjectSimulation(Simulation):
             self.given.put_for(one.config)
             return asyncio.run(projects.resolved(one.config))
 
+        if not one.entrypoint:
+            self.unloaded.append(Unloaded(one.name, one.where, NO_ENTRYPOINT))
+            return
         config = one.config
         try:
             config = self.in_process(f"reading {one.name!r}", filled)

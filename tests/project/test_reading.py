@@ -58,7 +58,6 @@ def test_anchors_and_keys_that_prefect_does_not_read(tmp_path: Path) -> None:
         ("- 1\n", 1, "must be a mapping with a list `deployments`"),
         ("name: x\n", 1, "declares no deployments"),
         ("deployments:\n- 3\n", 2, "a deployment must be a mapping, not 3"),
-        ("deployments:\n- name: a\n", 2, "deployment 'a' has no entrypoint"),
         (
             (
                 "deployments:\n- name: a\n  entrypoint: flows.py:main\n"
@@ -98,6 +97,26 @@ def test_a_mistake_is_one_line_with_its_place(
     [told] = capfd.readouterr().err.splitlines()
     assert told.startswith(f"simulate: {file}:{line}: ")
     assert said in told
+
+
+@pytest.mark.parametrize("command", [("project", "--check"), ("schedule",)])
+def test_what_has_no_entrypoint_is_left_out_and_the_rest_goes_on(
+    tmp_path: Path, command: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    project(
+        tmp_path,
+        "deployments:\n"
+        "- name: a\n"
+        '- {name: b, entrypoint: flows.py:main, schedule: {cron: "0 2 * * *"}}\n'
+        "- {name: a, entrypoint: }\n",
+    )
+    assert call([command[0], str(tmp_path), *command[1:]]) == 0
+    said = capfd.readouterr().out
+    assert "Not loaded: 2\n" in said
+    for line in (2, 4):
+        assert f"a (prefect.yaml:{line})" in said
+    assert "it has no entrypoint, such as flows.py:main" in said
+    assert ("1 deployments" if command[0] == "project" else "main/b") in said
 
 
 def test_a_folder_that_is_no_project(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
