@@ -31,7 +31,7 @@ from simulator.project.findings import (
     triggered,
     written,
 )
-from simulator.project.loading import Loaded, Unloaded
+from simulator.project.loading import Loaded, Unloaded, hinted
 from simulator.project.proposing import Proposal, proposals
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def course(sim: ProjectSimulation, folder: Path | None = None, stopped: str = ""
         seed=sim.seed,
         rows=tuple(_row(name, history) for name in sorted({*names, *history.deployments})),
         loaded=tuple(sim.loaded),
-        unloaded=tuple(sim.unloaded),
+        unloaded=tuple(hinted(one, (folder or sim.project).absolute()) for one in sim.unloaded),
         findings=tuple(in_order(seen)),
         refused=needs_stub(history),
         missing_modules=needs_module(history),

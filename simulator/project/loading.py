@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from simulator.project.declared import Declared
+from simulator.project.declared import Declared, file_of
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,37 @@ class Loaded:
 @dataclass(frozen=True)
 class Unloaded:
     """A deployment or a script that could not be imported or deployed, and the cause; `unset` names the
-    environment variables that are the cause, if some are.
+    environment variables that are the cause, if some are. `entrypoint` is that of its entry, if any.
     """
 
     name: str
     where: str
     cause: str
     unset: tuple[str, ...] = ()
+    entrypoint: str = ""
+
+
+def hinted(one: Unloaded, folder: Path) -> Unloaded:
+    """The same, with what to do if its entrypoint counts from a folder above that of the project, up to
+    that of the repository.
+    """
+    above = _up_to_repository(folder) if one.entrypoint else []
+    path = file_of(one.entrypoint)[0] if above else ""
+    if above and not (folder / path).is_file():
+        for there in above:
+            if (there / path).is_file():
+                file = folder.relative_to(there) / one.where.rpartition(":")[0]
+                hint = f"there is one from {str(there)!r} on: go there, with --prefect-file {file}"
+                return replace(one, cause=f"{one.cause}; {hint}")
+    return one
+
+
+def _up_to_repository(folder: Path) -> list[Path]:
+    """The folders above one that are of the same repository of git; none if it is in none."""
+    for number, one in enumerate((folder, *folder.parents)):
+        if (one / ".git").exists():
+            return list(folder.parents[:number])
+    return []
 
 
 NO_ENTRYPOINT = "it has no entrypoint, such as flows.py:main"

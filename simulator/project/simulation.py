@@ -149,15 +149,15 @@ class ProjectSimulation(Simulation):
         except NotAFlow as wrong:
             raise wrong.error from None
         except Exception as error:
-            self._not_loaded(one.name, one.where, error)
+            self._not_loaded(one.name, one.where, error, one.entrypoint)
             return
         self.loaded.append(
             Loaded(f"{flow}/{config['name']}", one.where, tuple(unsimulated(one.pull)), one)
         )
 
-    def _not_loaded(self, name: str, where: str, error: Exception) -> None:
+    def _not_loaded(self, name: str, where: str, error: Exception, entrypoint: str = "") -> None:
         cause, unset = cause_of(error, self.project), unset_of(error)
-        self.unloaded.append(Unloaded(name, where, cause, unset))
+        self.unloaded.append(Unloaded(name, where, cause, unset, entrypoint))
 
     def schedules(self, deployment: str) -> list[tuple[Any, bool]]:
         """The schedules of a deployment, "flow/deployment", and which of them make runs."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from simulator.cli import call
-from simulator.project import course, load, opened, sections
+from simulator.project import copied, course, load, opened, sections
 
 FLOWS = """
 import os
@@ -109,6 +109,32 @@ def test_a_prefect_file_that_cannot_be_one(
     error = capfd.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_an_entrypoint_that_counts_from_the_repository_says_how_to_go_there(tmp_path: Path) -> None:
+    repository = tmp_path / "shop"
+    (repository / "sub").mkdir(parents=True)
+    (repository / "sub" / "flows.py").write_text(FLOWS)
+    (repository / "sub" / "prefect.yaml").write_text(
+        "deployments:\n"
+        "- {name: a, entrypoint: sub/flows.py:ingest}\n"
+        "- {name: b, entrypoint: sub.flows.ingest}\n"
+        "- {name: c, entrypoint: shop/sub/flows.py:ingest}\n"
+    )
+
+    def causes() -> list[str]:
+        with copied(repository / "sub") as home, opened(home) as sim:
+            load(sim)
+            return [one.cause for one in course(sim, repository / "sub").unloaded]
+
+    assert "--prefect-file" not in str(causes()), "it is in no repository"
+    (repository / ".git").mkdir()
+    go = f"; there is one from {str(repository)!r} on: go there, with --prefect-file sub/prefect.yaml"
+    assert [one.endswith(go) for one in causes()] == [True, True, False]
+    assert "--prefect-file" not in causes()[2], "it is above the repository"
+    with opened(repository, prefect_file="sub/prefect.yaml") as sim:
+        load(sim)
+        assert [one.name for one in sim.loaded] == ["ingest_all/a", "ingest_all/b"]
 
 
 def test_scripts_that_are_left_out_are_named(tmp_path: Path) -> None:
