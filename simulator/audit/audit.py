@@ -96,6 +96,7 @@ def _found(cell: Cell, answer: Answer, base: History, broken: tuple[str, ...]) -
         cell.run_id,
         wrong_value=cell.wrong_value,
         broken=[name for name in lived.broken if name not in broken],
+        until=cell.until,
     )
     return Found(cell, outcomes)
 

@@ -95,6 +95,14 @@ class Cell:
         """Whether it lets the step give something wrong, and does nothing else."""
         return bool(self.fault["kind"] == Return.kind)
 
+    @property
+    def until(self) -> datetime | None:
+        """When the fault ends that lasts for some time; None for one that is over when it has struck."""
+        if "between" not in self.fault or self.fault["kind"] == EventLost.kind:
+            return None
+        end = datetime.fromisoformat(self.fault["between"][1])
+        return end + timedelta(seconds=self.fault.get("by", 0))
+
 
 Make = Callable[[Step], Fault | None]
 

@@ -30,6 +30,7 @@ KINDS = {
     "doubled work": "a step is done once more, although it had been done",
     "at once": "more runs of one deployment at once",
     "noticed": "a run that nobody called ends badly, or one that tells of it begins",
+    "not over": "the days end before the fault or the struck run does: more would show what is lost",
     "late": "runs end or begin later",
     "moved": "a run begins at another hour than its schedule says",
     "skipped": "steps that come after it do not run",
@@ -44,6 +45,9 @@ LATE = timedelta(minutes=10)
 
 SILENCE = timedelta(hours=6)
 """After so long without a new state a run that ended without the fault will never end with it."""
+
+_AT_WORK = ("PENDING", "RUNNING", "CANCELLING")
+"""The types of the states of a run that somebody has taken, and that is not over."""
 
 CLEANS_UP = re.compile(r"clean|tear.?down|release|rollback|roll.?back|dispose", re.IGNORECASE)
 """What a step is called that tidies up."""
@@ -76,6 +80,7 @@ def judged(
     *,
     wrong_value: bool = False,
     broken: Iterable[str] = (),
+    until: datetime | None = None,
 ) -> tuple[Outcome, ...]:
     """What became of a fault, most serious first; never empty.
 
@@ -85,15 +90,18 @@ def judged(
         struck: The id of the run of `before` that it was meant for.
         wrong_value: Whether it does nothing but let a step give something wrong.
         broken: The promises that hold without it, and no longer do.
+        until: When it ends, if it lasts for some time.
     """
-    found = list(_Judge(before, after, struck).outcomes(wrong_value))
+    found = list(_Judge(before, after, struck, until).outcomes(wrong_value))
     found += [Outcome("broken promise", name) for name in broken]
     found.sort(key=lambda one: (one.severity, one.said))
     return tuple(found) or (Outcome("nothing", ""),)
 
 
 class _Judge:
-    def __init__(self, before: History, after: History, struck: UUID) -> None:
+    def __init__(
+        self, before: History, after: History, struck: UUID, until: datetime | None
+    ) -> None:
         self.before, self.after = before, after
         self.twins = Twins(before, after)
         self.attempts = Attempts(after)
@@ -109,6 +117,8 @@ class _Judge:
         self.lost = [
             after for before, after in self.twins.pairs() if before.final and self._is_zombie(after)
         ]
+
+        self.is_over = (until is None or until <= after.now) and not self._goes_on(self.tree)
 
     def outcomes(self, wrong_value: bool) -> Iterator[Outcome]:
         if self.strike is None:
@@ -172,7 +182,11 @@ class _Judge:
 
     def _is_zombie(self, run: RunRecord) -> bool:
         newest = run.states[-1].timestamp if run.states else self.after.now
-        return run.state_type in ("PENDING", "RUNNING", "CANCELLING") and self._is_old(newest)
+        return run.state_type in _AT_WORK and self._is_old(newest)
+
+    def _goes_on(self, run: RunRecord | None) -> bool:
+        """Whether it is at work when the days end, and may still come to its end."""
+        return run is not None and run.state_type in _AT_WORK and not self._is_zombie(run)
 
     def _is_old(self, instant: datetime | None) -> bool:
         return instant is not None and instant <= self.after.now - SILENCE
@@ -191,7 +205,7 @@ class _Judge:
         lost = [run for run in lost if run.parent is None]
         if lost:
             names = _names(map(named, lost))
-            kind = "lost run" if silent else "skipped"
+            kind = "skipped" if not silent else "lost run" if self.is_over else "not over"
             yield Outcome(kind, names, None, self._shown)
         if self.tree is None or not self.tree.final:
             return

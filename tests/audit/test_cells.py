@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simulator.audit.cells import Cell, cells_of
+from simulator.audit.cells import AN_HOUR, AWAY, DOWN, MOMENT, Cell, cells_of
 from simulator.history import History, RunRecord
 from tests.audit.histories import at, changed, family, run, task
 
@@ -50,6 +50,17 @@ def test_only_what_an_event_has_brought_about_can_miss_it() -> None:
     assert cells(*family(), at_its_end)["alert/prod:event-lost"].fault["event"] == (
         "prefect.flow-run.*"
     )
+
+
+def test_what_holds_something_up_is_over_at_an_instant() -> None:
+    told = changed(run("alert", start=10, end=11), auto_scheduled=False, work_pool="own")
+    found = cells(told)
+    assert {name.partition(":")[2]: cell.until for name, cell in found.items() if cell.until} == {
+        "raises": at(24 * 60),
+        "worker-away": at(10) + AWAY,
+        "api-down": at(10) + DOWN,
+        "event-late": told.states[0].timestamp + MOMENT + AN_HOUR,
+    }
 
 
 def test_a_task_that_says_what_it_returns_may_return_nothing() -> None:

@@ -152,6 +152,23 @@ def test_a_run_that_is_not_there_is_lost_unless_something_says_so() -> None:
     ]
 
 
+def test_what_had_no_time_to_begin_is_not_lost() -> None:
+    other = run("report", start=20, end=30)
+    waiting = run("report", "Pending", end=None)
+    waiting = changed(waiting, start=None, state="Late", state_type="SCHEDULED")
+    missing = [waiting, *family()]
+    assert what_became([*family(), other], missing, until=at(24 * 60 + 1)) == [
+        ("not over", "report/prod", None)
+    ]
+    assert what_became([*family(), other], missing, until=at(24 * 60)) == [
+        ("lost run", "report/prod", None)
+    ]
+    at_work = run("nightly", "Running", start=20 * 60, end=None)
+    assert what_became([other, run("nightly", start=20 * 60, end=21 * 60)], [at_work]) == [
+        ("not over", "report/prod", None)
+    ]
+
+
 def test_others_fail_and_pile_up_and_are_late() -> None:
     def day(first: float, *others: tuple[str, float, float]) -> list[RunRecord]:
         due = [at(60 * number) for number in range(3)]
