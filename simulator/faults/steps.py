@@ -78,6 +78,7 @@ class Steps:
         self._durations: dict[str, Duration] = {}
         self._stand_ins: dict[str, StandIn] = {}
         self._mutex = threading.Lock()
+        self._begun: dict[str, dict[UUID, tuple[UUID | None, datetime]]] = {}
         self._occurrences: dict[tuple[str, UUID], tuple[int, datetime, int]] = {}
         self._counts: Counter[str] = Counter()
         self._within: Counter[tuple[str, datetime]] = Counter()
@@ -117,24 +118,23 @@ class Steps:
         return self._around(attempt, call, context.task.isasync)
 
     def _around(self, attempt: _Attempt, body: Body, isasync: bool) -> Any:
-        step = self._step(
-            attempt
-        )  # counted even if nothing is planned for it: something may be, later
+        # Counted even if nothing is planned for it: something may be, later.
+        self.begin(attempt.name, attempt.run_id, attempt.flow_run_id)
+        step = self._step(attempt) if self._planned(attempt.name) else None
         call: Call = body
         if stand_in := self._stand_ins.get(attempt.name):
             call = partial(stand_in, body.function, *body.arguments(), max(attempt.attempt, 1))
         if isasync:
             return self._awatched(step, attempt, call)
         try:
-            planned = self._planned(step.name)
-            return self._ended(attempt, self._surround(step, attempt, call) if planned else call())
+            return self._ended(attempt, self._surround(step, attempt, call) if step else call())
         except BaseException as error:
             self._saw(error, attempt)
             raise
 
-    async def _awatched(self, step: Step, attempt: _Attempt, call: Call) -> Any:
+    async def _awatched(self, step: Step | None, attempt: _Attempt, call: Call) -> Any:
         try:
-            if self._planned(step.name):
+            if step:
                 return self._ended(attempt, await self._asurround(step, attempt, call))
             result = call()
             result = await result if asyncio.iscoroutine(result) else result
@@ -254,36 +254,49 @@ class Steps:
         row = self._database.execute(_NAME, [str(flow_id)]).fetchone()
         return None if row is None else row[0]
 
-    def _step(self, attempt: _Attempt) -> Step:
-        name, run_id = attempt.name, attempt.run_id
+    def begin(self, name: str, run_id: UUID, flow_run_id: UUID | None) -> None:
+        """A run starts, perhaps not for the first time. It is numbered once something is planned for
+        its name: that asks the database.
+        """
+        now = self._now()
         with self._mutex:
-            known = self._occurrences.get((name, run_id))
-            if known is None:
-                known = self.number(name, run_id, attempt.flow_run_id)
-                self._occurrences[name, run_id] = known
-        occurrence, cycle, within = known
+            if (name, run_id) not in self._occurrences:
+                self._begun.setdefault(name, {}).setdefault(run_id, (flow_run_id, now))
+
+    def _step(self, attempt: _Attempt) -> Step:
+        name = attempt.name
+        with self._mutex:
+            self.number_begun(name)
+            occurrence, cycle, within = self._occurrences[name, attempt.run_id]
         return Step(name, occurrence, max(attempt.attempt, 1), cycle, within)
+
+    def number_begun(self, name: str) -> None:
+        """Number the runs of this name that have begun, in their order."""
+        for run_id, (flow_run_id, began) in self._begun.pop(name, {}).items():
+            numbers = self.number(name, run_id, self.cycle(flow_run_id, began))
+            self._occurrences[name, run_id] = numbers
 
     def number(
         self,
         name: str,
         run_id: UUID,  # noqa: ARG002
-        flow_run_id: UUID | None,
+        cycle: datetime,
     ) -> tuple[int, datetime, int]:
-        """Of a run that starts now: its number among those of this name, its cycle, its number
-        within the cycle. Called once for each run.
+        """Of a run that has begun: its number among those of this name, its cycle, its number within
+        the cycle. Called once for each run, in the order of their start.
         """
-        cycle = self.cycle(flow_run_id)
         numbers = (self._counts[name], cycle, self._within[name, cycle])
         self._counts[name] += 1
         self._within[name, cycle] += 1
         return numbers
 
-    def cycle(self, flow_run_id: UUID | None) -> datetime:
-        """The instant for which the outermost parent of a flow run was scheduled."""
+    def cycle(self, flow_run_id: UUID | None, began: datetime | None = None) -> datetime:
+        """The instant for which the outermost parent of a flow run was scheduled; for what belongs to
+        none, the instant at which it `began`, by default now.
+        """
         row = self._database.execute(_OUTERMOST, {"id": str(flow_run_id)}).fetchone()
         if row is None or row[0] is None:
-            return self._now().replace(microsecond=0)
+            return (began or self._now()).replace(microsecond=0)
         return datetime.fromisoformat(row[0]).replace(tzinfo=UTC, microsecond=0)
 
 

@@ -53,10 +53,12 @@ class SharedSteps(Steps):
         for name, duration in orders.durations.items():
             self.take(name, duration)
 
-    def number(
-        self, name: str, run_id: UUID, flow_run_id: UUID | None
-    ) -> tuple[int, datetime, int]:
-        cycle = self.cycle(flow_run_id)
+    def begin(self, name: str, run_id: UUID, flow_run_id: UUID | None) -> None:
+        super().begin(name, run_id, flow_run_id)
+        with self._mutex:
+            self.number_begun(name)  # at once: another process may be the one that needs it
+
+    def number(self, name: str, run_id: UUID, cycle: datetime) -> tuple[int, datetime, int]:
         counts = sqlite3.connect(self._file, timeout=60, isolation_level=None)
         try:
             counts.execute("begin immediate")

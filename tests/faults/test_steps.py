@@ -272,6 +272,42 @@ def test_runs_are_counted_from_the_first_one_whenever_a_fault_is_injected(sim, n
     assert lasted(sim.run(whole)) == 300
 
 
+@pytest.mark.parametrize("name", ["child", "step"])
+def test_a_fault_that_is_injected_later_draws_as_if_it_had_been_there(name):
+    @flow(name="goes on")
+    def goes_on():
+        for _ in range(10):
+            parent()
+            time.sleep(600)
+
+    def states(injected_at):
+        with Simulation(start="2026-01-05T00:00:00Z", seed=5) as sim:
+            sim.deploy(goes_on, name="dev", cron="0 * * * *")
+            later = (sim.now + 100 * MINUTE, sim.now + 1000 * MINUTE)
+            fault = Longer(step=name, by=MINUTE, probability=0.5, between=later)
+            sim.advance(minutes=injected_at)
+            sim.inject(fault)
+            sim.advance(minutes=200 - injected_at)
+            return [(run.start, lasted(run)) for run in sim.runs("parent") if run.end]
+
+    assert states(injected_at=95) == states(injected_at=0)
+    assert {seconds for _, seconds in states(injected_at=95)} == {0, 60}
+
+
+def test_nothing_is_asked_of_the_database_to_number_what_nothing_is_planned_for(sim):
+    asked: list[str] = []
+    sim._world.database.set_trace_callback(asked.append)
+    try:
+        sim.run(parent)
+        sim.run(parent)
+        assert not any("recursive" in query for query in asked)
+        sim.takes("step", MINUTE)
+        sim.run(parent)
+        assert sum("recursive" in query for query in asked) == 3
+    finally:
+        sim._world.database.set_trace_callback(None)
+
+
 def test_what_a_step_waits_for_a_fault_is_part_of_what_it_takes_longer(sim):
     sim.takes("step", 30 * SECOND)
     twice = Longer(step="step", factor=2, after=7 * SECOND, on=[0])
