@@ -243,16 +243,16 @@ def slow() -> None:
 
 
 def test_runs_overlap_unless_a_limit_holds_them_back() -> None:
-    limit = ConcurrencyLimitConfig(limit=1, collision_strategy="CANCEL_NEW")
+    limit = ConcurrencyLimitConfig(limit=2, collision_strategy="CANCEL_NEW")
     with Simulation(start="2026-01-05T00:00:00Z") as sim:
-        sim.deploy(slow, name="free", cron="*/5 * * * *", timezone="UTC")
-        sim.deploy(slow, name="one", cron="*/5 * * * *", timezone="UTC", concurrency_limit=limit)
+        sim.deploy(slow, name="free", cron="*/3 * * * *", timezone="UTC")
+        sim.deploy(slow, name="two", cron="*/3 * * * *", timezone="UTC", concurrency_limit=limit)
         sim.advance(hours=1)
         history = sim.history()
-    assert {run.state for run in history.runs(deployment="slow/one")} >= {"Cancelled", "Completed"}
+    assert {run.state for run in history.runs(deployment="slow/two")} >= {"Cancelled", "Completed"}
     overlaps = [one for one in observed(history) if one.kind == "overlap"]
     assert [(one.subject, one.sentence.partition(":")[0]) for one in overlaps] == [
-        ("slow/free", "up to 2 runs of slow/free at once")
+        ("slow/free", "up to 3 runs of slow/free at once")
     ]
-    (cancelled, *_) = history.runs(deployment="slow/one", state="Cancelled")
+    (cancelled, *_) = history.runs(deployment="slow/two", state="Cancelled")
     assert at_once([cancelled], history.now) == 0
