@@ -172,7 +172,15 @@ def _history(variant: Row, tables: dict[str, list[Row]]) -> History:
             for row in tables["notes"]
         ],
         gates=[
-            Gate(row["kind"], row["name"], row["slots"], row["paused"], row["schedules"])
+            Gate(
+                kind=row["kind"],
+                name=row["name"],
+                limit=row["slots"],
+                paused=row["paused"],
+                schedules=row["schedules"],
+                event=row["event"],
+                id=row["gate_id"],
+            )
             for row in tables["gates"]
         ],
         deployments=[row["name"] for row in tables["gates"] if row["kind"] == "deployment"],

@@ -21,7 +21,7 @@ from simulator.history.records import RunRecord
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the tables. It goes up when one of them, or a column, is added, changed or gone."""
 
 KEY = ("scenario", "variant", "seed")
@@ -148,14 +148,12 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "gates": (
         *_KEY_COLUMNS,
         ("kind", "VARCHAR", "deployment, work pool, work queue, trigger or automation"),
-        (
-            "name",
-            "VARCHAR",
-            "flow/deployment, perhaps with an event; pool; pool/queue; id and name",
-        ),
+        ("name", "VARCHAR", "flow/deployment; pool; pool/queue; name of an automation"),
         ("slots", "INTEGER", "how many runs it lets through at a time; null for any number"),
         ("paused", "BOOLEAN", "whether it was paused at the end"),
         ("schedules", "INTEGER", "number of active schedules of a deployment"),
+        ("event", "VARCHAR", "event that a trigger waits for to run the deployment"),
+        ("gate_id", "UUID", "id of the deployment, pool, queue or automation"),
     ),
 }
 """Every table with its columns: name, type, meaning."""

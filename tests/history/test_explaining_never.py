@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, get_client
 from prefect.events import DeploymentEventTrigger
 
 from simulator import Simulation
@@ -64,3 +64,23 @@ def test_an_event_that_is_waited_for_is_told_and_that_it_was_lost(tmp_path: Path
         Results.open(file).add("day", "default", 0, sim.history())
         (kept,) = kept_histories(file).values()
         assert str(explain(kept, "downstream/dev")) == str(why)
+
+
+def test_a_gate_has_the_event_that_it_waits_for_and_its_id(tmp_path: Path) -> None:
+    with Simulation() as sim, get_client(sync_client=True) as client:
+        sim.deploy(downstream, name="by hand", triggers=[DeploymentEventTrigger(expect={DONE})])
+        sim.work_pool("narrow", concurrency_limit=2)
+        deployment = client.read_deployment_by_name("downstream/by hand")
+        pool = client.read_work_pool("narrow")
+        history = sim.history()
+        file = tmp_path / "results.duckdb"
+        Results.open(file).add("day", "default", 0, history)
+        (kept,) = kept_histories(file).values()
+    assert sorted(map(str, kept.gates)) == sorted(map(str, history.gates))
+    gates = {(gate.kind, gate.name): gate for gate in kept.gates}
+    assert gates["deployment", "downstream/by hand"].id == deployment.id
+    assert gates["deployment", "downstream/by hand"].event is None
+    assert gates["work pool", "narrow"].id == pool.id
+    trigger = gates["trigger", "downstream/by hand"]
+    assert trigger.event == DONE
+    assert trigger.id not in (None, deployment.id)

@@ -97,9 +97,8 @@ class Evidence:
     def automation(self, asked: str) -> str:
         """What an automation that cancels runs is called, by its id."""
         for gate in self.history.gates:
-            known, _, name = gate.name.partition(" ")
-            if gate.kind == "automation" and known.replace("-", "") == asked.replace("-", ""):
-                return f"the automation {name!r}"
+            if gate.kind == "automation" and str(gate.id) == asked:
+                return f"the automation {gate.name!r}"
         return f"the automation {asked}"
 
     def pauses(self, deployment: str) -> list[Note]:

@@ -39,9 +39,8 @@ def never(evidence: Evidence, name: str) -> list[Reason]:
 def _awaited(gates: Iterable[Gate], deployments: set[str]) -> Iterator[str]:
     """The events that automations wait for to run one of some deployments."""
     for gate in gates:
-        deployment, _, event = gate.name.rpartition(" ")
-        if gate.kind == "trigger" and not gate.paused and deployment in deployments:
-            yield event
+        if gate.event is not None and not gate.paused and gate.name in deployments:
+            yield gate.event
 
 
 def _lost(evidence: Evidence, events: Iterable[str]) -> list[Reason]:
