@@ -3,14 +3,16 @@
 `simulator.patches.real_world` has `Popen` and sockets. What is patched here
 (Python 3.11 to 3.13), and why:
 
-- `os.waitid`, `wait3` and `wait4` that do not block, as `waitpid` there.
+- `os.waitid`, `wait3` and `wait4` that do not block, as `waitpid` there. Who waits for any child waits
+  for those of its own process.
 - `_posixsubprocess.fork_exec`, `os.posix_spawn`: by them a process has children. The second is told.
 - `os.listdir`, `os.scandir`, and what `simulator.patches.files` tells of (`stat`, `open`): a process
   with a child that goes on looks for what that one writes. Whoever sleeps next waits until it changes.
 - `os.read` and the methods of `io.FileIO` that read: of a pipe that does not block and has nothing.
 
 A process by its number (`os.kill(pid, 0)`) is in `simulator.patches.stdlib_signals`. Nobody waits longer
-than `MOST_SECONDS` in real time for what may never come.
+than `MOST_SECONDS` in real time for what may never come. `tests/clock/test_real_polls.py` fails without
+each of them.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from simulator.instants import Real
 from simulator.patches.files import looked_at, real_stat
 from simulator.patches.told import tell_of_process
 from simulator.places import is_for_users, is_users
-from simulator.process import Process, current_process
+from simulator.process import Own
 
 MOST_SECONDS = 10.0
 """How long one waits in real time, at most, for a file to change or for a foreign process to end."""
@@ -49,21 +51,23 @@ _read = copied(os.read)
 @contextmanager
 def installed() -> Iterator[None]:
     """Let what counted threads look for in vain be waited for in real time."""
-    children: dict[Process | None, set[int]] = {}
+    spawned = False
 
     def spawning(real: Callable[..., int]) -> Callable[..., int]:
         def spawn(*args: Any, **kwargs: Any) -> int:
+            nonlocal spawned
             if real.__name__ != "fork_exec":  # by which `Popen` starts what it has told of
                 tell_of_process(args[1] if len(args) > 1 else "")
             pid = real(*args, **kwargs)
             if counted() is not None:
-                children.setdefault(current_process(), set()).add(pid)
+                spawned = True
+                is_child(pid)
             return pid
 
         return spawn
 
     def look(path: Any, asker: FrameType) -> None:
-        mine = children.get(current_process())
+        mine = _mine()
         if not mine or counted() is None:
             return
         for pid in tuple(mine):  # other threads may start some meanwhile
@@ -74,14 +78,14 @@ def installed() -> Iterator[None]:
 
     def listing(real: Callable[..., Any]) -> Callable[..., Any]:
         def listed(path: Any = ".") -> Any:
-            if children:
+            if spawned:
                 look(path, sys._getframe(2))
             return real(path)
 
         return listed
 
     def looked(path: Any, asker: FrameType) -> None:
-        if children:
+        if spawned:
             look(path, asker)
 
     looked_at.append(looked)
@@ -91,9 +95,9 @@ def installed() -> Iterator[None]:
                 [
                     *((function, spawning(real)) for function, real in _SPAWNING),
                     *((function, listing(real)) for function, real in _LISTING),
-                    (os.waitid, _waiting(_waitid, lambda ended: ended is None)),
-                    (os.wait3, _waiting(_wait3, lambda ended: ended[0] == 0)),
-                    (os.wait4, _waiting(_wait4, lambda ended: ended[0] == 0)),
+                    (os.waitid, _waiting_by_id),
+                    (os.wait3, _waiting_for_any),
+                    (os.wait4, _waiting_for_one),
                     (os.read, _reading(_read)),
                 ]
             ),
@@ -102,16 +106,44 @@ def installed() -> Iterator[None]:
             yield
     finally:
         looked_at.remove(looked)
+        _of_no_process.clear()
 
 
-def _waiting(real: Callable[..., Any], in_vain: Callable[[Any], bool]) -> Callable[..., Any]:
-    def wait(*args: Any, **kwargs: Any) -> Any:
-        ended = real(*args, **kwargs)
-        if counted() is not None:
-            asked(Asked(_any_child) if in_vain(ended) else None)
-        return ended
+_children: Own[set[int]] = Own(lambda _: set())
+_of_no_process: set[int] = set()
+"""Those of the test itself."""
 
-    return wait
+
+def _mine() -> set[int]:
+    """The real processes that the calling code's process has started."""
+    own = _children.current()
+    return _of_no_process if own is None else own
+
+
+def is_child(pid: int) -> None:
+    """The calling code's process has started a real process."""
+    _mine().add(pid)
+
+
+def _waiting_by_id(kind: int, number: int, options: int, /) -> Any:
+    ended = _waitid(kind, number, options)
+    if counted() is not None:
+        asked(end_of_child(number if kind == os.P_PID else -1) if ended is None else None)
+    return ended
+
+
+def _waiting_for_any(options: int) -> Any:
+    ended = _wait3(options)
+    if counted() is not None:
+        asked(end_of_child(-1) if ended[0] == 0 else None)
+    return ended
+
+
+def _waiting_for_one(pid: int, options: int) -> Any:
+    ended = _wait4(pid, options)
+    if counted() is not None:
+        asked(end_of_child(pid) if ended[0] == 0 else None)
+    return ended
 
 
 def _reading(real: Callable[[int, int], bytes]) -> Callable[[int, int], bytes]:
@@ -152,6 +184,20 @@ def end_of(pid: int) -> Asked:
     return Asked(lambda seconds: _comes(lambda: _has_ended(pid), seconds))
 
 
+def end_of_child(pid: int) -> Asked | None:
+    """The end of a child, or, if this is no process's number, of any that the calling code's process
+    has; None if it has none.
+    """
+    if pid > 0:
+        return end_of(pid)
+    mine = _mine()
+    mine.intersection_update([child for child in mine if _is_there(child)])
+    children = tuple(mine)
+    if not children:
+        return None
+    return Asked(lambda seconds: _comes(lambda: any(map(_has_ended, children)), seconds))
+
+
 def end_of_foreign(pid: int) -> Asked:
     """The end of a process that somebody else has started."""
 
@@ -175,14 +221,13 @@ def _has_ended(pid: int) -> bool:
         return True
 
 
-def _any_child(seconds: float) -> bool:
-    def ended() -> bool:
-        try:
-            return _waitid(os.P_ALL, 0, _LOOK) is not None
-        except ChildProcessError:
-            return True
-
-    return _comes(ended, seconds)
+def _is_there(pid: int) -> bool:
+    """Whether a process goes on, or nobody has asked yet how it ended."""
+    try:
+        _waitid(os.P_PID, pid, _LOOK)
+    except ChildProcessError:
+        return False
+    return True
 
 
 _LOOK = os.WEXITED | os.WNOHANG | os.WNOWAIT

@@ -44,7 +44,7 @@ from simulator.clock import (
 )
 from simulator.instants import Real
 from simulator.patches.peers import noting
-from simulator.patches.polled import end_of
+from simulator.patches.polled import end_of, end_of_child
 from simulator.patches.replacing import replacing
 from simulator.places import is_users
 
@@ -156,7 +156,7 @@ def _waitpid(real: Callable[..., Any]) -> Callable[..., Any]:
     def waitpid(pid: int, options: int, /) -> Any:
         ended = real(pid, options)
         if counted() is not None:
-            asked(end_of(pid) if ended[0] == 0 else None)
+            asked(end_of_child(pid) if ended[0] == 0 else None)
         return ended
 
     return waitpid

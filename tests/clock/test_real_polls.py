@@ -66,7 +66,22 @@ def has_ended_by_waitid(process, file):
 
 
 def has_ended_by_wait4(process, file):
-    ended, _, _ = os.wait4(process.pid, os.WNOHANG)
+    return has_ended(process, os.wait4(process.pid, os.WNOHANG)[0])
+
+
+def has_ended_by_wait3(process, file):
+    return has_ended(process, os.wait3(os.WNOHANG)[0])
+
+
+def has_ended_by_waitpid_of_any(process, file):
+    return has_ended(process, os.waitpid(-1, os.WNOHANG)[0])
+
+
+def has_ended_by_waitpid_of_its_group(process, file):
+    return has_ended(process, os.waitpid(0, os.WNOHANG)[0])
+
+
+def has_ended(process, ended):
     if ended:
         process.returncode = 0
     return ended
@@ -82,7 +97,8 @@ def has_ended_by_psutil(process, file):
 
 LOOKS = [
     exists, exists_by_path, has_a_size, is_listed, is_found_by_glob, is_among_the_files,
-    can_be_opened, is_whole, has_ended_by_waitid, has_ended_by_wait4, has_ended_by_psutil,
+    can_be_opened, is_whole, has_ended_by_waitid, has_ended_by_wait4, has_ended_by_wait3,
+    has_ended_by_waitpid_of_any, has_ended_by_waitpid_of_its_group, has_ended_by_psutil,
     pytest.param(
         has_ended_by_proc,
         marks=pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux alone has it"),
@@ -127,9 +143,16 @@ def read_some(file):
     return file.read(3)
 
 
+def read_all(file):
+    return file.read()
+
+
 @pytest.mark.parametrize(
     ("reads", "buffering"),
-    [(read_by_number, -1), (read_some, 0), (read_some, -1), (read_a_line, -1)],
+    [
+        *((read_by_number, -1), (read_some, 0), (read_some, -1), (read_a_line, -1)),
+        *((read_all, 0), (read_all, -1)),
+    ],
 )
 def test_a_pipe_that_does_not_block_is_waited_for(run, reads, buffering):
     def polls():
@@ -190,3 +213,59 @@ def test_another_thread_may_start_a_process_while_a_file_is_looked_at(monkeypatc
         assert sim.run(looks).result == 2
     for other in others:
         other.wait()
+
+
+@flow
+def has_a_child():
+    with subprocess.Popen(["sleep", "60"]) as process:
+        time.sleep(24 * 3600)
+        process.kill()
+
+
+@flow
+def waits_for_any(forked):
+    if forked:
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+    else:
+        subprocess.run(["true"], check=True)
+    for _ in range(20):
+        os.wait3(os.WNOHANG)
+        time.sleep(3600)
+
+
+@pytest.mark.parametrize("forked", [False, True])
+def test_a_child_of_one_run_is_none_that_another_waits_for(forked):
+    before = Real.monotonic()
+    with Simulation() as sim:
+        sim.deploy(has_a_child, name="dev")
+        sim.deploy(waits_for_any, name="dev", parameters={"forked": forked})
+        one = sim.trigger("has-a-child/dev")
+        sim.advance(minutes=1)
+        other = sim.trigger("waits-for-any/dev")
+        sim.advance(hours=25)
+        for run_id in (one, other):
+            (run,) = [run for run in sim.runs() if run.id == run_id]
+            assert run.state == "Completed", run.message
+    assert Real.monotonic() - before < 50
+
+
+@flow
+def waits_for_its_fork():
+    child = os.fork()
+    if not child:
+        Real.sleep(0.7)
+        os._exit(0)
+    polls = 0
+    while not os.wait3(os.WNOHANG)[0]:
+        time.sleep(1)
+        polls += 1
+    assert 1 <= polls <= 10
+
+
+def test_a_child_by_fork_is_one_as_well():
+    with Simulation() as sim:
+        run = sim.run(waits_for_its_fork)
+        assert run.state == "Completed", run.message
