@@ -46,18 +46,22 @@ def is_users(frame: FrameType) -> bool:
 
 def is_ours(innermost: FrameType) -> bool:
     """Whether what Python's own library does in a frame, it does for this package."""
-    frame: FrameType | None = innermost
-    while frame is not None and _is_standard(frame.f_code.co_filename):
-        frame = frame.f_back
-    return frame is not None and _is_of_package(frame.f_code.co_filename)
+    asker = _asker(innermost)
+    return asker is not None and _is_of_package(asker.f_code.co_filename)
 
 
 def is_for_users(innermost: FrameType) -> bool:
     """Whether what Python's own library does in a frame, it does for the user's own code."""
+    asker = _asker(innermost)
+    return asker is not None and is_users(asker)
+
+
+def _asker(innermost: FrameType) -> FrameType | None:
+    """The frame for which Python's own library does what it does in a frame."""
     frame: FrameType | None = innermost
     while frame is not None and _is_standard(frame.f_code.co_filename):
         frame = frame.f_back
-    return frame is not None and is_users(frame)
+    return frame
 
 
 def place_of_call(innermost: FrameType) -> str:

@@ -42,10 +42,9 @@ def _loop_of(innermost: FrameType) -> Iterator[asyncio.AbstractEventLoop]:
     """The loop that a thread runs, if it does nothing else at the moment."""
     frame: FrameType | None = innermost
     while frame is not None and not is_users(frame):
-        if frame.f_code.co_name == "_run_once":
-            found = frame.f_locals.get("self")
-            if isinstance(found, asyncio.AbstractEventLoop):
-                yield found
+        found = frame.f_locals.get("self")
+        if isinstance(found, asyncio.AbstractEventLoop):
+            yield found
             return
         frame = frame.f_back
 
