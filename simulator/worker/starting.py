@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from prefect.client.schemas.objects import FlowRun
@@ -12,6 +13,7 @@ from prefect.client.schemas.objects import FlowRun
 from simulator.clock import VirtualClock
 from simulator.faults import Starts
 from simulator.history import Journal
+from simulator.instants import from_micros
 from simulator.patches.prefect.processes import ENGINE, main_of
 from simulator.process import Process, Seeds, Surroundings, surrounded
 from simulator.server.settings import of_environment
@@ -82,7 +84,7 @@ class Starter:
             linger()
 
         def linger() -> None:
-            if seconds := self._delay(self._exits, *whose):
+            if seconds := self._delay(self._exits, *whose, lasts=True):
                 time.sleep(seconds)
 
         process = Process(
@@ -107,14 +109,23 @@ class Starter:
         worker: str | None,
         flow_run: FlowRun,
         flow: str,
+        lasts: bool = False,
     ) -> float | None:
-        """For how many seconds the process of a run does not begin, or end; None for ever."""
+        """For how many seconds the process of a run does not begin, or end; None for ever. Of a fault
+        that `lasts`, it is noted until when.
+        """
         struck = faults.struck(work_pool, worker, flow, flow_run.id)
         if struck is None:
             return 0.0
         injected, draw, seconds = struck
         details = {"fault": injected.number, "target": injected.fault.target, "draw": draw}
         details["worker"] = worker
-        note = self._journal.note("fault", str(injected.fault), run_id=flow_run.id, details=details)
+        until = None
+        if lasts and seconds is not None:
+            until = from_micros(self._clock.instant) + timedelta(seconds=seconds)
+            details["exits"] = True
+        note = self._journal.note(
+            "fault", str(injected.fault), run_id=flow_run.id, until=until, details=details
+        )
         faults.noted(injected, note)
         return seconds

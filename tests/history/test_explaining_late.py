@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from prefect import flow
 from prefect.deployments import run_deployment
 
 from simulator import Simulation
-from simulator.faults import Raise, WorkerAway
+from simulator.faults import ExitLate, Raise, WorkerAway
+from simulator.history import Results, explain, kept_histories
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -74,4 +76,33 @@ def test_a_time_out_goes_back_to_a_child_that_began_late() -> None:
         why = sim.explain("hurried/dev", 0)
         assert "because it waited for job" in str(why)
         assert "because job started 0:15:00 late" in str(why)
+        assert why.fault == 0
+
+
+@flow
+def quick():
+    time.sleep(60)
+
+
+def test_a_process_that_exits_late_is_named_behind_a_run_that_came_after_its_flow_had_ended(
+    tmp_path: Path,
+) -> None:
+    with Simulation(start=T0) as sim:
+        sim.work_pool("etl")
+        sim.stop_worker("etl")
+        sim.start_worker("etl", "single", limit=1)
+        sim.deploy(quick, name="dev", work_pool="etl")
+        sim.inject(ExitLate(work_pool="etl", by=HOUR, between=(T0, T0 + HOUR)))
+        sim.trigger("quick/dev")
+        sim.advance(minutes=30)
+        sim.trigger("quick/dev")
+        sim.advance(hours=1)
+        history = sim.history()
+    file = tmp_path / "results.duckdb"
+    Results.open(file).add("day", "default", 0, history)
+    (kept,) = kept_histories(file).values()
+    for one in (history, kept):
+        why = explain(one, "quick/dev", 1)
+        assert "started 0:31:00 late" in str(why)
+        assert "held the only slot of the workers of work pool etl" in str(why)
         assert why.fault == 0

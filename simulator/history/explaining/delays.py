@@ -140,7 +140,7 @@ class Delays:
         if not limits or None in limits:
             return []
         what = f"the workers of work pool {run.work_pool}"
-        return self._taken(what, total, "work pool", run, since, until)
+        return self._taken(what, total, "workers", run, since, until)
 
     def _full(
         self, kind: str, name: str | None, run: RunRecord, since: datetime, until: datetime
@@ -197,9 +197,13 @@ class Delays:
         if kind not in self._taken_of:
             through: dict[object, list[tuple[datetime, datetime, RunRecord]]] = defaultdict(list)
             for other in self._evidence.happened:
-                for begin, end in held(other.states, self._evidence.history.now):
-                    through[_GATE[kind](other)].append((begin, end, other))
-            self._taken_of[kind] = {name: Spans(spans) for name, spans in through.items()}
+                spans = held(other.states, self._evidence.history.now)
+                exited = self._evidence.exited(other) if kind == "workers" else None
+                if spans and exited is not None:
+                    begin, end = spans.pop()
+                    spans.append((begin, max(end, exited)))
+                through[_GATE[kind](other)].extend((begin, end, other) for begin, end in spans)
+            self._taken_of[kind] = {name: Spans(found) for name, found in through.items()}
         return self._taken_of[kind].get(gate, _NONE)
 
     def _causes(self, holder: RunRecord) -> list[Reason]:
@@ -213,6 +217,7 @@ class Delays:
 
 _GATE: Mapping[str, Callable[[RunRecord], object]] = {
     "deployment": lambda run: run.deployment,
+    "workers": lambda run: run.work_pool,
     "work pool": lambda run: run.work_pool,
     "work queue": lambda run: (run.work_pool, run.work_queue),
 }

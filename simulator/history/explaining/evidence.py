@@ -90,6 +90,11 @@ class Evidence:
                     found = note
         return found
 
+    def exited(self, run: RunRecord) -> datetime | None:
+        """When the process of a run was gone, if a fault has let it stay longer than the run."""
+        late = [note.until for note in self.of(run, "fault") if note.details.get("exits")]
+        return late[-1] if late else None
+
     def gate(self, kind: str, name: str | None) -> Gate | None:
         gates = (gate for gate in self.history.gates if (gate.kind, gate.name) == (kind, name))
         return next(gates, None)
