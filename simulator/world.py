@@ -84,6 +84,7 @@ class World:
             Cancellations,
             DeploymentPolls,
             EventFaults,
+            Pauses,
             RequestFaults,
             Server,
             StatesOfRuns,
@@ -141,7 +142,8 @@ class World:
         asked = (server, Calls(self.journal), RequestFaults(self.requests, self.journal))
         beating = lambda: settings.beating(self._environment)  # noqa: E731
         self.events = Events(lambda: self.now, self.steps.cycle, beating)
-        server.carry = EventFaults(self.events, self.journal, clock, server.spawn).carry
+        carry = EventFaults(self.events, self.journal, clock, server.spawn).carry
+        server.carry = Pauses(lambda: self.now, self.journal, carry).carry
         clock.witnesses.append(self.written)
         self.polls = DeploymentPolls(clock, self.database, self.written, self.requests.next_read)
         self.suspensions = Suspensions(clock, self.database, self.written)

@@ -254,7 +254,8 @@ class StepFault(Fault):
         step: The name of the flow or task.
         on: Numbers of the runs of this name that it may strike, from 0 in the order of their start.
         attempts: Prefect's run counts that it may strike, such as "1" or "1-2". A flow that is tried
-            again makes new runs of its tasks and subflows, whose counts begin at 1: `on` tells those apart.
+            again makes new runs of its tasks and subflows, whose counts begin at 1: `on` tells those
+            apart.
         after: Virtual time from the start of the attempt until it strikes.
     """
 

@@ -55,6 +55,7 @@ class Note:
       "unset", "programs" that are not installed, values that are "made up";
     - "worker": one more worker of the pool `text` was started; `details` has its name and its limit;
     - "away": a worker of the pool `text` was away from `at` until `until`;
+    - "paused": a work pool or a work queue, `text` says which, was paused from `at` until `until`;
     - "order": somebody asked for a state or an end from outside; `text` says what;
     - "table": what was seen of the column of a table that is promised to be fresh;
     - "refused": a connection of `run_id` to the host `text` was refused: it would leave this machine;

@@ -10,6 +10,7 @@ from simulator.server.caveats import caller, log_caveat, run_id_of_caller, run_o
 from simulator.server.event_faults import EventFaults
 from simulator.server.faults import RequestFaults, asking, routes
 from simulator.server.observers import Cancellations, Suspensions
+from simulator.server.pauses import Pauses
 from simulator.server.polls import DeploymentPolls
 from simulator.server.server import Server, application
 from simulator.server.services import background_services
@@ -24,6 +25,7 @@ __all__ = [
     "Cancellations",
     "DeploymentPolls",
     "EventFaults",
+    "Pauses",
     "RequestFaults",
     "Server",
     "StatesOfRuns",

@@ -6,7 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from prefect import flow
+import pytest
+from prefect import flow, get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.deployments import run_deployment
 
 from simulator import Simulation
@@ -106,3 +108,54 @@ def test_a_process_that_exits_late_is_named_behind_a_run_that_came_after_its_flo
         assert "started 0:31:00 late" in str(why)
         assert "held the only slot of the workers of work pool etl" in str(why)
         assert why.fault == 0
+
+
+@pytest.mark.parametrize("what", ["work pool", "work queue"])
+def test_a_pause_is_named_behind_a_run_that_started_when_it_was_over(
+    tmp_path: Path, what: str
+) -> None:
+    def pause(paused: bool) -> None:
+        with get_client(sync_client=True) as client:
+            if what == "work pool":
+                client.update_work_pool("default", WorkPoolUpdate(is_paused=paused))
+            else:
+                queue = client.read_work_queue_by_name("default", "default")
+                client.update_work_queue(queue.id, is_paused=paused)
+
+    with Simulation(start=T0) as sim:
+        sim.deploy(quick, name="dev")
+        pause(True)
+        sim.advance(minutes=2)
+        pause(False)
+        sim.advance(minutes=2)
+        pause(True)
+        sim.trigger("quick/dev")
+        sim.advance(minutes=10)
+        pause(False)
+        sim.advance(minutes=10)
+        sim.trigger("quick/dev")
+        sim.advance(minutes=10)
+        history = sim.history()
+    file = tmp_path / "results.duckdb"
+    Results.open(file).add("day", "default", 0, history)
+    (kept,) = kept_histories(file).values()
+    name = "default" if what == "work pool" else "default/default"
+    for one in (history, kept):
+        late = str(explain(one, "quick/dev", 0))
+        assert "started 0:10:00 late" in late
+        assert f"because the {what} {name} was paused until 2026-01-01T00:14:00Z" in late
+        assert "paused" not in str(explain(one, "quick/dev", 1))
+
+
+def test_a_pause_that_was_over_long_before_the_run_started_is_not_what_it_waited_for() -> None:
+    with Simulation(start=T0) as sim, get_client(sync_client=True) as client:
+        sim.deploy(quick, name="dev")
+        sim.inject(WorkerAway(between=(T0, T0 + HOUR)))
+        client.update_work_pool("default", WorkPoolUpdate(is_paused=True))
+        sim.trigger("quick/dev")
+        sim.advance(minutes=10)
+        client.update_work_pool("default", WorkPoolUpdate(is_paused=False))
+        sim.advance(hours=1)
+        why = sim.explain("quick/dev", 0)
+        assert why.fault == 0
+        assert "paused" not in str(why)

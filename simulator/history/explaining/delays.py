@@ -77,7 +77,7 @@ class Delays:
             return [Reason(said, taken[-1].timestamp, "", run.id)]
         for reasons in (
             self._deployment(run, since, until),
-            self._paused(run),
+            self._paused(run, since, until),
             self._absent(run, since, until),
             self._busy(run, since, until),
             self._full("work pool", run.work_pool, run, since, until),
@@ -98,7 +98,7 @@ class Delays:
             return []
         return self._full("deployment", run.deployment, run, since, until)
 
-    def _paused(self, run: RunRecord) -> list[Reason]:
+    def _paused(self, run: RunRecord, since: datetime, until: datetime) -> list[Reason]:
         queue = f"{run.work_pool}/{run.work_queue}"
         for kind, name in (
             ("deployment", run.deployment),
@@ -108,6 +108,11 @@ class Delays:
             gate = self._evidence.gate(kind, name)
             if gate is not None and gate.paused and run.start is None:
                 return [Reason(f"the {kind} {name} is paused", None, "", run.id)]
+        for what in (f"work pool {run.work_pool}", f"work queue {queue}"):
+            for note in self._evidence.paused(what, since, until):
+                if note.until is not None and until - note.until < LATE:
+                    said = f"the {what} was paused until {moment(note.until)}"
+                    return [Reason(said, note.at, "", run.id)]
         return []
 
     def _absent(self, run: RunRecord, since: datetime, until: datetime) -> list[Reason]:

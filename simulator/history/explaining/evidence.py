@@ -115,6 +115,13 @@ class Evidence:
         ]
         return found[-1:]
 
+    def paused(self, gate: str, since: datetime, until: datetime) -> Iterator[Note]:
+        """When a work pool or a work queue was paused in a span of time, the last time first."""
+        for note in reversed(self.history.notes):
+            end = note.until or self.history.now
+            if (note.kind, note.text) == ("paused", gate) and note.at < until and end > since:
+                yield note
+
     def away(self, work_pool: str, since: datetime, until: datetime) -> Iterator[Note]:
         """When a worker of a pool was away in a span of time."""
         for note in self.history.notes:
