@@ -115,6 +115,10 @@ class TestModule:
         assert (lines > MOST_LINES) == (name in LONGER), f"{name} has {lines} lines"
         assert lines <= MOST_LINES + 120
 
+    def test_names_tests_that_are_there(self, file: Path) -> None:
+        named = re.findall(r"`(tests/[\w/]+\.py)`", file.read_text())
+        assert [one for one in named if not (ROOT / one).is_file()] == []
+
     def test_says_what_it_is(self, file: Path) -> None:
         assert ast.get_docstring(ast.parse(file.read_text()))
 

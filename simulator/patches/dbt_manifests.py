@@ -9,7 +9,7 @@ dbt-core 1.11. What is patched, and why:
 - `write_manifest`: half a megabyte of JSON, written twice by each invocation, takes half as long as
   running a model. In a folder that the user has not named nobody can look for it.
 
-`tests/warehouse/test_dbt.py` holds a test for each that fails when it is not needed any longer.
+`tests/warehouse/test_warehouse.py` holds a test for each that fails when it is not needed any longer.
 """
 
 from __future__ import annotations

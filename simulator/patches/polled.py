@@ -70,9 +70,8 @@ def installed() -> Iterator[None]:
         mine = _mine()
         if not mine or counted() is None:
             return
-        for pid in tuple(mine):  # other threads may start some meanwhile
-            if _has_ended(pid):
-                mine.discard(pid)
+        # Other threads may start some meanwhile.
+        mine.difference_update([pid for pid in tuple(mine) if _has_ended(pid)])
         if mine and (is_for_users(asker) or _is_of(path, mine)):
             asked(_change(path, mine))
 
@@ -191,7 +190,7 @@ def end_of_child(pid: int) -> Asked | None:
     if pid > 0:
         return end_of(pid)
     mine = _mine()
-    mine.intersection_update([child for child in mine if _is_there(child)])
+    mine.difference_update([child for child in tuple(mine) if not _is_there(child)])
     children = tuple(mine)
     if not children:
         return None

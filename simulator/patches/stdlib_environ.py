@@ -11,7 +11,7 @@ Python 3.11 to 3.13. What is patched, and why:
 - `time.tzset`: C's local time is that of the whole process. What a run asks for with it is told.
 - `os.execv` and its kin: they would put another program in the place of the whole simulation.
 
-`tests/process/test_environ.py` fails without each of them.
+`tests/process/test_apart.py` fails without each of them.
 """
 
 from __future__ import annotations

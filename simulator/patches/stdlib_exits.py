@@ -7,7 +7,7 @@ Python 3.11 to 3.13. What is patched, and why:
 - `os.fork`, `os.forkpty`: a child has one of the threads, and none of those that serve it. It may do
   real work and leave by `os._exit`, or become another program. Whatever needs the simulation ends it.
 
-`tests/process/test_exits.py` fails without each of them.
+`tests/process/test_apart.py` fails without each of them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Python 3.11 to 3.13. What is patched, and why:
 - `logging.setLogRecordFactory`, `getLogRecordFactory` and what both go by: it is one for all.
 - `logging.config._clearExistingHandlers`: `dictConfig` closes every handler there is.
 
-`tests/process/test_logs.py` fails without each of them.
+`tests/process/test_apart.py` fails without each of them.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Python 3.11 to 3.13, Prefect 3.8 and 3.9. What is patched, and why:
   function in the place of `print` and afterwards what it found there, which may be the one of
   another run. Lines are lost.
 
-`tests/process/test_output.py` fails without each of them.
+`tests/process/test_apart.py` fails without each of them.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ Python 3.11 to 3.13. What is patched, and why:
 - these few, as names of the module `random`, and where they were imported by name: as bound methods
   they would go straight to the instance.
 
-`tests/process/test_randomness.py` fails without each of them.
+`tests/process/test_apart.py` fails without each of them.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ one in Python that calls `_signal.signal`):
 - `threading.main_thread`: whoever asks wants to know whether signals reach the calling thread.
 - asyncio's `add_signal_handler`: its loop hears of a signal through a pipe that C code writes to.
 
-`tests/process/test_signals.py` fails without each of them.
+`tests/process/test_apart.py` fails without each of them.
 """
 
 from __future__ import annotations
