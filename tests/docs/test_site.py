@@ -105,6 +105,20 @@ def test_the_reference_has_what_users_call(site: Path) -> None:
     assert {f"simulator.measures.{name}" for name in measures.__all__} <= anchors
 
 
+def test_every_page_is_there_as_plain_text_with_its_docstrings(site: Path) -> None:
+    for page in PAGES:
+        text = (site / page).read_text()
+        assert text.startswith("# ")
+        assert not re.search(r"^::: |<(div|span|p|code)\b", text, re.MULTILINE), page
+        for link in re.findall(r"\]\((?![a-z]+:|#)([^)\s#]+)", text):
+            assert (site / page.parent / unquote(link)).is_file(), f"{page} links to {link}"
+    text = (site / "reference" / "simulation.md").read_text()
+    for name, method in inspect.getmembers(Simulation, inspect.isroutine):
+        if not name.startswith("_"):
+            first = (inspect.getdoc(method) or "").splitlines()[0]
+            assert f"\n{first}\n" in text.replace("\\", ""), name
+
+
 def test_code_that_is_linked_to_is_a_page(site: Path) -> None:
     text = (site / "source" / "scenarios" / "cron_drift.py.html").read_text()
     assert "cron-drift" in text
