@@ -40,7 +40,7 @@ def _innermost(error: BaseException) -> BaseException:
 def _told(error: BaseException, folder: Path) -> str:
     missing = _missing(error)
     if missing is not None:
-        return _missing_module(*missing, folder)
+        return _missing_module(*missing, _imported(error, missing[0]), folder)
     if unset := lacked(error):
         many, names = len(unset) > 1, " and ".join(map(repr, unset))
         return f"the environment variable{'s' * many} {names} {'are' if many else 'is'} not set"
@@ -93,9 +93,16 @@ def _missing(error: BaseException) -> tuple[str, str] | None:
     return None
 
 
-def _missing_module(name: str, asked: str, folder: Path) -> str:
+def _imported(error: BaseException, name: str) -> str:
+    """What a line imports of a missing module: of `from a.b import c`, where "a" is missing, "a.b"."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    said = re.search(rf"\b{re.escape(name)}(\.\w+)*", frame.line or "")
+    return said[0] if said else name
+
+
+def _missing_module(name: str, asked: str, imported: str, folder: Path) -> str:
     top, *inner = name.split(".")
-    own = list(_own_modules(top, folder))
+    own = [*_own_modules(top, folder), *_own_folders(imported, folder)]
     there = [one for one in own if _has(one, inner)]
     if there:
         relative = there[0].parent.relative_to(folder)
@@ -121,8 +128,23 @@ def _own_modules(top: str, folder: Path) -> Iterator[Path]:
     for pattern in (f"**/{top}.py", f"**/{top}/__init__.py"):
         for found in sorted(folder.glob(pattern)):
             module = found.parent if found.name == "__init__.py" else found
-            if module.parent != folder and is_users_file(str(found)) and ".venv" not in found.parts:
+            if _is_own(found, module, folder):
                 yield module
+
+
+def _own_folders(imported: str, folder: Path) -> Iterator[Path]:
+    """Folders without `__init__.py`, which are packages too, if they have what is imported of them."""
+    path = imported.replace(".", "/")
+    for pattern in (f"**/{path}.py", f"**/{path}/*.py") if "/" in path else ():
+        for found in sorted(folder.glob(pattern)):
+            inner = path.count("/") + (found.stem != path.rpartition("/")[2])
+            if _is_own(found, found.parents[inner - 1], folder):
+                yield found.parents[inner - 1]
+
+
+def _is_own(file: Path, module: Path, folder: Path) -> bool:
+    """Whether a file of a module is the user's own, and not where Python looks for the project's."""
+    return module.parent != folder and is_users_file(str(file)) and ".venv" not in file.parts
 
 
 def _missing_file(file: Path) -> str:

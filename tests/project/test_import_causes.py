@@ -24,7 +24,7 @@ def cause(code: str, folder: Path) -> str:
 @pytest.mark.parametrize(
     ("code", "requirements", "install"),
     [
-        ("import bs4", "", "beautifulsoup4"),
+        ("import cv2", "", "opencv-python"),
         ("import no_such_thing", "", "no-such-thing"),
         ("import no_such_thing.inner", "no-such-thing-client==2\nother", "no-such-thing-client"),
         ("import nothing", "nothing-a\nnothing-b\n", "nothing"),
@@ -67,6 +67,23 @@ def test_a_file_that_is_missing_in_a_package_of_the_project(
     told = cause("from own_package_of_flows.gone import x", tmp_path)
     assert told == "the project's own 'packages/own_package_of_flows' has no 'gone'"
     sys.modules.pop("own_package_of_flows")
+
+
+@pytest.mark.parametrize(
+    "asked", ["from own_folder.inner import x", "import own_folder.inner.there"]
+)
+def test_a_package_of_the_project_without_an_init(tmp_path: Path, asked: str) -> None:
+    """Python takes a folder for a package; one that only has the name of a library is none."""
+    inner = tmp_path / "src" / "own_folder" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "there.py").write_text("")
+    told = cause(asked, tmp_path)
+    assert told.startswith("the module 'own_folder' is the project's own, in 'src'")
+    assert cause("import own_folder", tmp_path).endswith(
+        "is not installed (pip install own-folder)"
+    )
+    told = cause("from own_folder.gone import x", tmp_path)
+    assert told.endswith("is not installed (pip install own-folder)")
 
 
 def test_what_this_python_cannot_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
