@@ -8,7 +8,9 @@ for.
 
 from simulator.project.calendar import HEADINGS as SCHEDULE_HEADINGS
 from simulator.project.calendar import (
+    WEEKDAYS,
     as_icalendar,
+    months_of,
     schedules_as_json,
     schedules_of,
     sections_of,
@@ -40,6 +42,7 @@ __all__ = [
     "KINDS",
     "MOST_DAYS",
     "SCHEDULE_HEADINGS",
+    "WEEKDAYS",
     "WORSE",
     "Comparison",
     "Configuration",
@@ -63,6 +66,7 @@ __all__ = [
     "home_of",
     "in_sections",
     "load",
+    "months_of",
     "moved",
     "opened",
     "ran",

@@ -1,19 +1,22 @@
-"""The schedules of a project: found in its files or its scripts, as a table, JSON and iCalendar."""
+"""The schedules of a project, found in its files or its scripts, and how they are shown."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from calendar import Calendar
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from simulator.faults import Duration
 from simulator.project.causes import said_of
 from simulator.project.declared import declared, flow_name, project_file
 from simulator.project.loading import NO_ENTRYPOINT, Unloaded, base_of
 from simulator.project.opening import load, opened
-from simulator.project.schedules import Due, due, meetings
+from simulator.project.schedules import Due, due, meetings, overlaps
 
 HEADINGS = ("deployment", "schedule", "time zone", "runs", "first", "last", "clocks change")
 
@@ -89,7 +92,9 @@ def cells(one: Due, zone: ZoneInfo) -> tuple[str, ...]:
     )
 
 
-def sections_of(schedules: list[Due], zone: ZoneInfo) -> Iterator[tuple[str, list[str]]]:
+def sections_of(
+    schedules: list[Due], zone: ZoneInfo, durations: Mapping[str, Duration], seed: int
+) -> Iterator[tuple[str, list[str]]]:
     """What is told below the table: a title, and its lines."""
     changes = [
         f"{change.day:%a %Y-%m-%d} {one.timezone}: {one.deployment} is {change.kind}: {change.text}"
@@ -105,9 +110,47 @@ def sections_of(schedules: list[Due], zone: ZoneInfo) -> Iterator[tuple[str, lis
     ]
     if met:
         yield "Instants at which many are due", met
+    over = [
+        f"{one.deployment}: {one.overlapping} of {one.runs} runs begin while another one goes on, the"
+        f" first at {_instant(one.first, zone)}; {one.most} at once at the most"
+        for one in overlaps(schedules, durations, seed)
+    ]
+    if over:
+        yield "Runs that overlap, if they take as long as simulation.toml says", over
     notes = [f"{one.deployment} ({one.where}): {one.note}" for one in schedules if one.note]
     if notes:
         yield "What a redeployment would change", notes
+
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def months_of(
+    schedules: Iterable[Due], zone: ZoneInfo, start: datetime, end: datetime
+) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """A calendar: for each month, such as "2026-03", its weeks from Monday on, with the number of runs
+    that are due on each day in a time zone. A "*" is at days on which the clocks of a schedule change.
+    """
+    active = [one for one in schedules if one.active]
+    runs = Counter(instant.astimezone(zone).date() for one in active for instant in one.dates)
+    changed = {change.day for one in active for change in one.changes}
+    first, last = (
+        start.astimezone(zone).date(),
+        (end - timedelta(microseconds=1)).astimezone(zone).date(),
+    )
+    month = first.replace(day=1)
+    while month <= last:
+        weeks = [
+            tuple(
+                f"{day.day}{'*' * (day in changed)}: {runs[day] or '-'}"
+                if day.month == month.month and first <= day <= last
+                else ""
+                for day in week
+            )
+            for week in Calendar().monthdatescalendar(month.year, month.month)
+        ]
+        yield f"{month:%Y-%m}", [week for week in weeks if any(week)]
+        month = (month + timedelta(days=31)).replace(day=1)
 
 
 def schedules_as_json(schedules: Iterable[Due]) -> str:

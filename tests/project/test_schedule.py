@@ -12,7 +12,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRu
 
 from simulator.cli import call
 from simulator.project.calendar import as_icalendar, schedules_of
-from simulator.project.schedules import due, meetings
+from simulator.project.schedules import _asked, _of_server, dates, due, meetings, overlaps
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -101,6 +101,63 @@ def test_instants_at_which_many_are_due() -> None:
     assert meetings(three, 3) == [(first, ("a/b",) * 3, 2)]
 
 
+CRONS = (
+    "*/15 * * * *",
+    "7 */3 1-7 * 1",
+    "30 1,2 * * *",
+    "0 0 L * *",
+    "5 0,12,23 * * 0",
+    "0-59/20 2 * 3,10 *",
+    "59 23 * * 5#2",
+)
+
+
+@pytest.mark.parametrize("cron", CRONS)
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/London", "America/New_York", "Australia/Lord_Howe"]
+)
+def test_dates_of_a_cron_are_those_that_prefect_gives_one_by_one(cron: str, zone: str) -> None:
+    """For five weeks each from a Thursday at noon, in spring and in autumn: clocks change in them."""
+    schedule = _of_server(CronSchedule(cron=cron, timezone=zone))
+    for start in (datetime(2026, 3, 5, 12, tzinfo=UTC), datetime(2026, 10, 1, 12, tzinfo=UTC)):
+        end = start + timedelta(days=35, hours=7)
+        assert list(dates(schedule, start, end)) == list(_asked(schedule, start, end))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/London", "Australia/Lord_Howe"])
+@pytest.mark.parametrize(
+    "interval", [{"minutes": 25}, {"hours": 5}, {"hours": 23, "seconds": 7}, {"days": 1}]
+)
+def test_dates_of_an_interval_are_those_that_prefect_gives_one_by_one(
+    interval: dict[str, int], zone: str
+) -> None:
+    schedule = _of_server(
+        IntervalSchedule(interval=timedelta(**interval), timezone=zone, anchor_date=START)
+    )
+    for start in (datetime(2026, 3, 5, 12, tzinfo=UTC), datetime(2026, 10, 24, 23, 40, tzinfo=UTC)):
+        for end in (start + timedelta(hours=3), start + timedelta(days=35, hours=7)):
+            assert list(dates(schedule, start, end)) == list(_asked(schedule, start, end))
+
+
+def test_runs_that_overlap_by_the_durations_that_are_given() -> None:
+    hourly = of(CronSchedule(cron="0 * * * *", timezone="UTC"), days=1)
+    [found] = overlaps([hourly], {"a": timedelta(minutes=150)}, 0)
+    assert (found.deployment, found.runs, found.overlapping, found.most) == ("a/b", 24, 23, 3)
+    assert found.first == START + timedelta(hours=1)
+    assert overlaps([hourly], {"a": timedelta(minutes=60), "b": timedelta(days=1)}, 0) == []
+    one_by_one = [timedelta(minutes=1), timedelta(minutes=61), timedelta(minutes=1)]
+    [found] = overlaps([hourly], {"a": one_by_one}, 0)
+    assert (found.overlapping, found.first) == (1, START + timedelta(hours=2))
+
+
+def test_the_runs_of_all_schedules_of_a_deployment_overlap() -> None:
+    daily = [
+        of(CronSchedule(cron=f"{minute} 3 * * *", timezone="UTC"), days=2) for minute in (0, 30)
+    ]
+    [found] = overlaps(daily, {"a": timedelta(minutes=40)}, 0)
+    assert (found.runs, found.overlapping, found.most) == (4, 2, 2)
+
+
 def test_a_project_is_not_imported_for_its_schedules(project: Path) -> None:
     found, refused = schedules_of(project, START, 40)
     assert refused == []
@@ -143,6 +200,39 @@ def test_the_table(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
         "Sun 2026-03-29 Europe/Paris: main-flow/hourly is skipped: 23 runs in place of 24" in said
     )
     assert "no anchor_date" in said
+
+
+def test_a_calendar(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (project / "simulation.toml").write_text('timezone = "Europe/Paris"\n')
+    arguments = [
+        "schedule",
+        str(project),
+        "--start",
+        "2026-03-27T23:00:00Z",
+        "--days",
+        "6",
+        "--calendar",
+    ]
+    assert call(arguments) == 0
+    march, april = capfd.readouterr().out.split("2026-03")[-1].split("2026-04")
+    assert "28: 25" in march
+    assert "29*: 24" in march  # an hour is missing; the run at 02:30 comes at 03:30
+    assert "27: " not in march
+    assert "1: 25" in april
+    assert "3: 1 " in april
+    assert "4: " not in april
+
+
+def test_the_table_tells_of_overlaps(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (project / "simulation.toml").write_text("[durations]\nmain-flow = 1800\n")
+    assert call(["schedule", str(project), "--start", "2026-03-01", "--days", "2"]) == 0
+    assert "Runs that overlap" not in capfd.readouterr().out
+    (project / "simulation.toml").write_text("[durations]\nmain-flow = 5400\n")
+    assert call(["schedule", str(project), "--start", "2026-03-01", "--days", "2"]) == 0
+    assert (
+        "main-flow/hourly: 47 of 48 runs begin while another one goes on, the first at 2026-03-01 01:00Z; 2 at"
+        " once at the most"
+    ) in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
