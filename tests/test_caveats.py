@@ -183,3 +183,19 @@ def test_a_thread_of_a_script_that_sleeps_beside_the_clock_is_told_of():
     assert told.kind == "real time"
     assert "a thread that no run has started sleeps in real time" in told.message
     assert told.where.endswith(f"test_caveats.py:{sleeps.__code__.co_firstlineno + 2}")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [Path("/bin/true"), "/bin/true", b"/bin/true", ["/bin/true"], (Path("/bin/true"), "-")],
+)
+def test_a_process_is_told_however_its_command_is_given(command: Any) -> None:
+    @flow
+    def starts() -> None:
+        subprocess.run(command, check=True)
+
+    with Simulation() as sim:
+        assert sim.run(starts).state == "Completed"
+        [told] = sim.caveats
+    assert told.message.startswith("'true' is a process of its own")
+    assert "dbtRunner" not in told.message

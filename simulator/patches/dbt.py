@@ -1,6 +1,6 @@
 """Lets any thread call dbt inside this process: one invocation at a time, quietly.
 
-dbt-core 1.11, with dbt-duckdb 1.11 or another adapter. Importing this module imports dbt, so
+dbt-core 1.11, with dbt-duckdb 1.11. Importing this module imports dbt, so
 `simulator.warehouse.dbt` does it once the user's own code has.
 
 What is patched, and why:
@@ -11,6 +11,8 @@ What is patched, and why:
   Ctrl-C, which dbt hands back as a result.
 - `BaseRunner.run` and `TestRunner.execute_data_test`: a node may be said to fail. An invocation says for
   itself what is wrong with its nodes, which run in threads of dbt's own.
+- `AdapterContainer.load_plugin`: no other adapter is loaded. It would look for a database elsewhere, in
+  real time; who asks for one is told what to do, and how long the last run of the project took.
 - `duckdb.connect`: dbt keeps the DuckDB file open after an invocation, as its process would not.
   Whoever wants to open it in another way, read-only for example, is not told that it is busy.
 
@@ -22,23 +24,26 @@ from __future__ import annotations
 
 import functools
 import importlib
+import json
 import os
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import duckdb
-from dbt.adapters.factory import FACTORY
+from dbt.adapters.factory import FACTORY, AdapterContainer
 from dbt.cli.main import cli, dbtRunner, dbtRunnerResult
 from dbt.exceptions import DbtRuntimeError  # type: ignore[attr-defined]  # it comes from dbt-common
 from dbt.task.base import BaseRunner
 from dbt.task.test import TestResultData, TestRunner
 
+from simulator import caveats
 from simulator.patches.replacing import replacing
 from simulator.process import current_process
 
@@ -117,6 +122,7 @@ def shared_dbt(
         ),
         (BaseRunner, "run", nodes.running(BaseRunner.run)),
         (TestRunner, "execute_data_test", nodes.testing(TestRunner.execute_data_test)),
+        (AdapterContainer, "load_plugin", _duckdb_alone(AdapterContainer.load_plugin)),
         (duckdb, "connect", _after_release(duckdb.connect)),
     ]
     try:
@@ -266,6 +272,8 @@ def _one_at_a_time(
             if unsaid and option[0] in known:
                 added += option
         with turn, _file_of_process(), within():
+            global _project
+            _project = _project_of(words, kwargs)
             outcome = invoke(runner, [*args, *added], **kwargs)
             kept = _kept_open()
         built(list(getattr(outcome.result, "results", None) or []), kept)
@@ -274,6 +282,47 @@ def _one_at_a_time(
         return outcome
 
     return invoked
+
+
+def _duckdb_alone(load: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(load)
+    def loaded(container: AdapterContainer, name: str) -> Any:
+        if name == "duckdb":
+            return load(container, name)
+        message = (
+            f"dbt's adapter {name!r} does not run in a simulation, only 'duckdb' does: give the profile"
+            " a target of that type, or stub the step that calls dbt and say how long it takes"
+            f"{_last_run()}"
+        )
+        caveats.tell(ADAPTER, message)
+        raise DbtRuntimeError(message)
+
+    return loaded
+
+
+ADAPTER = "dbt's adapter"
+"""The kind of the caveat that another adapter was asked for."""
+
+_project = Path()
+"""Where the invocation that goes on has its project. There is one at a time."""
+
+
+def _project_of(words: list[str], options: dict[str, Any]) -> Path:
+    given = options.get("project_dir") or os.environ.get("DBT_PROJECT_DIR") or "."
+    for word, after in pairwise([*words, ""]):
+        if word.partition("=")[0] == "--project-dir":
+            given = word.partition("=")[2] or after
+    return Path(given)
+
+
+def _last_run() -> str:
+    """How long the nodes of a project took when it was last run, if its `target/` still says it."""
+    try:
+        found = json.loads((_project / "target" / "run_results.json").read_text())["results"]
+        seconds = sum(one["execution_time"] for one in found)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return f": its {len(found)} nodes took {seconds:.0f} s (target/run_results.json)"
 
 
 def _known_options(args: list[str]) -> set[str]:

@@ -45,11 +45,20 @@ def readers() -> Iterator[None]:
 def tell_of_process(given: Any) -> None:
     """Tell of a process of its own that whoever calls is about to start, by a command."""
     if counted() is not None and not _is_harmless():
+        words = _words(given)
+        advice = ""
+        if _DBT.search(" ".join(words)):
+            advice = "; dbtRunner().invoke([...]) runs dbt in this process, on virtual time"
+        name = os.path.basename(words[0])  # noqa: PTH119  it may be no path
         caveats.tell(
             "real time",
-            f"{_program(given)} is a process of its own: if it asks for the time, it is shown the"
-            " machine's",
+            f"{name!r} is a process of its own: if it asks for the time, it is shown the"
+            f" machine's{advice}",
         )
+
+
+_DBT = re.compile(r"(^|[\s/;&|])dbt(\s|$)")
+"""A command that runs dbt, by itself or by a shell."""
 
 
 @contextmanager
@@ -151,8 +160,13 @@ _HARMLESS = ("platform", "prefect._internal.git", "prefect._internal.versioning"
 """Modules that ask a program who and where they are: Prefect asks git for the version of a flow."""
 
 
-def _program(given: Any) -> str:
-    """The name of the program in a command."""
-    first = given.split() if isinstance(given, str | bytes) else list(given or [""])
-    name = os.fsdecode(first[0]) if first and isinstance(first[0], str | bytes) else str(given)
-    return repr(os.path.basename(name))  # noqa: PTH119  it may be no path
+def _words(given: Any) -> list[str]:
+    """The program of a command, and its arguments."""
+    if isinstance(given, str | bytes | os.PathLike):
+        whole = os.fsdecode(given)
+        return [whole] if isinstance(given, os.PathLike) else whole.split() or [""]
+    words = [
+        os.fsdecode(one) if isinstance(one, bytes | os.PathLike) else str(one)
+        for one in given or ()
+    ]
+    return words or [""]

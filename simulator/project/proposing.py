@@ -1,4 +1,4 @@
-"""Which stub would spare a connection that was refused: the function that the user's own line calls."""
+"""Which stub would spare what was refused: the function that the user's own line calls."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from simulator.project.scripts import parsed
 
 @dataclass(frozen=True)
 class Proposal:
-    """A connection that was refused, "file:line" of the user's code that led to it, and the dotted name
-    of what is called there; None if no import says it.
+    """What was refused, a connection or an adapter of dbt's, "file:line" of the user's code that led to
+    it, and the dotted name of what is called there; None if no import says it.
     """
 
     said: str
@@ -24,8 +24,8 @@ class Proposal:
 
 
 def proposals(caveats: Iterable[Caveat]) -> list[Proposal]:
-    """One for each line from which a connection was refused, whether or not its run failed of it."""
-    refused = [one for one in caveats if one.kind == "network"]
+    """One for each line from which something was refused, whether or not its run failed of it."""
+    refused = [one for one in caveats if one.kind in ("network", "dbt's adapter")]
     return [Proposal(one.message, one.where, called_at(one.where)) for one in refused]
 
 
@@ -52,16 +52,27 @@ def called_at(where: str) -> str | None:
         return None
     names = dict(_imported(tree))
     made = dict(_made(tree))
-    for call in _calls_on(tree, int(line)):
+    calls = _calls_on(tree, int(line))
+    asked = [one.func.value for one in calls if isinstance(one.func, ast.Attribute)]
+    for call in calls:
         found = _name(call.func, names)
         root = _root(call.func)
-        if found is None and root in made:
-            found = _name(made[root].func, names)
-            if found is not None and found.rpartition(".")[2][0].isupper():
+        maker = made.get(root) or getattr(call.func, "value", None)
+        if found is None and isinstance(maker, ast.Call):
+            found = _name(maker.func, names)
+            if found is not None and _is_class(found):
                 found += _method(call.func)
+        elif found is not None and call in asked and _is_class(found):
+            continue  # of the object a method is called
         if found is not None and "." in found:
             return found
     return None
+
+
+def _is_class(name: str) -> bool:
+    """Whether a dotted name looks like that of a class: `Session`, `dbtRunner`."""
+    last = name.rpartition(".")[2]
+    return last != last.lower() and "_" not in last
 
 
 def _calls_on(tree: ast.Module, line: int) -> list[ast.Call]:
@@ -110,7 +121,7 @@ def _name(function: ast.expr, names: dict[str, str]) -> str | None:
 
 def _method(function: ast.expr) -> str:
     """What is called of an object of a class, as ".get" of `session.get`; empty if it is further in."""
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name | ast.Call):
         return f".{function.attr}"
     return ""
 

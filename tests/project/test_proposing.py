@@ -75,3 +75,28 @@ def test_what_is_proposed_can_be_pasted_and_spares_the_connection(tmp_path: Path
     (tmp_path / "simulation.toml").write_text(printed)
     assert call(["project", str(tmp_path), "--stub-network"]) == 0
     assert capfd.readouterr().out == "[stubs]\n"
+
+
+DBT = """
+from dbt.cli.main import dbtRunner
+from prefect import flow
+
+@flow
+def marts():
+    result = dbtRunner().invoke(["build"])
+    if not result.success:
+        raise result.exception
+"""
+
+
+def test_another_adapter_of_dbt_is_told_and_what_to_stub(tmp_path: Path, capfd) -> None:
+    (tmp_path / "flows.py").write_text(DBT)
+    (tmp_path / "prefect.yaml").write_text(YAML.replace("news", "marts"))
+    (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: shop\n")
+    (tmp_path / "profiles.yml").write_text(
+        "shop: {target: prod, outputs: {prod: {type: snowflake, account: a, schema: b}}}\n"
+    )
+    assert call(["project", str(tmp_path), "--stub-network"]) == 0
+    printed = capfd.readouterr().out
+    assert tomllib.loads(printed)["stubs"] == {"dbt.cli.main.dbtRunner.invoke": {"returns": "..."}}
+    assert "dbt's adapter 'snowflake' does not run in a simulation" in printed

@@ -3,6 +3,7 @@
 A guard is a test named `..._is_still_needed`: it fails when the library no longer needs the patch.
 """
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -25,6 +26,7 @@ from prefect import flow, task
 from prefect.futures import wait
 
 from simulator import Simulation
+from simulator.caveats import Caveats
 from simulator.errors import SimulationError
 from simulator.history import Journal
 from simulator.live.world import LiveWorld
@@ -348,6 +350,36 @@ def test_snapshots_are_stamped_with_virtual_time(virtual: Clock, own_project: Pr
     first, second = START.replace(tzinfo=None), START.replace(tzinfo=None) + timedelta(days=1)
     rows = warehouse.query("select price, dbt_valid_from, dbt_valid_to from history order by price")
     assert rows == [(5, first, second), (6, second, None)]
+
+
+def test_another_adapter_is_refused_with_what_to_do_instead(
+    virtual: Clock, own_project: Project
+) -> None:
+    own_project.write(
+        "profiles.yml",
+        """
+        shop:
+          target: prod
+          outputs:
+            prod: {type: postgres, host: db.example.com, user: a, password: b, port: 1, dbname: c, schema: d}
+            dev: {type: duckdb, path: "{{ env_var('SHOP') }}"}
+        """,
+    )
+    told = (
+        "dbt's adapter 'postgres' does not run in a simulation, only 'duckdb' does: give the profile a"
+        " target of that type, or stub the step that calls dbt and say how long it takes"
+    )
+    heard = Caveats()
+    with heard.collecting():
+        refused = own_project.dbt("build")
+        assert not refused.success
+        assert told in str(refused.exception)
+        results = [{"execution_time": seconds} for seconds in (30.5, 10.2)]
+        own_project.write("target/run_results.json", json.dumps({"results": results}))
+        refused = own_project.dbt("build")
+        assert f"{told}: its 2 nodes took 41 s (target/run_results.json)" in str(refused.exception)
+        assert own_project.dbt("run", "-s", "one", "--target", "dev").success
+    assert {one.kind for one in heard} == {"dbt's adapter"}
 
 
 def test_what_dbt_says_of_a_failure_is_unchanged(virtual: Clock, project: Project) -> None:
