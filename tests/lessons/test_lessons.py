@@ -128,7 +128,7 @@ def cron_or_chaining(crons: History, chained: History) -> str:
     (late, hours, wrong, reports), (*_, other_wrong, other_reports) = lane(crons), lane(chained)
     return (
         f"In {many(late, 'hour')} of {hours} the export took longer than the gap, and by two crons"
-        f" {wrong} of {reports} showed another hour's feed; in the other lane {other_wrong} of"
+        f" {wrong} of {reports} lacked the hour's feed; in the other lane {other_wrong} of"
         f" {other_reports} did."
     )
 

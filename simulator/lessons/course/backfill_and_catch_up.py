@@ -94,7 +94,9 @@ def figures(sim: Simulation, away: float) -> Figures:
 
 def _at_once(tasks: list[TaskRecord]) -> int:
     """How many are going on when one of them begins, at most."""
-    return max(sum(one.start <= task.start < one.end for one in tasks) for task in tasks)
+    return max(
+        (sum(one.start <= task.start < one.end for one in tasks) for task in tasks), default=0
+    )
 
 
 def right(clock: Figures, second: Figures) -> int:
@@ -134,8 +136,12 @@ def one_at_a_time() -> None:
 
 
 def solved(clock: Figures, second: Figures) -> str:
+    if second["runs due while the worker was away"] < 2:
+        return "no two runs catch up, so nothing is shown"
     if second["dates without a load"]:
         return f"{counted(second['dates without a load'], 'date')} without a load"
+    if not second["fetches at once, at most"]:
+        return "the task fetch has not run"
     if second["fetches at once, at most"] > 1:
         return f"{second['fetches at once, at most']} fetches go on at once"
     return ""

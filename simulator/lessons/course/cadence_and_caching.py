@@ -1,6 +1,6 @@
 """Cadence and caching: a daily step in a parent that runs more often."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import prefect.runtime
@@ -8,7 +8,7 @@ from prefect import Flow, flow, task
 from prefect.context import TaskRunContext
 
 from simulator import Simulation
-from simulator.lessons.lesson import Change, Exercise, Figures, Knob, counted
+from simulator.lessons.lesson import Change, Exercise, Figures, Knob, counted, lasted
 
 # --- first the question ---------------------------------------------------------------------------
 
@@ -77,15 +77,20 @@ def figures(sim: Simulation, expires: float) -> Figures:
     return {
         "parents": len(sim.runs("parent")),
         "forecasts made": len(made),
-        "made on": ", ".join(f"{at:%a %H:%M}" for at in made),
-        "the second after": made[1] - made[0] if made[1:] else "never",
+        "made on": ", ".join(f"{at:%a %H:%M}" for at in made) or "no day",
+        "the second after": made[1] - made[0] if made[1:] else _not_yet(sim, made),
     }
 
 
+def _not_yet(sim: Simulation, made: list[datetime]) -> str:
+    """What is known of a second one that has not come: no run is long enough to say "never"."""
+    return f"more than {lasted(sim.now - made[0])}" if made else "no first"
+
+
 def right(expiry: Figures, second: Figures) -> int:
-    if expiry["forecasts made"] == 1:
-        return 1
     after = expiry["the second after"]
+    if not isinstance(after, timedelta):
+        return 0
     if after == timedelta(days=1):
         return 2
     return 3 if after > timedelta(days=1) else 0

@@ -16,12 +16,12 @@ from simulator.lessons.lesson import Change, Exercise, Figures, Knob, counted
 # --- first the question ---------------------------------------------------------------------------
 
 QUESTION = (
-    "Each hour an export begins, and mostly takes four minutes. A report reads what it has"
+    "Each hour an export begins, and takes some four minutes. A report reads what it has"
     " written, and has a cron of its own a few minutes later. When the export takes longer than"
     " that, what becomes of the report?"
 )
 ANSWERS = (
-    "It is Completed, and shows the hour before.",
+    "It is Completed, and shows what was there before.",
     "It waits: it begins when the export is through.",
     "It is Failed: what it reads is not there.",
 )
@@ -94,18 +94,20 @@ def run(sim: Simulation, way: Any, gap: float) -> None:
 
 
 def figures(sim: Simulation, gap: float) -> Figures:
-    built = sim.warehouse.query("select shows is distinct from hour from reports")
-    exports = {_hour(run.scheduled): run for run in sim.runs("export")}
+    built = sim.warehouse.query("select hour, shows is distinct from hour from reports")
+    exports = sim.runs("export")
+    ends = {_hour(run.scheduled): run.end or sim.now for run in exports}
     reports = sim.runs("report")
-    longer = [run for run in exports.values() if run.end - run.scheduled > timedelta(minutes=gap)]
+    longer = [hour for hour, end in ends.items() if end - hour > timedelta(minutes=gap)]
     return {
         "hours": len(exports),
         "exports that took longer than the gap": len(longer),
         "reports": len(built),
-        "reports of another hour": sum(other for (other,) in built),
+        "reports that lack their hour": sum(without for _, without in built),
+        "hours without a report": len(exports) - len({hour for hour, _ in built}),
         "reports that are not Completed": sum(not run.completed for run in reports),
         "reports that began before the export's end": sum(
-            run.start < exports[_hour(run.scheduled)].end for run in reports
+            run.start < ends[_hour(run.scheduled)] for run in reports
         ),
     }
 
@@ -126,9 +128,9 @@ def sentence(crons: Figures, second: Figures) -> str:
     return (
         f"In {counted(crons['exports that took longer than the gap'], 'hour')} of {crons['hours']} the"
         f" export took longer than the gap, and by two crons"
-        f" {counted(crons['reports of another hour'], 'report')} of {crons['reports']} showed"
-        f" another hour's feed; in the other lane"
-        f" {counted(second['reports of another hour'], 'report')} of {second['reports']} did."
+        f" {counted(crons['reports that lack their hour'], 'report')} of {crons['reports']} lacked the"
+        f" hour's feed; in the other lane {counted(second['reports that lack their hour'], 'report')} of"
+        f" {second['reports']} did."
     )
 
 
@@ -142,7 +144,7 @@ CHANGE = Change(
 
 def is_there(hour: str) -> bool:
     with connect() as con:
-        return con.execute("select max(hour) from feed").fetchone() >= (hour,)
+        return con.execute("from feed where hour = ?", [hour]).fetchone() is not None
 
 
 @flow(name="report", timeout_seconds=3600)
@@ -155,13 +157,17 @@ def report_when_it_is_there() -> None:
 def solved(crons: Figures, second: Figures) -> str:
     if second["reports that began before the export's end"] == 0:
         return "no report has begun before its export's end, so nothing is shown"
-    if second["reports of another hour"]:
-        return "a report shows another hour's feed"
+    if second["reports that lack their hour"]:
+        return "a report lacks the hour's feed"
+    if second["reports that are not Completed"]:
+        return "a report is not Completed"
+    if second["hours without a report"]:
+        return f"{counted(second['hours without a report'], 'hour')} without a report"
     return ""
 
 
 EXERCISE = Exercise(
-    task="Keep both crons, and let no report show another hour's feed.",
+    task="Keep both crons, and let each hour have its report, Completed and with the hour's feed.",
     solved=solved,
     solution=(export, report_when_it_is_there, True),
 )

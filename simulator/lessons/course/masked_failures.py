@@ -7,6 +7,7 @@ from prefect.states import State
 
 from simulator import Simulation
 from simulator.lessons.lesson import Change, Exercise, Figures, Knob, counted
+from simulator.records import RunRecord
 
 # --- first the question ---------------------------------------------------------------------------
 
@@ -74,14 +75,28 @@ def run(sim: Simulation, parent: Flow, share: float) -> None:
 
 def figures(sim: Simulation, share: float) -> Figures:
     parents = sim.runs("parent")
-    failed = [one for one in parents if any(child.failed for child in one.children)]
+    failed = [one for one in parents if any(load.failed for load in _children(one, "load"))]
     return {
         "parents": len(parents),
         "loads that failed": len(failed),
         "of their parents, Failed": sum(one.state == "Failed" for one in failed),
         "of their parents, Completed": sum(one.state == "Completed" for one in failed),
-        "clean-ups": len(sim.runs("clean-up")),
+        "other parents, Failed": sum(one.failed for one in parents if one not in failed),
+        "parents that cleaned up behind the load": sum(map(_cleaned_up, parents)),
     }
+
+
+def _children(parent: RunRecord, flow: str) -> list[RunRecord]:
+    return [child for child in parent.children if child.flow == flow]
+
+
+def _cleaned_up(parent: RunRecord) -> bool:
+    """Whether it cleaned up when its load was over."""
+    loads = _children(parent, "load")
+    return any(
+        clean_up.completed and all(load.end <= clean_up.start for load in loads)
+        for clean_up in _children(parent, "clean-up")
+    )
 
 
 def right(plain: Figures, ignored: Figures) -> int:
@@ -95,7 +110,8 @@ def sentence(plain: Figures, second: Figures) -> str:
     def lane(one: Figures) -> str:
         return (
             f"{one['of their parents, Failed']} of {counted(one['loads that failed'], 'failed load')}"
-            f" made its parent Failed, and {one['clean-ups']} of {one['parents']} parents cleaned up"
+            f" made its parent Failed, and {one['parents that cleaned up behind the load']} of"
+            f" {one['parents']} parents cleaned up"
         )
 
     return f"With a plain call {lane(plain)}; in the other lane {lane(second)}."
@@ -119,15 +135,18 @@ def state_returned() -> State:
 def solved(plain: Figures, second: Figures) -> str:
     if not second["loads that failed"]:
         return "no load has failed, so nothing is shown"
-    if second["clean-ups"] < second["parents"]:
-        return "a parent has not cleaned up"
+    if second["parents that cleaned up behind the load"] < second["parents"]:
+        return "a parent has not cleaned up behind its load"
     if second["of their parents, Failed"] < second["loads that failed"]:
         return "a failure is not told by its parent"
+    if second["other parents, Failed"]:
+        return "a parent is Failed whose load has not failed"
     return ""
 
 
 EXERCISE = Exercise(
-    task="Let every parent clean up, and let every parent whose load has failed be Failed.",
+    task="Let every parent clean up behind its load, and let those parents be Failed whose load has"
+    " failed, and no other.",
     solved=solved,
     solution=state_returned,
 )

@@ -65,8 +65,8 @@ def figures(sim: Simulation, outage: float) -> Figures:
     runs = sim.runs("load")
     gone = sim.start + GIVEN["the_outage_begins_after"]
     [struck] = [run for run in runs if run.scheduled == gone]
-    [asked] = struck.tasks
-    tries = [state.timestamp for state in asked.states if state.type == "RUNNING"]
+    asked = [state for task in struck.tasks for state in task.states]
+    tries = [state.timestamp for state in asked if state.type == "RUNNING"]
     back = gone + timedelta(seconds=outage)
     return {
         "runs": len(runs),
@@ -117,6 +117,10 @@ def solved(hasty: Figures, second: Figures) -> str:
     if second["runs that are Completed"] < second["runs"]:
         return "a run is not Completed"
     later = second["from the API's return to its end"]
+    if later < timedelta():
+        return (
+            f"the run of the outage ended {lasted(-later)} before the API was back, with no answer"
+        )
     if later > timedelta(minutes=1):
         return f"the run of the outage ended {lasted(later)} after the API was back"
     return ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from prefect import Flow, flow
@@ -10,12 +11,13 @@ from prefect.states import raise_state_exception
 
 from simulator import Simulation
 from simulator.lessons.lesson import Change, Exercise, Figures, Knob, counted, lasted
+from simulator.records import RunRecord
 
 # --- first the question ---------------------------------------------------------------------------
 
 QUESTION = (
     "Three steps of a minute each are subflows, one after another. Somebody makes a deployment of"
-    " each, for a process and a log of its own, and the parent calls run_deployment three times."
+    " each, for a process of its own, and the parent calls run_deployment three times."
     " How long does the chain take from then on?"
 )
 ANSWERS = (
@@ -65,6 +67,7 @@ GIVEN = {
     "hours": 2,
     "each_step_takes": timedelta(minutes=1),
     "the_parent_looks_every": timedelta(seconds=PARENT_LOOKS),
+    "a_process_starts_in": timedelta(),  # SlowStart makes it longer
 }
 
 
@@ -85,7 +88,8 @@ def run(sim: Simulation, chain: Flow, polls: float) -> None:
 
 def figures(sim: Simulation, polls: float) -> Figures:
     [chain] = sim.runs("chain")
-    steps = chain.children
+    begun = [run for run in sim.runs() if run.flow != chain.flow and run.start is not None]
+    steps = sorted(begun, key=lambda step: step.start)
     waited = sum((step.start - step.states[0].timestamp for step in steps), timedelta())
     worked = sum((step.end - step.start for step in steps), timedelta())
     took = chain.end - chain.start
@@ -96,7 +100,16 @@ def figures(sim: Simulation, polls: float) -> Figures:
         "it waited to see their ends": took - worked - waited,
         "processes": 1 + sum(step.deployment is not None for step in steps),
         "of their own have": ", ".join(step.flow for step in steps if step.deployment) or "none",
+        "one after another it did": _one_after_another(steps),
     }
+
+
+def _one_after_another(steps: list[RunRecord]) -> str:
+    """The steps that were Completed, if each began when the one before was over."""
+    done = [step for step in steps if step.completed]
+    if any(later.start < step.end for step, later in pairwise(done)):
+        return "not all"
+    return ", ".join(step.flow for step in done) or "none"
 
 
 def right(subflows: Figures, second: Figures) -> int:
@@ -134,13 +147,17 @@ def of_both() -> None:
 
 
 def solved(subflows: Figures, second: Figures) -> str:
-    own = second["of their own have"]
-    return "" if own == "transform-load" else f"a process of their own have: {own}"
+    own, done = second["of their own have"], second["one after another it did"]
+    if own != "transform-load":
+        return f"a process of their own have: {own}"
+    if done != subflows["one after another it did"]:
+        return f"one after another it did: {done}"
+    return ""
 
 
 EXERCISE = Exercise(
     task="Only transform-load needs an environment of its own. Let it have a process of its own, and"
-    " no other step.",
+    " no other step; all three are still done, one after another.",
     solved=solved,
     solution=of_both,
 )

@@ -13,13 +13,14 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from simulator import Simulation
 from simulator.faults import WorkerKilled
 from simulator.lessons.lesson import Change, Exercise, Figures, Knob, lasted
+from simulator.records import RunRecord
 
 # --- first the question ---------------------------------------------------------------------------
 
 QUESTION = (
-    "A worker has started a job of half an hour. After ten minutes its machine is gone, with the"
-    " worker and all that it runs. Five minutes later there is a new machine, with a new worker."
-    " In what state is the run of the job an hour later?"
+    "A process worker has started a job of half an hour. After ten minutes its machine is gone, with"
+    " the worker and all that it runs. Five minutes later there is a new machine, with a new worker."
+    " In what state is the run of the job an hour after its start?"
 )
 ANSWERS = (
     "Crashed: the new worker finds that its process is gone.",
@@ -103,8 +104,13 @@ def figures(sim: Simulation, silence: float) -> Figures:
         "the run is": first.state,
         "its machine has been gone for": sim.now - died,
         "that was known after": first.end - died if first.end else "never",
-        "the job was done": sum(run.completed for run in (first, *others)),
+        "the job was done": sum(map(_done, (first, *others))),
     }
+
+
+def _done(run: RunRecord) -> bool:
+    """Whether it came to its end, and is not only called Completed."""
+    return run.completed and run.end - run.start >= GIVEN["the_job_takes"]
 
 
 def right(unwatched: Figures, second: Figures) -> int:
