@@ -112,9 +112,11 @@ def solved(played: Played) -> str:
     """How far the second lane solves the exercise."""
     if not played.missing:
         return f"Solved by {played.second.name!r}."
-    return (
-        f"Not yet, {played.second.name!r}: {played.missing}."
-        f" One way to do it: {command(played)} --solution"
+    knob = played.lesson.knob
+    return f"Not yet, {played.second.name!r}: {played.missing}." + (
+        f" It was written for {knob.name}={knob.value:g} and seed 0."
+        if played.solution
+        else f" One way to do it: {command(played)} --solution"
     )
 
 

@@ -67,7 +67,8 @@ def plain(played: Played) -> dict[str, Any]:
         "title": lesson.title,
         "question": lesson.question,
         "answers": lesson.answers,
-        "right": played.right,
+        # The question is of the lanes as written, not of the solution.
+        "right": None if played.solution else played.right,
         "sentence": played.sentence,
         "figures": [[name, *values] for name, values in telling.rows(played).items()],
         "parameters": list(telling.parameters(played).items()),
@@ -100,12 +101,19 @@ def _markdown(played: Played) -> Iterator[str]:
     yield from ("", "| | " + " | ".join(f"`{lane.name}`" for lane in lanes) + " |", "|---|--:|--:|")
     for name, (one, other) in telling.rows(played).items():
         yield f"| {name} | {one} | {other} |"
-    yield from ("", "## So", "", f"Answer {played.right} is right. {played.sentence}")
+    yield from ("", "## So", "", f"{_verdict(played)}{played.sentence}")
     yield from ("", "## Change this line and run again", "")
     yield from _fenced("diff", "\n".join(telling.change(lesson)))
     yield from ("", "## Exercise", "", lesson.exercise.task, "", _plain(telling.solved(played)), "")
     yield from ("<details><summary>A solution</summary>", "", *_fenced("python", code["solution"]))
     yield from ("", "</details>")
+
+
+def _verdict(played: Played) -> str:
+    """What comes before the sentence. The question is of the lanes as written, not of the solution."""
+    if played.solution:
+        return ""
+    return f"{telling.verdict(played, played.right)} "
 
 
 def _command(lesson: Lesson) -> str:

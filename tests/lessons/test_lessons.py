@@ -30,6 +30,10 @@ def played(name: str) -> Played:
     return lessons.play(lessons.load(name))
 
 
+def turned(name: str, value: float, *, solution: bool = False) -> Played:
+    return lessons.play(lessons.load(name), value, solution=solution)
+
+
 def second_lane(name: str, flow: object, lane: str) -> Played:
     """The lesson with another flow in the second lane."""
     before = played(name)
@@ -290,3 +294,25 @@ def test_an_answer_that_no_outcome_proves_is_neither_right_nor_wrong() -> None:
     assert telling.verdict(dataclasses.replace(one, second=none), 2).startswith("None of the three")
     assert telling.verdict(one, 2) == "Answer 2 is right."
     assert telling.verdict(one, 1).startswith("Not 1: it is answer 2. Completed")
+
+
+def test_a_solution_that_does_not_solve_it_is_not_advised_again() -> None:
+    one = turned("limits-and-shared-resources", 2, solution=True)
+    assert telling.solved(one) == (
+        "Not yet, 'the solution': an update is lost. It was written for slots=1 and seed 0."
+    )
+
+
+def test_a_page_says_so_if_no_answer_is_proved(tmp_path: Path) -> None:
+    lessons.write(turned("masked-failures", 0), tmp_path / "lesson.md")
+    text = (tmp_path / "lesson.md").read_text()
+    assert "None of the three can be told from this run" in text
+    assert "Answer 0" not in text
+
+
+def test_the_solution_answers_no_question(tmp_path: Path) -> None:
+    """By what the solution does, the parents are Failed; the question is of the lane that it replaces."""
+    one = turned("masked-failures", 0.5, solution=True)
+    lessons.write(one, tmp_path / "lesson.md")
+    assert not re.search(r"Answer \d is right", (tmp_path / "lesson.md").read_text())
+    assert lessons.plain(one)["right"] is None

@@ -295,6 +295,18 @@ def test_a_lesson_shows_what_happened_to_who_has_answered(page: Any, lesson: str
     assert "Answer 2 is right." in main.text_content()
 
 
+def test_a_lesson_with_its_solution_judges_no_answer(page: Any, results: Path) -> None:
+    solution = results.with_name("solution.html")
+    lanes = [one for one in kept_outcomes(results) if one.key[0] == "child-fails"]
+    write_lesson_page({**LESSON, "right": None}, lanes, solution)
+    go(page, solution.as_uri())
+    page.get_by_label("1. Red").check()
+    page.get_by_role("button", name="See what happens").click()
+    assert "It is </script> green." in page.locator("main").text_content()
+    for verdict in ("None of the three", "it is answer", "is right"):
+        assert verdict not in page.locator("main").text_content()
+
+
 def test_a_lesson_is_as_it_was_after_a_look_at_a_run(page: Any, lesson: str) -> None:
     go(page, lesson)
     page.get_by_label("2. Green").check()

@@ -21,12 +21,13 @@ function lessonView(lesson, scenario) {
 }
 
 function afterAnswer(lesson, scenario) {
-  const said = !lesson.right ? "None of the three can be told from this run: turn the knob."
+  const said = lesson.right === null ? ""  // a solution was run, and the question is of the lanes as written
+    : !lesson.right ? "None of the three can be told from this run: turn the knob."
     : answered === lesson.right ? `Answer ${answered} is right.`
     : `Not ${answered}: it is answer ${lesson.right}. ${lesson.answers[lesson.right - 1]}`;
   const facts = (pairs) => el("dl", {}, pairs.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
   return [
-    el("h2", {}, "So"), el("p", { class: answered === lesson.right ? "holds" : "broken" }, said),
+    el("h2", {}, "So"), said && el("p", { class: answered === lesson.right ? "holds" : "broken" }, said),
     el("p", {}, el("strong", {}, lesson.sentence)),
     el("h2", {}, "Two lanes on one time axis"), ...timeline(scenario, null),
     el("h2", {}, "What came out"),
