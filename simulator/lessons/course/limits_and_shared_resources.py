@@ -142,7 +142,7 @@ async def parent_with_a_narrow_lock() -> None:
 
 def solved(unguarded: Figures, second: Figures) -> str:
     if second["children Completed"] != CHILDREN:
-        return f"{second['children Completed']} children were Completed, and not {CHILDREN}"
+        return f"{second['children Completed']} of {CHILDREN} children were Completed"
     if second["updates that are lost"]:
         return "an update is lost"
     one_by_one = CHILDREN * timedelta(seconds=FETCH + WRITE)
