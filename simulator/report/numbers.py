@@ -148,6 +148,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
             _run(run, depth, places, str(said.get(run.id, "")), run.id in masked, origin, texts)
             for run, depth in runs
         ],
+        "tables": _tables(history, origin),
         "notes": list(_notes(history.notes if history is not None else (), places, origin, texts)),
     }
 
@@ -270,6 +271,15 @@ def _notes(
             -1 if note.run_id is None else places.get(note.run_id, -1),
             texts.number(note.code),
         ]
+
+
+def _tables(history: History | None, origin: datetime) -> list[list[Any]]:
+    """Each table that was written, by its name, with the instants at which it was."""
+    written: dict[str, list[float | int]] = {}
+    for note in history.notes if history is not None else ():
+        if note.kind == "write" and note.details.get("status") == "success":
+            written.setdefault(note.text, []).append(_seconds(note.at, origin))
+    return [[name, sorted(instants)] for name, instants in sorted(written.items())]
 
 
 def _written(note: Note, rows: dict[str, int]) -> str:

@@ -174,6 +174,24 @@ def test_zoom_pan_and_reset_redraw_the_lane(page: Any, address: str) -> None:
     assert drawn(page) == whole
 
 
+def test_the_age_of_each_table_lies_below_its_lane_on_the_same_axis(
+    page: Any, address: str
+) -> None:
+    go(page, address, "child-fails")
+    ages, scroller = page.locator("canvas.ages"), page.locator(".scroller").first
+    assert ages.count() == 2
+    assert ages.first.get_attribute("aria-label") == "Age of tables: main.orders at most 2h 00m"
+    drawn(page)
+    below, above = ages.first.bounding_box(), scroller.bounding_box()
+    assert below["y"] >= above["y"] + above["height"]
+    assert below["x"] == above["x"] + 1
+    assert below["width"] == scroller.evaluate("(one) => one.clientWidth")
+    before = ages.first.evaluate("(canvas) => canvas.toDataURL()")
+    page.get_by_role("button", name="Zoom in").click()
+    drawn(page)
+    assert ages.first.evaluate("(canvas) => canvas.toDataURL()") != before
+
+
 def test_a_filter_keeps_the_runs_above(page: Any, address: str) -> None:
     go(page, address, "child-fails/state ignored")
     count = page.locator(".lane small")

@@ -47,6 +47,12 @@ class TestNumbers:
         assert first["variants"][0]["until"] == 25 * 3600
         assert first["variants"][0]["runs"][0][6] == 22 * 3600
 
+    def test_tables_come_with_the_instants_at_which_they_were_written(self, data) -> None:
+        evening, midnight = 22 * 3600 + 900, 24 * 3600 + 900
+        for variant in data["scenarios"][0]["variants"]:
+            assert variant["tables"] == [["main.orders", [evening, midnight]]]
+        assert data["scenarios"][1]["variants"][0]["tables"] == []
+
     def test_children_come_below_the_run_that_called_them(self, data) -> None:
         runs = data["scenarios"][0]["variants"][0]["runs"]
         told = [(data["texts"][run[3]], run[1], run[2]) for run in runs]

@@ -1,6 +1,6 @@
 // Drawing: a lane of runs, and the axis, on a canvas. Only what can be seen is drawn.
 
-const ROW = 22, AXIS = 30;
+const ROW = 22, AXIS = 30, AGE = 34;
 const colours = () => {
   const style = getComputedStyle(document.documentElement);
   return (name) => style.getPropertyValue(`--${name}`).trim();
@@ -189,4 +189,33 @@ function drawLabel(pen, colour, lane, index, y, left, view) {
   pen.fillStyle = colour("ink");
   pen.fillText(fitted((text) => pen.measureText(text).width, run.flow, left - indent - 14), indent + 8, middle);
   pen.restore();
+}
+
+// How old each table is at each instant, since it was written last; all lanes of a scenario have one scale.
+function drawAges(canvas, lane, view, width, oldest) {
+  const height = lane.tables.length * AGE, colour = colours(), pen = prepared(canvas, width, height);
+  const { left, x } = scaleOf(view, width);
+  canvas.style.width = `${width}px`;
+  lane.tables.forEach(({ name, written, most }, place) => {
+    const base = (place + 1) * AGE - 2, y = (age) => base - age / oldest * (AGE - 6);
+    pen.fillStyle = colour("ink");
+    pen.fillText(fitted((text) => pen.measureText(text).width, name, left - 16), 8, base - AGE + 12);
+    pen.fillStyle = colour("soft");
+    pen.fillText(`at most ${duration(most)} old`, 8, base - 8);
+    pen.save();
+    pen.beginPath(); pen.rect(left, place * AGE, width - left, AGE); pen.clip();
+    pen.strokeStyle = colour("scheduled");
+    pen.beginPath();
+    written.forEach((at, i) => {
+      const next = written[i + 1] ?? lane.until;
+      if (next < view.from || at > view.to) return;
+      pen.moveTo(x(at), base); pen.lineTo(x(next), y(next - at));
+      if (i + 1 < written.length) pen.lineTo(x(next), base);
+    });
+    pen.stroke();
+    pen.restore();
+    pen.fillStyle = colour("line");
+    pen.fillRect(0, base + 1, width, 1);
+  });
+  pen.fillRect(left - 1, 0, 1, height);
 }

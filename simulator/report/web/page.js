@@ -25,7 +25,9 @@ function laneOf(variant) {
   const bands = notes.filter((note) => note.kind === "away" || (note.kind === "fault" && note.run < 0))
     .map((note) => ({ at: note.at, until: note.until ?? (note.kind === "away" ? until : note.at) }));
   const due = [...new Set(runs.filter((run) => run.bySchedule && run.scheduled !== null).map((run) => run.scheduled))].sort((a, b) => a - b);
-  variant.lane = { variant, runs, notes, until, faults, bands, due, hasChildren, folded: new Set(),
+  const tables = variant.tables.map(([name, written]) =>
+    ({ name, written, most: written.reduce((most, at, i) => Math.max(most, (written[i + 1] ?? until) - at), 0) }));
+  variant.lane = { variant, runs, notes, until, faults, bands, due, tables, hasChildren, folded: new Set(),
     extents: runs.map((run) => extent(run, until)), shown: [] };
   return variant.lane;
 }
@@ -40,6 +42,7 @@ function timeline(scenario, chosen, sought) {
   const view = { ...whole, selected: null };
   const filter = { flow: "", state: "" };
   const axis = el("canvas", { "aria-hidden": "true" });
+  const oldest = Math.max(1, ...lanes.flatMap((lane) => lane.tables.map((table) => table.most)));
   const parts = lanes.map((lane) => lanePart(scenario, lane, chosen));
   let asked = false;
   const redraw = (again = true) => {
@@ -56,10 +59,11 @@ function timeline(scenario, chosen, sought) {
     asked = false;
     if (!axis.isConnected) return;
     drawAxis(axis, view, scenario, axis.clientWidth);
-    for (const { lane, scroller, canvas, spacer } of parts) {
+    for (const { lane, scroller, canvas, spacer, ages } of parts) {
       // The canvas is as high as its box and stays in it; the spacer behind it is what is scrolled.
       spacer.style.marginTop = `-${scroller.clientHeight}px`;
       drawLane(canvas, lane, view, scenario, scroller.clientWidth, scroller.clientHeight, scroller.scrollTop);
+      if (ages) drawAges(ages, lane, view, scroller.clientWidth, oldest);
     }
   };
   const zoom = (by, around = (view.from + view.to) / 2) => {
@@ -124,13 +128,15 @@ function lanePart(scenario, lane, alone) {
       inside.append(button);
     }
   };
+  const ages = lane.tables.length && el("canvas", { class: "ages", role: "img", "aria-label":
+    `Age of tables: ${lane.tables.map(({ name, most }) => `${name} at most ${duration(most)}`).join(", ")}` });
   const asTable = el("details", { ontoggle: () => { inside.replaceChildren(); if (asTable.open) more(0); } },
     el("summary", {}, `As a table: ${lane.variant.slug}`), inside);
   const section = el("section", { class: "lane" },
     el("h3", {}, el("a", { href: linkTo(scenario.name, lane.variant.slug) }, lane.variant.slug), DATA.lesson ? "" : outcome(lane.variant),
       lane.variant.masked ? el("span", { class: "broken" }, `◐ ${lane.variant.masked} of ${lane.variant.ended} Completed although a child failed`) : "", count),
-    lane.variant.error ? el("pre", {}, lane.variant.error) : "", scroller, asTable);
-  return { lane, section, scroller, canvas, spacer, count };
+    lane.variant.error ? el("pre", {}, lane.variant.error) : "", scroller, ages || "", asTable);
+  return { lane, section, scroller, canvas, spacer, count, ages };
 }
 
 function inWords(scenario, lane, run) {

@@ -160,7 +160,8 @@ function key() {
     el("li", {}, bar("SCHEDULED", true), "waited: due or Late"), el("li", {}, bar("PENDING", true), "waited: Pending"),
     el("li", {}, sign("◐", "failed"), "Completed although a run below it failed"),
     el("li", {}, sign("ϟ", "fault"), "fault"), el("li", {}, sign("▇", "band"), "window of a fault"),
-    el("li", {}, sign("╹", "scheduled"), "due by schedule"), el("li", {}, sign("▼", "parted"), "variants part, or end otherwise"));
+    el("li", {}, sign("╹", "scheduled"), "due by schedule"), el("li", {}, sign("▼", "parted"), "variants part, or end otherwise"),
+    el("li", {}, sign("◿", "scheduled"), "age of a table since it was written last"));
 }
 
 // Runs as a table: what the canvas shows, for a screen reader, for the keyboard and to copy.
