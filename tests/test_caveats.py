@@ -16,6 +16,7 @@ from prefect._internal.versioning import get_git_version_info
 
 from simulator import Simulation, caveats
 from simulator.caveats import Caveat, Caveats
+from simulator.patches.told import tell_of_process
 from simulator.places import users_frame
 
 
@@ -199,3 +200,33 @@ def test_a_process_is_told_however_its_command_is_given(command: Any) -> None:
         [told] = sim.caveats
     assert told.message.startswith("'true' is a process of its own")
     assert "dbtRunner" not in told.message
+
+
+@pytest.mark.parametrize(
+    ("command", "offered"),
+    [
+        (["dbt", "build"], True),
+        ("/opt/venv/bin/dbt run", True),
+        (["bash", "-c", "cd shop && dbt build"], True),
+        ("cd shop\ndbt build", True),
+        (["uv", "run", "dbt", "build"], True),
+        (["ls", "dbt"], False),
+        (["tool", "--project-dir", "dbt"], False),
+        ("cp dbt /backup/dbt", False),
+        (["dbt-coverage", "compute"], False),
+    ],
+)
+def test_who_runs_dbt_by_a_command_is_offered_it_in_this_process(
+    command: Any, offered: bool
+) -> None:
+    heard = Caveats()
+
+    @flow
+    def starts() -> None:
+        with heard.collecting():
+            tell_of_process(command)
+
+    with Simulation() as sim:
+        assert sim.run(starts).state == "Completed"
+    [told] = heard
+    assert ("dbtRunner" in told.message) == offered

@@ -294,14 +294,11 @@ def _duckdb_alone(load: Callable[..., Any]) -> Callable[..., Any]:
             " a target of that type, or stub the step that calls dbt and say how long it takes"
             f"{_last_run()}"
         )
-        caveats.tell(ADAPTER, message)
+        caveats.tell("adapter", message)
         raise DbtRuntimeError(message)
 
     return loaded
 
-
-ADAPTER = "dbt's adapter"
-"""The kind of the caveat that another adapter was asked for."""
 
 _project = Path()
 """Where the invocation that goes on has its project. There is one at a time."""

@@ -61,7 +61,7 @@ def installed() -> Iterator[None]:
             pid = real(*args, **kwargs)
             if counted() is not None:
                 spawned = True
-                is_child(pid)
+                note_child(pid)
             return pid
 
         return spawn
@@ -119,7 +119,7 @@ def _mine() -> set[int]:
     return _of_no_process if own is None else own
 
 
-def is_child(pid: int) -> None:
+def note_child(pid: int) -> None:
     """The calling code's process has started a real process."""
     _mine().add(pid)
 

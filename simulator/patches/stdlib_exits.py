@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from simulator.cfunctions import calling, copied
 from simulator.clock import VirtualClock
 from simulator.instants import Real
-from simulator.patches.polled import is_child
+from simulator.patches.polled import note_child
 from simulator.process import current_process, exits
 
 FORKED = 70
@@ -69,7 +69,7 @@ def _forking(fork: Callable[[], Any], children: list[int]) -> Callable[[], Any]:
         child = result if isinstance(result, int) else result[0]
         if child:
             children.append(child)
-            is_child(child)
+            note_child(child)
         else:
             _leave_the_simulation()
         return result

@@ -47,7 +47,7 @@ def tell_of_process(given: Any) -> None:
     if counted() is not None and not _is_harmless():
         words = _words(given)
         advice = ""
-        if _DBT.search(" ".join(words)):
+        if _DBT.search(given if isinstance(given, str) else " ".join(words)):
             advice = "; dbtRunner().invoke([...]) runs dbt in this process, on virtual time"
         name = os.path.basename(words[0])  # noqa: PTH119  it may be no path
         caveats.tell(
@@ -57,7 +57,7 @@ def tell_of_process(given: Any) -> None:
         )
 
 
-_DBT = re.compile(r"(^|[\s/;&|])dbt(\s|$)")
+_DBT = re.compile(r"(^|[;&|\n(]|-c|\b(uv|poetry|pipx) run)\s*([^\s;&|]*/)?dbt(\s|$)")
 """A command that runs dbt, by itself or by a shell."""
 
 

@@ -25,7 +25,7 @@ class Proposal:
 
 def proposals(caveats: Iterable[Caveat]) -> list[Proposal]:
     """One for each line from which something was refused, whether or not its run failed of it."""
-    refused = [one for one in caveats if one.kind in ("network", "dbt's adapter")]
+    refused = [one for one in caveats if one.kind in ("network", "adapter")]
     return [Proposal(one.message, one.where, called_at(one.where)) for one in refused]
 
 

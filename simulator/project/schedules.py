@@ -139,6 +139,25 @@ def _day_by_day(
         yield from (one for one in found if start <= one < end)
 
 
+def _second_by_second(
+    schedule: Any, interval: timedelta, start: datetime, end: datetime
+) -> Iterator[datetime]:
+    """The same for an interval of less than a day, of which Prefect adds up the seconds. On days on
+    which clocks change it is asked as it is: an hour that comes twice has its runs once.
+    """
+    zone, since = ZoneInfo(schedule.timezone or "UTC"), start
+    days = list(_days_of_change(zone, start.astimezone(zone).date(), end.astimezone(zone).date()))
+    for begin, until in (
+        *((_midnight(day, zone), _midnight(day + A_DAY, zone)) for day in days),
+        (end, end),
+    ):
+        if (first := next(_asked(schedule, since, min(begin, end)), None)) is not None:
+            number = -((first - min(begin, end)) // interval)
+            yield from (first + interval * one for one in range(number))
+        since = max(start, min(until, end))
+        yield from _asked(schedule, max(start, begin), since)
+
+
 @dataclass(frozen=True)
 class Overlap:
     """A deployment of whose `runs` some, `overlapping`, begin while one before goes on: the `first` of
@@ -232,25 +251,6 @@ def _changes(schedule: Any, zone: ZoneInfo, start: datetime, end: datetime) -> I
     last = (end - timedelta(microseconds=1)).astimezone(zone).date()
     for day in _days_of_change(zone, start.astimezone(zone).date(), last):
         yield _change(schedule, zone, day)
-
-
-def _second_by_second(
-    schedule: Any, interval: timedelta, start: datetime, end: datetime
-) -> Iterator[datetime]:
-    """The same for an interval of less than a day, of which Prefect adds up the seconds. On days on
-    which clocks change it is asked as it is: an hour that comes twice has its runs once.
-    """
-    zone, since = ZoneInfo(schedule.timezone or "UTC"), start
-    days = list(_days_of_change(zone, start.astimezone(zone).date(), end.astimezone(zone).date()))
-    for begin, until in (
-        *((_midnight(day, zone), _midnight(day + A_DAY, zone)) for day in days),
-        (end, end),
-    ):
-        if (first := next(_asked(schedule, since, min(begin, end)), None)) is not None:
-            number = -((first - min(begin, end)) // interval)
-            yield from (first + interval * one for one in range(number))
-        since = max(start, min(until, end))
-        yield from _asked(schedule, max(start, begin), since)
 
 
 def _days_of_change(zone: ZoneInfo, first: date, last: date) -> Iterator[date]:

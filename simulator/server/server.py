@@ -89,8 +89,8 @@ class Server:
             broker.use(self)
             stack.enter_context(served_from(f"sqlite+aiosqlite:///{self.database}"))
             stack.enter_context(prefect_server.persisting(self.events.handler))
-            load = lambda work: self.spawn("an automation that is being loaded", lambda: work)  # noqa: E731
-            stack.enter_context(prefect_server.loading(load))
+            load = prefect_server.loading(lambda work: self.spawn("a new automation", lambda: work))
+            stack.enter_context(load)
             self._thread.start()
             try:
                 self._ready.result(2 * starting.SECONDS)
