@@ -12,6 +12,7 @@ from simulator.audit.table import Found
 from simulator.project import schedules_of
 
 COLUMN = "clocks"
+IN_WORDS = "a change of clocks within a year skips, doubles or moves a run"
 
 A_YEAR = 366
 """So many days from the start on are looked at: in each zone the clocks change, if they do."""

@@ -1,7 +1,8 @@
 """The results file of an audit: what a cell's simulation was like, and what became of its fault.
 
 It is a results file as `simulate run` writes one, in which the project is the scenario and each cell a
-variant, with one table more: `audit`. So `simulate explain` and `simulate report` read it, too.
+variant, with what became of it as its findings. So `simulate explain` and `simulate report` read it, too.
+One table more, `cells`, says what there is to be done.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,10 +19,12 @@ import duckdb
 
 from simulator.audit.cells import Cell
 from simulator.audit.judging import Outcome
+from simulator.audit.recorded import recorded
 from simulator.audit.table import SERIOUS, Found
 from simulator.errors import SimulationError
 from simulator.history import History, Results, kept_histories
 from simulator.scenarios import Verdict
+from simulator.versions import in_one_line
 
 BASE = "without a fault"
 """The variant with which all cells are compared."""
@@ -43,7 +46,8 @@ class Of:
 class Kept:
     """The results file of one audit, which goes on where it was broken off.
 
-    `shielded` makes a context in which no signal disturbs DuckDB; `command` says what opens a cell.
+    `shielded` makes a context in which no signal disturbs DuckDB; `command` says what opens a cell, or
+    for None what repeats the audit.
     Raises SimulationError if the file is none, cannot be written, or is locked; but what becomes of a
     cell waits until nobody looks into it.
     """
@@ -53,7 +57,7 @@ class Kept:
         path: Path,
         of: Of,
         shielded: Callable[[], AbstractContextManager[None]] = nullcontext,
-        command: Callable[[str], str] = lambda _: "",
+        command: Callable[[str | None], str] = lambda _: "",
     ) -> None:
         self._command = command
         self._of = of
@@ -63,14 +67,14 @@ class Kept:
         self._results = Results.open(path)
         self._sql(_TABLE)
         same = (of.name, of.seed, of.start, of.days, of.fingerprint)
-        known = f"select * from audit where {_SAME} and start = ? and days = ? and fingerprint = ?"
+        known = f"select * from cells where {_SAME} and start = ? and days = ? and fingerprint = ?"
         if not self._sql(known, same):
-            self._sql(f"delete from audit where {_SAME}", same[:2])
+            self._sql(f"delete from cells where {_SAME}", same[:2])
 
     def base(self) -> tuple[History, tuple[str, ...]] | None:
         """The history without a fault, and the promises broken in it; None if it is not there."""
         rows = self._sql(
-            f"select broken from audit where {_SAME} and cell = ?",
+            f"select broken from cells where {_SAME} and cell = ?",
             (self._of.name, self._of.seed, BASE),
         )
         history = kept_histories(self._path).get((self._of.name, BASE, self._of.seed))
@@ -81,7 +85,7 @@ class Kept:
         return [
             Cell(step, column, json.loads(fault), run_id)
             for step, column, fault, run_id in self._sql(
-                "select step, failure, fault, run_id from audit"
+                "select step, failure, fault, run_id from cells"
                 f" where {_SAME} and cell != ? order by number",
                 (self._of.name, self._of.seed, BASE),
             )
@@ -89,14 +93,16 @@ class Kept:
 
     def found(self) -> list[Found]:
         """What is known of the cells that are done."""
-        cells = {cell.name: cell for cell in self.cells()}
+        outcomes: dict[str, list[Outcome]] = {}
+        for cell, *values in self._sql(
+            f"select variant, kind, said, seconds, run_id from findings where {_SAME} order by rowid",
+            (self._of.name, self._of.seed),
+        ):
+            outcomes.setdefault(cell, []).append(Outcome(*values))
         return [
-            Found(cells[name], tuple(map(_outcome, json.loads(outcomes))))
-            for name, outcomes in self._sql(
-                "select cell, outcomes from audit"
-                f" where {_SAME} and cell != ? and outcomes is not null order by number",
-                (self._of.name, self._of.seed, BASE),
-            )
+            Found(cell, tuple(outcomes[cell.name]))
+            for cell in self.cells()
+            if cell.name in outcomes
         ]
 
     def history(self, cell: str) -> History | None:
@@ -107,13 +113,19 @@ class Kept:
         self, history: History, broken: Sequence[str], cells: Iterable[Cell], seconds: float
     ) -> None:
         """Put down what there is to be done, and with what it is to be compared."""
-        self._add(BASE, history, (), "", seconds)
-        self._sql(f"delete from audit where {_SAME}", (self._of.name, self._of.seed))
-        self._insert(0, BASE, "", "", {}, None, broken, seconds)
+        self._results.forget(self._of.name, self._of.seed)
+        self._add(BASE, history, None, "", seconds)
+        self._sql(f"delete from cells where {_SAME}", (self._of.name, self._of.seed))
+        self._insert(0, BASE, "", "", {}, None, broken)
         for number, cell in enumerate(cells, 1):
             self._insert(
-                number, cell.name, cell.step, cell.column, dict(cell.fault), cell.run_id, (), None
+                number, cell.name, cell.step, cell.column, dict(cell.fault), cell.run_id, ()
             )
+
+    def add_clock_changes(self, found: Iterable[Found]) -> None:
+        """Put down what a change of clocks does, in place of what is known of it."""
+        with self._shielded():
+            self._results.find(self._of.name, BASE, self._of.seed, recorded(found))
 
     def add(self, found: Found, history: History | None, error: str, seconds: float) -> None:
         """Put down what became of a cell, at once or as soon as it can be."""
@@ -129,28 +141,18 @@ class Kept:
                 self._unwritten.pop(0)
 
     def _write(self, found: Found, history: History | None, error: str, seconds: float) -> None:
-        self._add(found.cell.name, history, found.outcomes, error, seconds)
-        outcomes = [{**asdict(one), "run_id": _text(one.run_id)} for one in found.outcomes]
-        self._sql(
-            f"update audit set worst = ?, outcomes = ?, real_seconds = ? where {_SAME} and cell = ?",
-            (
-                found.outcomes[0].kind, json.dumps(outcomes), seconds,
-                self._of.name, self._of.seed, found.cell.name,
-            ),
-        )  # fmt: skip
+        self._add(found.cell.name, history, found, error, seconds)
 
     def _add(
         self,
         variant: str,
         history: History | None,
-        outcomes: Iterable[Outcome],
+        found: Found | None,
         error: str,
         seconds: float,
     ) -> None:
-        verdicts = [
-            Verdict(f"{one.kind}: {one.said}".rstrip(": "), one.kind not in SERIOUS)
-            for one in outcomes
-        ]
+        findings = list(recorded([found] if found is not None else []))
+        verdicts = [Verdict(one.expectation, one.kind not in SERIOUS) for one in findings]
         self._results.add(
             self._of.name,
             variant,
@@ -160,8 +162,10 @@ class Kept:
             error=error,
             days=self._of.days,
             real_seconds=seconds,
+            findings=findings,
             question="What becomes of one fault at a time?",
-            command=self._command(variant) if variant != BASE else "",
+            made_with=in_one_line(),
+            command=self._command(variant if found is not None else None),
         )
 
     def _insert(
@@ -173,14 +177,13 @@ class Kept:
         fault: dict[str, Any],
         run_id: UUID | None,
         broken: Sequence[str],
-        seconds: float | None,
     ) -> None:
         of = self._of
         self._sql(
-            "insert into audit values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, null, ?, ?)",
+            "insert into cells values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 of.name, of.seed, of.start, of.days, of.fingerprint, number, cell, step, column,
-                json.dumps(fault), run_id, list(broken), seconds,
+                json.dumps(fault), run_id, list(broken),
             ),
         )  # fmt: skip
 
@@ -198,20 +201,9 @@ class Kept:
 _SAME = "scenario = ? and seed = ?"
 
 _TABLE = """
-    create table if not exists audit (
+    create table if not exists cells (
         scenario varchar, seed bigint, start varchar, days double, fingerprint varchar,
         number integer, cell varchar, step varchar, failure varchar, fault json, run_id uuid,
-        worst varchar, outcomes json, broken varchar[], real_seconds double
+        broken varchar[]
     )
 """
-
-
-def _text(run_id: UUID | None) -> str | None:
-    return None if run_id is None else str(run_id)
-
-
-def _outcome(plain: dict[str, Any]) -> Outcome:
-    run_id = plain["run_id"]
-    return Outcome(
-        plain["kind"], plain["said"], plain["seconds"], None if run_id is None else UUID(run_id)
-    )

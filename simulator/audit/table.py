@@ -16,6 +16,14 @@ from simulator.report import duration
 SERIOUS = frozenset(list(KINDS)[: list(KINDS).index("noticed")])
 """The kinds of which nobody would say that it is well so."""
 
+_LEVELS = {
+    "noticed": "noticed",
+    "not over": "unknown",
+    "never struck": "unknown",
+    "healed": "well",
+    "nothing": "well",
+}
+
 HEADINGS = ("what becomes of it", "of whom", "cells")
 
 
@@ -42,6 +50,11 @@ class Row:
     def outcomes(self) -> tuple[Outcome, ...]:
         """What became of them, most serious first; times are those of the first cell."""
         return self.found[0].outcomes
+
+
+def level_of(kind: str) -> str:
+    """How serious a kind of outcome is, as one of the levels of a finding in a results file."""
+    return "serious" if kind in SERIOUS else _LEVELS.get(kind, "minor")
 
 
 def rows_of(found: Iterable[Found]) -> list[Row]:

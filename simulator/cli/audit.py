@@ -132,7 +132,9 @@ def audit(
     if show is not None:
         return _show(found[0], kept, subject, _command(subject, of, out, show), write_test)
     if not only and isinstance(subject, of_faults.Project):
-        found += of_faults.clock_changes(folder, datetime.fromisoformat(of.start))
+        changes = of_faults.clock_changes(folder, datetime.fromisoformat(of.start))
+        kept.add_clock_changes(changes)
+        found += changes
     new = [] if baseline is None else of_faults.new_in(found, baseline)
     if not quiet:
         _print(subject, of, found, json=json, markdown=markdown)
@@ -201,8 +203,8 @@ def _show(one: Found, kept: Kept, subject: Subject, command: str, file: Path | N
     return 0
 
 
-def _command(subject: Subject, of: Of, out: Path, cell: str) -> str:
-    """The command that opens a cell again, or anew where nothing has been done."""
+def _command(subject: Subject, of: Of, out: Path, cell: str | None) -> str:
+    """The command that opens a cell again, or anew where nothing has been done; of all cells for None."""
     import shlex
 
     from simulator.audit import Project
@@ -214,7 +216,8 @@ def _command(subject: Subject, of: Of, out: Path, cell: str) -> str:
     else:
         words += ["--scenario", subject.scenario, "--variant", subject.variant]
         words += ["--scenarios", str(subject.file)]
-    words += ["--days", f"{of.days:g}", "--seed", str(of.seed), "--out", str(out), "--show", cell]
+    words += ["--days", f"{of.days:g}", "--seed", str(of.seed), "--out", str(out)]
+    words += ["--show", cell] if cell is not None else []
     return shlex.join(words)
 
 

@@ -46,6 +46,7 @@ def keep_project(
     """
     from simulator.history import Results
     from simulator.measures import default_measures
+    from simulator.project import recorded
 
     try:
         with signals_later():
@@ -61,6 +62,7 @@ def keep_project(
                     _verdicts(course),
                     days=(course.end - course.start) / timedelta(days=1),
                     caveats=course.caveats,
+                    findings=recorded(course.findings),
                     question="What breaks in this project, and who would notice?",
                     made_with=in_one_line(),
                     command=command,
@@ -102,11 +104,12 @@ def keep_upgrade(
 
 
 def _verdicts(course: Course) -> Iterator[Verdict]:
+    from simulator.project import recorded
     from simulator.scenarios import Verdict, verdict_of
 
-    for one in course.findings:
+    for one, kept in zip(course.findings, recorded(course.findings), strict=True):
         yield Verdict(
-            f"{one.kind}: {one.subject}",
+            kept.expectation,
             passed=False,
             message=one.sentence + (f" ({one.times} times)" if one.times > 1 else ""),
             where=one.where,

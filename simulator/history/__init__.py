@@ -17,6 +17,7 @@ from simulator.history.explaining import (
     explanations,
     kept_from,
 )
+from simulator.history.findings import FindingRecord
 from simulator.history.gates import Gate
 from simulator.history.history import History
 from simulator.history.kept import Key, Outcome, kept_histories, kept_outcomes, some_of
@@ -37,6 +38,7 @@ __all__ = [
     "Difference",
     "Explaining",
     "Explanation",
+    "FindingRecord",
     "Gate",
     "History",
     "Journal",

@@ -14,6 +14,7 @@ from uuid import UUID
 from simulator import arguments
 from simulator.caveats import Caveat
 from simulator.errors import SimulationError
+from simulator.history.findings import FindingRecord
 from simulator.history.gates import Gate
 from simulator.history.history import History
 from simulator.history.measures.figures import Measure
@@ -74,6 +75,7 @@ class Outcome:
     verdicts: tuple[KeptVerdict, ...]
     measures: tuple[Measure, ...]
     caveats: tuple[Caveat, ...]
+    findings: tuple[FindingRecord, ...] = ()
 
 
 def kept_outcomes(path: Path) -> list[Outcome]:
@@ -134,6 +136,7 @@ def _outcomes(path: Path, names: Iterable[str]) -> Iterator[Outcome]:
                 Caveat(one["kind"], one["message"], one["location"], one["run"])
                 for one in own["caveats"]
             ),
+            findings=tuple(map(_finding, own["findings"])),
         )
 
 
@@ -146,6 +149,24 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> dict[Key, list[R
         row = dict(zip(names, values, strict=True))
         found[row["scenario"], row["variant"], row["seed"]].append(row)
     return found
+
+
+def _finding(row: Row) -> FindingRecord:
+    return FindingRecord(
+        subject=row["subject"],
+        kind=row["kind"],
+        kind_says=row["kind_says"],
+        rank=row["rank"],
+        level=row["level"],
+        said=row["said"],
+        cause=row["cause"],
+        cause_says=row["cause_says"],
+        times=row["times"],
+        seconds=row["seconds"],
+        where=row["location"],
+        run_id=row["run_id"],
+        explained=row["explained"],
+    )
 
 
 def _history(variant: Row, tables: dict[str, list[Row]]) -> History:

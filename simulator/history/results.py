@@ -22,9 +22,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.caveats import Caveat
 from simulator.errors import SimulationError
+from simulator.history.findings import FindingRecord
 from simulator.history.history import History
 from simulator.history.measures.figures import Measure
-from simulator.history.tables import KEY, SCHEMA, TABLES, check_tables, columns_of, rows_of, utc
+from simulator.history.tables import (
+    KEY,
+    SCHEMA,
+    TABLES,
+    check_tables,
+    columns_of,
+    finding_row,
+    rows_of,
+    utc,
+)
 
 if TYPE_CHECKING:
     import duckdb  # 60 ms, which a test suite without simulations need not pay
@@ -98,6 +108,7 @@ class Results:
         days: float | None = None,
         real_seconds: float | None = None,
         caveats: Iterable[Caveat] = (),
+        findings: Iterable[FindingRecord] = (),
         question: str = "",
         lesson: str = "",
         made_with: str = "",
@@ -120,6 +131,7 @@ class Results:
             "measures": [(m.name, m.value, m.unit, m.low, m.high, m.n) for m in measures],
             "verdicts": list(map(_judged, judged)),
             "caveats": [(one.kind, one.message, one.where, one.run) for one in caveats],
+            "findings": list(map(finding_row, findings)),
         }
         key = (scenario, variant, seed)
         with _connected(self.path) as connection, _transaction(connection):
@@ -147,6 +159,29 @@ class Results:
             _insert(connection, "verdicts", [(*key, *_judged(one)) for one in judged])
             if not all(one.passed for one in judged):
                 connection.execute(f"update variants set passed = false where {_SAME_KEY}", key)
+
+    def find(
+        self,
+        scenario: str,
+        variant: str,
+        seed: int,
+        findings: Iterable[FindingRecord],
+    ) -> None:
+        """Let a simulation in the file have these findings, and no others. Raises SimulationError as
+        `open` does.
+        """
+        key = (scenario, variant, seed)
+        with _connected(self.path) as connection, _transaction(connection):
+            connection.execute(f"delete from findings where {_SAME_KEY}", key)
+            _insert(connection, "findings", [(*key, *finding_row(one)) for one in findings])
+
+    def forget(self, scenario: str, seed: int) -> None:
+        """Remove all variants of a scenario under a seed. Raises SimulationError as `open` does."""
+        with _connected(self.path) as connection, _transaction(connection):
+            for table in TABLES:
+                connection.execute(
+                    f"delete from {table} where scenario = ? and seed = ?", (scenario, seed)
+                )
 
 
 def _judged(verdict: Verdict) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.errors import SimulationError
+from simulator.history.findings import FindingRecord
 from simulator.history.history import History
 from simulator.history.notes import Note
 from simulator.history.records import RunRecord
@@ -21,7 +22,7 @@ from simulator.history.records import RunRecord
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the tables. It goes up when one of them, or a column, is added, changed or gone."""
 
 KEY = ("scenario", "variant", "seed")
@@ -106,6 +107,22 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("location", "VARCHAR", "file and line of the failed assertion, else empty"),
         ("runs", "VARCHAR[]", "the runs that it was looking at"),
         ("explained", "VARCHAR[]", "why each of them ended so"),
+    ),
+    "findings": (
+        *_KEY_COLUMNS,
+        ("subject", "VARCHAR", "deployment, flow or task that it is about"),
+        ("kind", "VARCHAR", "what is wrong with it, or in an audit what became of it"),
+        ("kind_says", "VARCHAR", "what that means"),
+        ("rank", "INTEGER", "place among all kinds: 0 is the most serious"),
+        ("level", "VARCHAR", "serious, noticed, minor, unknown or well"),
+        ("said", "VARCHAR", "what is the case, in words"),
+        ("cause", "VARCHAR", "what was done to it in an audit, such as raises; else empty"),
+        ("cause_says", "VARCHAR", "the same in more words"),
+        ("times", "INTEGER", "how often it was seen"),
+        ("seconds", "DOUBLE", "how long it took, or by how much something is later"),
+        ("location", "VARCHAR", "file and line of the user's code, else empty"),
+        ("run_id", "UUID", "run_id of the flow run that shows it"),
+        ("explained", "VARCHAR", "why that run went so, else empty"),
     ),
     "notes": (
         *_KEY_COLUMNS,
@@ -217,6 +234,25 @@ def _note_row(note: Note) -> tuple[Any, ...]:
         note.because,
         json.dumps(note.details),
         note.code,
+    )
+
+
+def finding_row(finding: FindingRecord) -> tuple[Any, ...]:
+    """The row of a finding, without its key."""
+    return (
+        finding.subject,
+        finding.kind,
+        finding.kind_says,
+        finding.rank,
+        finding.level,
+        finding.said,
+        finding.cause,
+        finding.cause_says,
+        finding.times,
+        finding.seconds,
+        finding.where,
+        finding.run_id,
+        finding.explained,
     )
 
 

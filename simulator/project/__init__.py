@@ -30,7 +30,7 @@ from simulator.project.configuration import MOST_DAYS, Configuration, configurat
 from simulator.project.copying import copied, home_of, moved
 from simulator.project.course import Course, course
 from simulator.project.drafting import drafted, refuse_to_overwrite
-from simulator.project.findings import KINDS, Finding
+from simulator.project.findings import KINDS, Finding, recorded
 from simulator.project.opening import load, opened
 from simulator.project.proposing import as_toml
 from simulator.project.settings import Setting, settings_of
@@ -70,6 +70,7 @@ __all__ = [
     "moved",
     "opened",
     "ran",
+    "recorded",
     "refuse_to_overwrite",
     "schedule_cells",
     "schedules_as_json",

@@ -26,6 +26,7 @@ from simulator.history import (
     parting,
     parting_of_ends,
 )
+from simulator.report.matrix import matrices
 
 VERSION = 3
 """Of the format. It goes up when a field changes its meaning or is gone."""
@@ -82,6 +83,7 @@ def _scenario(name: str, outcomes: Sequence[Outcome], texts: Texts) -> dict[str,
             if one is not None
         ],
         "variants": [_variant(outcome, len(seeds) > 1, origin, texts) for outcome in outcomes],
+        "findings": matrices(outcomes),
     }
 
 
@@ -119,6 +121,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
     named = {text: places[run.id] for run, _ in runs for text in (repr(run), called(run))}
     said = explanations(history) if history is not None else {}
     masked = _masked(history) if history is not None else set()
+    found = {one.expectation for one in outcome.findings}
     ended = [run for run, _ in runs if run.parent is None and run.final and not _cancelled(run)]
     return {
         "name": variant,
@@ -139,6 +142,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
                 [named.get(run, -1) for run in one.runs],
             ]
             for one in outcome.verdicts
+            if one.expectation not in found  # they stand in the matrices
         ],
         "measures": [
             [one.name, one.value, one.unit, one.low, one.high, one.n] for one in outcome.measures

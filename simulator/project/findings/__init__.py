@@ -3,7 +3,7 @@
 `finding.py` says what is looked for and in which order; `observed.py` looks at runs, `endless.py` at
 those that do not end, `tables.py` at the tables that they write, `scheduled.py` at schedules,
 `parameters.py` at what runs are given, `written.py` at files, `triggered.py` at automations.
-`lacking.py` says what is no finding: what this machine lacks.
+`lacking.py` says what is no finding: what this machine lacks; `recorded.py` how one is kept.
 """
 
 from simulator.project.findings.endless import endless
@@ -17,6 +17,7 @@ from simulator.project.findings.lacking import (
 )
 from simulator.project.findings.observed import at_once, lateness, observed
 from simulator.project.findings.parameters import misfits
+from simulator.project.findings.recorded import recorded
 from simulator.project.findings.scheduled import scheduled
 from simulator.project.findings.tables import stale
 from simulator.project.findings.triggered import Automated, Names, triggered
@@ -39,6 +40,7 @@ __all__ = [
     "needs_value",
     "needs_variable",
     "observed",
+    "recorded",
     "scheduled",
     "shown_by",
     "stale",

@@ -34,7 +34,7 @@ function laneOf(variant) {
 
 // The time axis of a scenario with a lane for each variant.
 function timeline(scenario, chosen, sought) {
-  const lanes = scenario.variants.filter((one) => !chosen || one === chosen).map(laneOf);
+  const lanes = (chosen ? [chosen, ...besides(scenario, chosen)] : scenario.variants).map(laneOf);
   const edges = lanes.flatMap((lane) => [...lane.extents.flat(), lane.until]).filter((at) => at !== null);
   const whole = { from: edges.reduce((a, b) => Math.min(a, b), Infinity), to: edges.reduce((a, b) => Math.max(a, b), -Infinity) };
   if (!(whole.to > whole.from)) whole.to = whole.from + 1;
@@ -43,7 +43,7 @@ function timeline(scenario, chosen, sought) {
   const filter = { flow: "", state: "" };
   const axis = el("canvas", { "aria-hidden": "true" });
   const oldest = Math.max(1, ...lanes.flatMap((lane) => lane.tables.map((table) => table.most)));
-  const parts = lanes.map((lane) => lanePart(scenario, lane, chosen));
+  const parts = lanes.map((lane) => lanePart(scenario, lane, lanes.length === 1));
   let asked = false;
   const redraw = (again = true) => {
     for (const { lane, scroller, spacer, count } of again ? parts : []) {
@@ -250,8 +250,9 @@ function show(anew = true) {
   const content = missing >= 0 ? [el("h1", {}, "Not in these results"), el("p", {}, `There is no ${["scenario", "variant", "run", "more"][Math.min(missing, 3)]} ${parts[missing]} here. `,
     el("a", { href: "#" }, HOME))]
     : run ? runView(scenario, lane, run)
-    : scenario ? [el("h1", {}, variant ? `${scenario.name}: ${variant.slug}` : scenario.name), ...timeline(scenario, variant, wanted),
-        DATA.lesson ? "" : el("section", {}, el("h2", {}, "Verdicts and measures"), ...verdicts(scenario))]
+    : scenario ? [el("h1", {}, variant ? `${scenario.name}: ${variant.slug}` : scenario.name), ...variant ? foundIn(scenario, variant) : [],
+        ...isAudit(scenario) && !variant ? verdicts(scenario) : [], ...timeline(scenario, variant, wanted),
+        DATA.lesson || isAudit(scenario) ? "" : el("section", {}, el("h2", {}, "Verdicts and measures"), ...verdicts(scenario))]
     : DATA.lesson ? lessonView(DATA.lesson, DATA.scenarios[0]) : overview(DATA);
   main.replaceChildren(...content.flat().filter((one) => one !== ""));
   if (anew) window.scrollTo(0, 0);

@@ -54,6 +54,12 @@ function overview(data) {
       href: linkTo(scenario.name, variant.slug), class: "glyph " + (variant.passed ? "holds" : "broken"),
       title: variant.name, "aria-label": `${variant.name}: ${variant.error ? "crashed" : variant.passed ? "holds" : "broken"}`,
     }, variant.error ? "✖" : variant.passed ? "✓" : "✗")))));
+  const found = data.scenarios.length === 1 && data.scenarios[0].findings;
+  if (found) {
+    const [scenario] = data.scenarios;
+    return [el("h1", {}, scenario.name), el("p", { class: "soft" }, made.join("; ")),
+      el("p", {}, el("a", { href: linkTo(scenario.name) }, "All runs on one time axis")), ...verdicts(scenario)];
+  }
   return [
     el("h1", {}, `${passed} of ${all.length} variants hold`),
     el("p", { class: "soft" }, made.join("; ")),
@@ -65,7 +71,8 @@ function overview(data) {
   ];
 }
 
-const commands = (scenario) => [...new Set(scenario.variants.map((variant) => variant.command).filter(Boolean))];
+const repeated = (variants) => [...new Set(variants.map((variant) => variant.command).filter(Boolean))]
+  .map((one) => el("p", { class: "soft" }, "Repeat it: ", el("code", {}, one)));
 
 // The matrix of one scenario: expectations and measures by variant.
 function verdicts(scenario) {
@@ -86,14 +93,16 @@ function verdicts(scenario) {
     const most = Math.max(...cells.map((cell) => cell && Math.max(cell[1] ?? 0, cell[4] ?? 0) || 0));
     rows.push([name, ...cells.map((cell) => cell ? [figure(cell), interval(cell, most)] : "–")]);
   }
+  const asked = scenario.question ? el("p", {}, scenario.question) : "";
+  if (isAudit(scenario)) return [asked, ...findings(scenario), ...repeated(scenario.variants.filter((variant) => besides(scenario, variant).length === 0))];
   return [
-    scenario.question ? el("p", {}, scenario.question) : "",
+    asked, ...findings(scenario),
     table(["", ...scenario.variants.map((variant) => el("a", { href: linkTo(scenario.name, variant.slug) }, variant.slug))],
       rows, `Verdicts and measures of ${scenario.name}`),
     ...scenario.variants.flatMap((variant) => broken(scenario, variant)),
     el("p", { class: "soft" }, "✓ holds: it is as the scenario expects it of this variant, also where it expects a loss. · not asked of this one."),
     scenario.lesson ? el("p", {}, el("strong", {}, "Lesson: "), inCode(scenario.lesson)) : "",
-    ...commands(scenario).map((one) => el("p", { class: "soft" }, "Repeat it: ", el("code", {}, one))),
+    ...repeated(scenario.variants),
   ];
 }
 
@@ -201,6 +210,7 @@ function runView(scenario, lane, run) {
     el("h1", {}, `${run.deployment || run.flow} of ${at(run.scheduled ?? run.state.at)} UTC`),
     run.masked ? el("p", { class: "broken" }, "◐ Completed although a run below it failed") : "",
     el("p", {}, el("a", { href: linkTo(scenario.name, lane.variant.slug), onclick: () => { sought = run; } }, "Show it on the time axis")),
+    ...foundIn(scenario, lane.variant, run),
     run.explained ? el("section", {}, el("h2", {}, "Why"), el("pre", {}, run.explained)) : "",
     el("dl", {}, facts.filter(([, value]) => value).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
     el("h2", {}, "States"),
