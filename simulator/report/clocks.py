@@ -63,7 +63,7 @@ def _changes(zone: ZoneInfo, begin: datetime, end: datetime) -> Iterator[ClockCh
 
 
 def _first_with(offset: timedelta, zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The first whole second at which a zone is so far from UTC; it is by `after`, and not yet before."""
+    """The first whole second at which a zone is so far from UTC: by `after`, and not yet `before`."""
     while after - before > timedelta(seconds=1):
         middle = before + (after - before) / 2
         if _offset(middle, zone) == offset:

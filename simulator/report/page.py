@@ -2,9 +2,9 @@
 
     write_page(Path("results/results.duckdb"), Path("results/report.html"))
 
-`numbers.py` says what is shown. `layout.js` and `cycles.js` say where it goes, `drawing.js`, `folded.js` and
-`marks.js` put it on a canvas, `views.js` into text and tables, `lesson.js` asks before it shows, `page.js`
-reacts to the reader, and `watching.js` follows a run that goes on; they stand in `web/`.
+`numbers.py` says what is shown. `layout.js` and `cycles.js` say where it goes; `drawing.js`, `folded.js`
+and `marks.js` put it on a canvas, `views.js` into text and tables; `lesson.js` asks before it shows,
+`page.js` reacts to the reader, and `watching.js` follows a run that goes on. They stand in `web/`.
 """
 
 from __future__ import annotations

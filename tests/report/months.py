@@ -14,13 +14,14 @@ DAYS = 31
 BAD, MASKED = 11, 16
 """The days, from 0, on which the load fails, and on which only its child does."""
 
+NOW = START + timedelta(days=DAYS - 1, hours=2, minutes=30)
 BROKEN = START + timedelta(days=BAD + 1, hours=4, minutes=10)
 LOST = BROKEN - timedelta(hours=1)
 
 
 def month(*, ignored: bool, pings: int = 24) -> History:
     """A parent with its child each night at 02:00, and so many pings a day. The one of the last night
-    still runs, and a night later a run is Late.
+    is still at work.
     """
     runs: list[RunRecord] = []
     for day in range(DAYS):
@@ -43,10 +44,11 @@ def month(*, ignored: bool, pings: int = 24) -> History:
         runs += [parent, child]
         for n in range(pings):
             at = START + timedelta(days=day) + n * timedelta(days=1) / pings
-            runs.append(made("ping", at, ("Running", 1), ("Completed", 31)))
+            if at < NOW:
+                runs.append(made("ping", at, ("Running", 1), ("Completed", 31)))
     zones = ("America/New_York", "Europe/Berlin", "Europe/Paris")
     gates = [Gate("deployment", "load/dev", schedules=1, zones=zones)]
-    return History(runs, now=START + timedelta(days=DAYS - 1, hours=2, minutes=30), gates=gates)
+    return History(runs, now=NOW, gates=gates)
 
 
 def write_month(path: Path, pings: int = 24) -> None:

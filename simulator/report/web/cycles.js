@@ -37,6 +37,13 @@ function foldedRows(lane, filter, length) {
   return found.length === 2 ? found.slice(1) : found;  // of a single flow, once
 }
 
+// The same, unless that is how they are folded.
+function refold(lane, filter, length) {
+  const wanted = JSON.stringify([filter, length]);
+  if (lane.foldedBy !== wanted) lane.rows = foldedRows(lane, filter, length);
+  lane.foldedBy = wanted;
+}
+
 function count(cells, cycle, run, end) {
   if (!cells.has(cycle)) cells.set(cycle, { total: 0, states: new Map(), worst: run, until: end });
   const tally = cells.get(cycle), name = cameOut(run);

@@ -52,7 +52,7 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
   let awaited = false;
   const redraw = (again = true) => {
     for (const { lane, scroller, spacer, count } of again ? parts : []) {
-      if (view.folded) lane.rows = foldedRows(lane, filter, length);
+      if (view.folded) refold(lane, filter, length);
       else lane.shown = shownRuns(lane.runs, lane.extents, filter, view.from, view.to, lane.folded);
       const rows = view.folded ? lane.rows.length : lane.shown.length, most = view.folded ? rows : lane.runs.length;
       const height = Math.min(Math.max(most, 3), chosen ? 26 : 11) * ROW + 2;
