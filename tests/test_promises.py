@@ -45,6 +45,23 @@ def build(path: str):
         con.execute("insert into orders values (now()::timestamp)")
 
 
+@task
+def extract(): ...
+
+
+@flow
+def write(path: str):
+    with duckdb.connect(path) as con:
+        con.execute("create table if not exists renewed (loaded_at timestamp)")
+        con.execute("insert into renewed values (now()::timestamp)")
+
+
+@flow
+def renew(path: str):
+    extract()
+    write(path)
+
+
 @pytest.fixture
 def sim():
     with Simulation(start=T0) as simulation:
@@ -108,6 +125,61 @@ def test_the_newest_row_of_a_table(sim):
     assert outcome.lasted == 2.5 * HOUR
     assert [run.flow for run in outcome.runs] == ["build"]
     assert "fault 0" in outcome.explained[0]
+
+
+@pytest.fixture
+def renewing(sim):
+    """Every hour at half past, a run extracts for fifteen minutes the first time and for ten later, and
+    then a subflow writes. What begins from three to six o'clock fails.
+    """
+    path = str(sim.warehouse.path)
+    sim.deploy(renew, name="dev", cron="30 * * * *", parameters={"path": path})
+    sim.takes("extract", [15 * MINUTE, 10 * MINUTE])
+    sim.inject(Raise(step="renew", between=(T0 + 3 * HOUR, T0 + 6 * HOUR)))
+    return sim
+
+
+def test_from_when_on_a_table_could_no_longer_be_renewed_in_time(renewing):
+    """By hand: the newest row is of 02:40, so an hour and a half is over at 04:10; the quickest of three
+    renewals took ten minutes, so at 04:00 one could still have begun.
+    """
+    renewing.promise(fresh("main.renewed", column="loaded_at", within=1.5 * HOUR))
+    renewing.advance_to(T0 + 5 * HOUR)
+    outcome = only(renewing)
+    assert outcome.first == T0 + 4 * HOUR + 10 * MINUTE
+    assert outcome.lost == T0 + 4 * HOUR
+    assert outcome.said.endswith(
+        "; from 2026-01-01T04:00:00Z on it could no longer be kept: a run that renews it takes 0:10:00,"
+        " the quickest of 3 in this history"
+    )
+
+
+def test_a_promise_that_begins_while_it_is_broken_was_lost_nobody_knows_when(renewing):
+    promise = fresh("main.renewed", column="loaded_at", within=1.5 * HOUR)
+    renewing.promise(promise, since=T0 + 4.5 * HOUR)
+    renewing.advance_to(T0 + 5 * HOUR)
+    assert (only(renewing).first, only(renewing).lost) == (T0 + 4.5 * HOUR, None)
+
+
+def test_a_table_that_nobody_is_known_to_renew_was_lost_nobody_knows_when(sim):
+    sim.promise(fresh("main.bought", column="at", within=HOUR))
+    with duckdb.connect(str(sim.warehouse.path)) as con:
+        con.execute("create table bought as select now()::timestamp as at")
+    sim.advance(hours=2)
+    outcome = only(sim)
+    assert (outcome.first, outcome.lost) == (T0 + HOUR, None)
+    assert "could no longer" not in outcome.said
+
+
+def test_what_a_run_does_at_once_could_be_averted_until_it_does_it(sim):
+    sim.promise(never_two("load/dev"), always("none of it", lambda moment: not moment.runs("load")))
+    sim.takes("load", 2 * HOUR)
+    sim.advance_to(T0 + 2.5 * HOUR)
+    two, own = sim.promises()
+    assert two.lost == two.first == T0 + 2 * HOUR
+    assert own.first is not None
+    assert own.lost is None
+    assert "could no longer" not in two.said
 
 
 def test_a_table_that_never_comes_breaks_its_promise(sim):

@@ -52,6 +52,8 @@ class KeptVerdict:
     where: str
     runs: tuple[str, ...]
     explained: tuple[str, ...]
+    broken_at: datetime | None
+    lost_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ def _outcomes(path: Path, names: Iterable[str]) -> Iterator[Outcome]:
                     one["location"],
                     tuple(one["runs"]),
                     tuple(one["explained"]),
+                    _perhaps(one["broken_at"]),
+                    _perhaps(one["lost_at"]),
                 )
                 for one in own["verdicts"]
             ),
@@ -201,6 +205,7 @@ def _history(variant: Row, tables: dict[str, list[Row]]) -> History:
                 schedules=row["schedules"],
                 event=row["event"],
                 id=row["gate_id"],
+                zones=tuple(row["zones"]),
             )
             for row in tables["gates"]
         ],

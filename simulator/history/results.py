@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -66,6 +67,14 @@ class Verdict(Protocol):
     @property
     def explained(self) -> Sequence[str]:
         """Why each of them ended so."""
+
+    @property
+    def broken_at(self) -> datetime | None:
+        """When a promise was first broken."""
+
+    @property
+    def lost_at(self) -> datetime | None:
+        """From when on that could no longer be averted."""
 
 
 class Results:
@@ -192,6 +201,8 @@ def _judged(verdict: Verdict) -> tuple[Any, ...]:
         verdict.where,
         list(verdict.runs),
         list(verdict.explained),
+        utc(verdict.broken_at),
+        utc(verdict.lost_at),
     )
 
 

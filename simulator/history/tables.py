@@ -107,6 +107,12 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("location", "VARCHAR", "file and line of the failed assertion, else empty"),
         ("runs", "VARCHAR[]", "the runs that it was looking at"),
         ("explained", "VARCHAR[]", "why each of them ended so"),
+        ("broken_at", "TIMESTAMP", "when a promise was first broken; null of other verdicts"),
+        (
+            "lost_at",
+            "TIMESTAMP",
+            "from when on that could no longer be averted; null where it is not known",
+        ),
     ),
     "findings": (
         *_KEY_COLUMNS,
@@ -171,6 +177,7 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("schedules", "INTEGER", "number of active schedules of a deployment"),
         ("event", "VARCHAR", "event that a trigger waits for to run the deployment"),
         ("gate_id", "UUID", "id of the deployment, pool, queue or automation"),
+        ("zones", "VARCHAR[]", "time zones that the schedules of a deployment name"),
     ),
 }
 """Every table with its columns: name, type, meaning."""
@@ -282,7 +289,9 @@ def rows_of(history: History | None) -> dict[str, list[tuple[Any, ...]]]:
         "tasks": [row for run in runs for row in _task_rows(run)],
         "notes": [_note_row(note) for note in history.notes] if history is not None else [],
         "logs": list(_log_rows(history, runs)) if history is not None else [],
-        "gates": [astuple(gate) for gate in history.gates] if history is not None else [],
+        "gates": [
+            (*astuple(gate)[:-1], list(gate.zones)) for gate in (history.gates if history else ())
+        ],
     }
 
 

@@ -30,6 +30,16 @@ class Break:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """The instant from which on a promise could no longer be kept, and what says so; empty if it is the
+    break itself.
+    """
+
+    at: datetime
+    because: str = ""
+
+
+@dataclass(frozen=True)
 class Promise:
     """Something that must hold at every instant; `name` is the sentence that says it."""
 
@@ -42,11 +52,18 @@ class Promise:
         """The spans of time in which it does not hold, in any order."""
         raise NotImplementedError
 
+    def lost(self, history: History, broken: datetime) -> Lost | None:  # noqa: ARG002  by kind
+        """From when on the first break, at the instant `broken`, could no longer be averted; None where
+        the history does not tell.
+        """
+        return None
+
 
 @dataclass(frozen=True)
 class Outcome:
     """Whether a promise was kept. If not: the first instant at which it was broken, for how long in
-    all, in words, the runs that show the first break, and why each of them ended so.
+    all, in words, the runs that show the first break, and why each of them ended so. `lost` is the
+    instant from which on that break could no longer be averted, None where the history does not tell.
     """
 
     name: str
@@ -56,6 +73,7 @@ class Outcome:
     said: str = ""
     runs: tuple[RunRecord, ...] = ()
     explained: tuple[str, ...] = ()
+    lost: datetime | None = None
 
     def __str__(self) -> str:
         """A line for what was kept; else the sentence, and below it what broke it."""
@@ -101,14 +119,17 @@ def judge(promise: Promise, history: History, since: datetime | None = None) -> 
     lasted = _together(found, since)
     still = ", and still is" if any(one.until >= history.now for one in found) else ""
     runs = first.runs[:WITNESSES]
+    lost = promise.lost(history, began)
+    late = f"; {lost.because}" if lost is not None and lost.because else ""
     return Outcome(
         promise.name,
         kept=False,
         first=began,
         lasted=lasted,
-        said=f"broken first at {moment(began)}, for {_length(lasted)} in all{still}: {first.said}",
+        said=f"broken first at {moment(began)}, for {_length(lasted)} in all{still}: {first.said}{late}",
         runs=runs,
         explained=tuple(str(explain(history, run)) for run in runs),
+        lost=None if lost is None else lost.at,
     )
 
 

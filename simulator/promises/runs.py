@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from simulator.arguments import checked, kinds
 from simulator.history import History, RunRecord, moment
-from simulator.promises.promise import Break, Promise
+from simulator.promises.promise import Break, Lost, Promise
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,10 @@ class OfRuns(Promise):
     def runs(self, history: History) -> list[RunRecord]:
         """Its runs. Raises SimulationError if nothing is called so."""
         return _runs(history, self.of)
+
+    def lost(self, history: History, broken: datetime) -> Lost:  # noqa: ARG002  as in its base
+        """The break itself: it is a state that a run enters or does not leave, which takes no time."""
+        return Lost(broken)
 
 
 @dataclass(frozen=True)

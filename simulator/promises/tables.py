@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from simulator.arguments import checked, kinds
 from simulator.errors import SimulationError
-from simulator.history import History, Note, RunRecord
-from simulator.promises.promise import Break, Promise
+from simulator.history import History, Note, RunRecord, moment
+from simulator.promises.promise import Break, Lost, Promise
+from simulator.promises.renewals import renewals
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,23 @@ class Fresh(Promise):
                 what = "it is empty" if newest is None else f"its newest row is of {newest}"
                 begin = since - self.within if newest is None else held - self.within
                 yield Break(since, until, what, tuple(_amiss(history, begin, since)))
+
+    def lost(self, history: History, broken: datetime) -> Lost | None:
+        """When the last run had to begin that could have renewed the table in time: as long before the
+        break as the quickest of its renewals in this history took. None if nothing has renewed it, and
+        for what was too old, or gone, at once.
+        """
+        notes = self._notes(history)
+        newest = [note.details["newest"] for note in notes if note.at <= broken][-1]
+        if newest is None or datetime.fromisoformat(newest) + self.within != broken:
+            return None
+        took = renewals(history, notes)
+        if not took:
+            return None
+        at, quickest = broken - min(took), str(min(took)).partition(".")[0]
+        of = f"the quickest of {len(took)}" if len(took) > 1 else "the only one"
+        said = f"from {moment(at)} on it could no longer be kept: a run that renews it takes {quickest}"
+        return Lost(at, f"{said}, {of} in this history")
 
     def _notes(self, history: History) -> list[Note]:
         asked = (self.table, self.column)

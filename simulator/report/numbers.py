@@ -26,6 +26,7 @@ from simulator.history import (
     parting,
     parting_of_ends,
 )
+from simulator.report.clocks import clock_changes
 from simulator.report.matrix import matrices
 
 VERSION = 3
@@ -81,6 +82,10 @@ def _scenario(name: str, outcomes: Sequence[Outcome], texts: Texts) -> dict[str,
             ]
             for what, one in partings.items()
             if one is not None
+        ],
+        "clocks": [  # when which zone of a schedule changes its clocks, from what to what
+            [_seconds(one.at, origin), one.zone, one.before, one.after]
+            for one in clock_changes(histories)
         ],
         "variants": [_variant(outcome, len(seeds) > 1, origin, texts) for outcome in outcomes],
         "findings": matrices(outcomes),
@@ -140,6 +145,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
             [
                 *(one.expectation, one.passed, one.message, one.where, one.runs, one.explained),
                 [named.get(run, -1) for run in one.runs],
+                *(_perhaps(at, origin) for at in (one.broken_at, one.lost_at)),
             ]
             for one in outcome.verdicts
             if one.expectation not in found  # they stand in the matrices
@@ -206,8 +212,8 @@ def _run(
         tasks += [
             texts.number(task.name),
             texts.number(task.state),
-            None if task.start is None else _seconds(task.start, origin),
-            None if task.end is None else _seconds(task.end, origin),
+            _perhaps(task.start, origin),
+            _perhaps(task.end, origin),
             task.run_count,
             texts.number(task.message),
         ]
@@ -219,7 +225,7 @@ def _run(
         texts.number(run.flow),
         texts.number(run.deployment),
         run.name,
-        None if run.scheduled is None else _seconds(run.scheduled, origin),
+        _perhaps(run.scheduled, origin),
         states,
         run.run_count,
         int(run.auto_scheduled),
@@ -269,7 +275,7 @@ def _notes(
         yield [
             texts.number(note.kind),
             _seconds(note.at, origin),
-            None if note.until is None else _seconds(note.until, origin),
+            _perhaps(note.until, origin),
             texts.number(_written(note, rows) if note.kind == "write" else note.text),
             texts.number(note.where),
             -1 if note.run_id is None else places.get(note.run_id, -1),
@@ -296,6 +302,10 @@ def _written(note: Note, rows: dict[str, int]) -> str:
     rows[note.text] = after
     counted = f"{note.text}: {after} row{'s' * (after != 1)}"
     return counted if before is None else f"{counted}, {before} before"
+
+
+def _perhaps(instant: datetime | None, origin: datetime) -> float | int | None:
+    return None if instant is None else _seconds(instant, origin)
 
 
 def _seconds(instant: datetime, origin: datetime) -> float | int:

@@ -2,10 +2,10 @@
 
     write_page(Path("results/results.duckdb"), Path("results/report.html"))
 
-`numbers.py` says what is shown, `matrix.py` of findings. `layout.js` says where it goes, `drawing.js` puts
-it on a canvas, `views.js` into text and tables, `matrix.js` into a matrix with the marks of `signs.js`,
-`lesson.js` asks before it shows, `page.js` reacts to the reader, and `watching.js` follows a run that
-goes on; they stand in `web/`.
+`numbers.py` says what is shown, `matrix.py` of findings. `layout.js` and `cycles.js` say where it goes;
+`drawing.js`, `folded.js` and `marks.js` put it on a canvas, `views.js` into text and tables, `matrix.js`
+into a matrix with the marks of `signs.js`; `lesson.js` asks before it shows, `page.js` reacts to the reader,
+and `watching.js` follows a run that goes on. They stand in `web/`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from simulator.errors import SimulationError
 from simulator.history import Outcome, kept_outcomes
 from simulator.report.numbers import numbers
 
-SCRIPTS = ("layout.js", "drawing.js", "views.js", "signs.js", "matrix.js", "lesson.js", "page.js")
+SCRIPTS = (
+    *("layout.js", "cycles.js", "drawing.js", "folded.js", "marks.js"),
+    *("views.js", "signs.js", "matrix.js", "lesson.js", "page.js"),
+)
 
 NO_REQUESTS = "script-src 'unsafe-inline'"
 """The end of what the page forbids itself: whatever is not named, it may not ask for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class Verdict:
 
     `message` is the failed assertion, `where` its file and line, `runs` describes the run records
     that the failed statement was looking at, and `explained` says why each of them ended so. All are
-    empty if the expectation held.
+    empty if the expectation held. `broken_at` and `lost_at` are those of a broken promise.
     """
 
     expectation: str
@@ -28,6 +29,8 @@ class Verdict:
     where: str = ""
     runs: tuple[str, ...] = ()
     explained: tuple[str, ...] = ()
+    broken_at: datetime | None = None
+    lost_at: datetime | None = None
 
     def lines(self) -> list[str]:
         """The verdict in words: the sentence, and below it what broke it."""
@@ -88,4 +91,6 @@ def verdict_of(promise: Outcome) -> Verdict:
         message=promise.said,
         runs=tuple(map(repr, promise.runs)),
         explained=promise.explained,
+        broken_at=promise.first,
+        lost_at=promise.lost,
     )

@@ -33,6 +33,8 @@ class Judged:
     where: str = ""
     runs: tuple[str, ...] = ()
     explained: tuple[str, ...] = ()
+    broken_at: datetime | None = None
+    lost_at: datetime | None = None
 
 
 def history(runs: int = 1, state: str = "Completed") -> History:
@@ -157,10 +159,9 @@ def test_a_variant_is_written_with_its_measures_and_verdicts(path):
         Measure("parent success", 0.5, "share", 0.1, 0.9, 4),
         Measure("waiting", None, "seconds"),
     ]
-    verdicts = [
-        Judged("it holds", True),
-        Judged("it does not", False, "assert 1 == 2", "x.py:3", ("<Run a>",), ("for a reason",)),
-    ]
+    instants = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (7, 6)]
+    why = ("assert 1 == 2", "x.py:3", ("<Run a>",), ("for a reason",))
+    verdicts = [Judged("it holds", True), Judged("it does not", False, *why, *instants)]
 
     results = Results.open(path)
     caveats = [Caveat("real time", "a process", "flows.py:3", "calm-seal")]
@@ -198,8 +199,9 @@ def test_a_variant_is_written_with_its_measures_and_verdicts(path):
             "x.py:3",
             ["<Run a>"],
             ["for a reason"],
+            *(instant.replace(tzinfo=None) for instant in instants),
         ),
-        ("s", "v", 0, "it holds", True, "", "", [], []),
+        ("s", "v", 0, "it holds", True, "", "", [], [], None, None),
     ]
     assert query(path, "select * from variants order by variant") == [
         ("s", "good", 0, True, "", datetime(2026, 1, 2), None, None, *[""] * 4),  # noqa: DTZ001

@@ -1,32 +1,15 @@
 """The page in a real browser: it draws, reacts, and asks nobody for anything."""
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import drawn, go, headed, serious
 from nights import write_results
 
 from simulator.history import Results, kept_outcomes
 from simulator.report import Watched, write_lesson_page, write_page
-
-api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-axe = pytest.importorskip(
-    "axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python"
-)
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with api.sync_playwright() as playwright:
-        # Without its sandbox, since containers and root cannot have one; the page is our own.
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -34,44 +17,6 @@ def address(results: Path) -> str:
     page = results.with_name("browser.html")
     write_page(results, page)
     return page.as_uri()
-
-
-@pytest.fixture(params=[("light", 1280), ("dark", 1280), ("light", 360)], ids=str)
-def look(request: pytest.FixtureRequest) -> tuple[str, int]:
-    return request.param
-
-
-@pytest.fixture
-def page(browser: Any, look: tuple[str, int]) -> Iterator[Any]:
-    """A page whose test fails if it complains, or asks for anything but itself."""
-    scheme, width = look
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
-    opened = context.new_page()
-    wrong: list[str] = []
-    opened.on("console", lambda message: wrong.append(message.text))
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on(
-        "request", lambda asked: None if asked.url.startswith("file:") else wrong.append(asked.url)
-    )
-    yield opened
-    context.close()
-    assert wrong == []
-
-
-def go(page: Any, address: str, link: str = "") -> None:
-    page.goto(f"{address}#{link}")
-    page.wait_for_selector("h1")
-
-
-def headed(page: Any, text: str) -> None:
-    """Wait for the view whose heading says so: it comes after its link has changed."""
-    page.locator("h1", has_text=text).wait_for()
-
-
-def drawn(page: Any) -> str:
-    """What the first lane shows, once it has been drawn."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-    return page.locator(".scroller canvas").first.evaluate("(canvas) => canvas.toDataURL()")
 
 
 def test_each_view_fits_its_screen(page: Any, address: str) -> None:
@@ -378,18 +323,6 @@ def test_the_page_of_a_run_follows_it(browser: Any, tmp_path: Path) -> None:
 
 
 # ---- for everybody
-
-
-def serious(page: Any) -> list[str]:
-    """What axe finds that is serious or critical, and where."""
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-    return [
-        f"{one['id']} ({one['impact']}): {node['html']} {node['failureSummary']}"
-        for one in axe.Axe().run(page).response["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
 
 
 def test_axe_finds_nothing_serious_on_the_page(page: Any, address: str) -> None:

@@ -1,6 +1,6 @@
 // Drawing: a lane of runs, and the axis, on a canvas. Only what can be seen is drawn.
 
-const ROW = 22, AXIS = 30, AGE = 34;
+const ROW = 22, AXIS = 30, AGE = 34, ROOM = 56;
 const colours = () => {
   const style = getComputedStyle(document.documentElement);
   return (name) => style.getPropertyValue(`--${name}`).trim();
@@ -40,8 +40,8 @@ const scaleOf = (view, width) => {
 };
 
 function drawAxis(canvas, view, scenario, width) {
-  const colour = colours(), pen = prepared(canvas, width, AXIS), { left, x } = scaleOf(view, width);
-  const { step, at } = ticks(view.from, view.to, width - left, 70);
+  const colour = colours(), pen = prepared(canvas, width, axisHeight(scenario)), { left, x } = scaleOf(view, width);
+  const { step, at } = ticks(view.from, view.to, width - left, ROOM);
   pen.fillStyle = colour("soft");
   pen.fillText("UTC", 4, AXIS / 2);
   pen.textAlign = "center";
@@ -55,6 +55,7 @@ function drawAxis(canvas, view, scenario, width) {
     pen.beginPath();
     pen.moveTo(there - 6, 18); pen.lineTo(there + 6, 18); pen.lineTo(there, 29); pen.fill();
   }
+  drawClocks(pen, colour, scenario, { left, x }, width);
 }
 
 // The part of a lane that its scroller shows: `top` is how far it has been scrolled.
@@ -75,9 +76,10 @@ function drawLane(canvas, lane, view, scenario, width, height, top) {
 }
 
 // What lies behind the runs: marks of the axis, schedule ticks, windows of faults, where the variants part.
-function drawGround(pen, colour, lane, view, scenario, { left, x }, width, height) {
+function drawGround(pen, colour, lane, view, scenario, scale, width, height) {
+  const { left, x } = scale;
   pen.fillStyle = colour("line");
-  for (const at of ticks(view.from, view.to, width - left, 70).at) pen.fillRect(x(at), 0, 1, height);
+  for (const at of ticks(view.from, view.to, width - left, ROOM).at) pen.fillRect(x(at), 0, 1, height);
   pen.fillStyle = colour("band");
   for (const band of lane.bands) {
     if (band.until >= view.from && band.at <= view.to) pen.fillRect(x(band.at), 0, Math.max(x(band.until) - x(band.at), 2), height);
@@ -96,6 +98,7 @@ function drawGround(pen, colour, lane, view, scenario, { left, x }, width, heigh
     pen.beginPath(); pen.moveTo(there, 0); pen.lineTo(there, height); pen.stroke();
   }
   pen.setLineDash([]);
+  drawMoments(pen, colour, lane, scenario, scale, height);
   if (lane.until < view.to) {
     pen.fillStyle = colour("panel");
     pen.fillRect(x(lane.until), 0, width - x(lane.until), height);

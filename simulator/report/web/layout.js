@@ -72,29 +72,31 @@ function extent(run, until) {
   return [parts[0].from, Math.max(last, ...parts.map((one) => one.to))];
 }
 
+const fits = (run, filter) => (!filter.flow || run.flow === filter.flow)
+  && (filter.state === "masked" ? run.masked : !filter.state || run.state.name === filter.state);
+
 // The runs that are shown, in order: those that fit the filter and the window of time, below the runs that
 // called them; without what has been folded away.
 function shownRuns(runs, extents, filter, from, to, folded) {
-  const fits = new Uint8Array(runs.length);
+  const kept = new Uint8Array(runs.length);
   for (const run of runs) {
     const [begin, end] = extents[run.index];
     if (end < from || begin > to) continue;
-    if (filter.flow && run.flow !== filter.flow) continue;
-    if (filter.state === "masked" ? !run.masked : filter.state && run.state.name !== filter.state) continue;
-    for (let one = run; one && !fits[one.index]; one = runs[one.parent]) fits[one.index] = 1;
+    if (!fits(run, filter)) continue;
+    for (let one = run; one && !kept[one.index]; one = runs[one.parent]) kept[one.index] = 1;
   }
   const shown = [];
   let hiddenBelow = Infinity;
   for (const run of runs) {
     if (run.depth > hiddenBelow) continue;
     hiddenBelow = Infinity;
-    if (fits[run.index]) shown.push(run.index);
+    if (kept[run.index]) shown.push(run.index);
     if (folded.has(run.index)) hiddenBelow = run.depth;
   }
   return shown;
 }
 
-const STEPS = [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 2592000];
+const STEPS = [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000];
 
 // Where the axis has its marks: whole steps that leave each label so many pixels.
 function ticks(from, to, width, room = 110) {

@@ -170,7 +170,9 @@ function key() {
     el("li", {}, sign("◐", "failed"), "Completed although a run below it failed"),
     el("li", {}, sign("ϟ", "fault"), "fault"), el("li", {}, sign("▇", "band"), "window of a fault"),
     el("li", {}, sign("╹", "scheduled"), "due by schedule"), el("li", {}, sign("▼", "parted"), "variants part, or end otherwise"),
-    el("li", {}, sign("◿", "scheduled"), "age of a table since it was written last"));
+    el("li", {}, sign("◿", "scheduled"), "age of a table since it was written last"),
+    el("li", {}, sign("◷", "clocks"), "clocks change"),
+    el("li", {}, sign("⊘", "bad"), "from here on a promise could no longer be kept"), el("li", {}, sign("✗", "bad"), "it broke"));
 }
 
 // Runs as a table: what the canvas shows, for a screen reader, for the keyboard and to copy.

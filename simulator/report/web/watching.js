@@ -5,7 +5,7 @@ main.before(doing);
 
 // What is looked at, if it cannot change any more: a variant is in the results as a whole.
 const stays = () => {
-  const [scenario, variant] = location.hash.slice(1).split("/").filter(Boolean).map(decodeURIComponent);
+  const [scenario, variant] = linked().parts;
   return DATA.scenarios.some((one) => one.name === scenario && one.variants.some((own) => own.slug === variant));
 };
 
