@@ -48,17 +48,18 @@ function drawCell(pen, colour, tally, cycle, y, view, { left, x }, width) {
     pen.fillStyle = colour("failed");
     pen.fillRect(from + gap, y + ROW / 2, wide, ROW / 2 - low);
   }
-  const text = cellTexts(tally).find((one) => pen.measureText(one).width + 4 <= wide);
+  const seen = Math.max(from, left), room = Math.min(to, width) - seen - 2 * gap, middle = seen + gap + room / 2;
+  const text = cellTexts(tally).find((one) => pen.measureText(one).width + 4 <= room);
   if (!text) return;
   pen.textAlign = "center";
   pen.fillStyle = bad === 2 ? colour("ink") : name === "cancelled" ? colour("paper") : "#10151b";
   if (bad >= 3 && name !== "cancelled") {  // legible on what is hatched or of two colours
     pen.lineWidth = 3;
     pen.strokeStyle = "rgba(255, 255, 255, .75)";
-    pen.strokeText(text, (from + to) / 2, y + ROW / 2 + 0.5);
+    pen.strokeText(text, middle, y + ROW / 2 + 0.5);
     pen.lineWidth = 1;
   }
-  pen.fillText(text, (from + to) / 2, y + ROW / 2 + 0.5);
+  pen.fillText(text, middle, y + ROW / 2 + 0.5);
   pen.textAlign = "start";
 }
 
