@@ -143,7 +143,7 @@ def test_a_matrix_scrolls_in_its_own_box(page: Any, audit: str, project: str) ->
             go(page, address, link)
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), link
     go(page, audit)
-    page.set_viewport_size({"width": 320, "height": 800})
+    page.set_viewport_size({"width": 280, "height": 800})
     box = page.locator(".matrix")
     box.evaluate("(box) => { box.scrollLeft = 1000; }")
     assert box.evaluate("(box) => box.scrollLeft") > 0

@@ -19,7 +19,7 @@ function matrixPart(scenario, part) {
   return [
     scenario.variants.length > 1 && !part.audit ? el("h3", {}, title) : "",
     el("p", { class: "headline" }, counted(part, cells)),
-    kindKey(part, cells), ...grid(scenario, part, cells, caption, told),
+    kindKey(part, cells, kinds), ...grid(scenario, part, cells, caption, told),
     part.without.length ? el("p", { class: "soft" }, `Nothing was found of ${part.without.join(", ")}.`) : "",
     el("h3", {}, "In words"), words,
   ];
@@ -35,11 +35,10 @@ function counted(part, cells) {
 }
 
 // What the marks mean, of those that there are, with how often each is there.
-function kindKey(part, cells) {
+function kindKey(part, cells, kinds) {
   const all = part.audit ? cells.map(([worst]) => worst) : cells.flat();
-  const counts = new Map();
-  for (const { kind } of all) counts.set(kind, (counts.get(kind) || 0) + 1);
-  const levels = LEVELS.map(([level, means]) => [level, means, [...counts].filter(([kind]) => kind[2] === level)]);
+  const counts = kinds.map((kind) => [kind, all.filter((one) => one.kind === kind).length]).filter(([, count]) => count);
+  const levels = LEVELS.map(([level, means]) => [level, means, counts.filter(([kind]) => kind[2] === level)]);
   return el("div", { class: "kinds" }, levels.filter(([, , own]) => own.length).map(([level, means, own]) => el("section", {},
     el("h4", {}, el("strong", {}, level), `: ${means}`),
     el("ul", { "aria-label": `Marks: ${level}` }, own.map(([kind, count]) => el("li", {}, kindMark(kind, 26),
