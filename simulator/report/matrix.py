@@ -28,6 +28,22 @@ def matrices(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
     }
 
 
+def compared(outcomes: Sequence[Outcome]) -> dict[int, int]:
+    """With which variant each is compared that was run for a cell of an audit, by their places: with the
+    one of its seed that was run for none; -1 if there is no such one.
+    """
+    own = [
+        place
+        for place, one in enumerate(outcomes)
+        if any(found.cause and found.cell == one.key[1] for found in one.findings)
+    ]
+    bases: dict[int, int] = {}
+    for place, one in enumerate(outcomes):
+        if place not in own:
+            bases.setdefault(one.key[2], place)
+    return {place: bases.get(outcomes[place].key[2], -1) for place in own}
+
+
 def _parts(seen: Iterable[Seen], outcomes: Sequence[Outcome]) -> list[list[Seen]]:
     """What belongs into one matrix."""
     parts: dict[Any, list[Seen]] = {}
@@ -52,14 +68,10 @@ def _part(
     by_column = _ordered(cells, {column: [] for column in columns}, 1)
     places = {key: place for place, key in enumerate(cells)}
     audited = bool(seen[0][1].cause)
-    own = {place for place, one in seen if outcomes[place].key[1] == one.cell}
-    seed = outcomes[seen[0][0]].key[2]
-    others = (i for i, one in enumerate(outcomes) if i not in own and one.key[2] == seed)
+    own = compared(outcomes)
     return {
         "audit": audited,
         "variant": -1 if audited else seen[0][0],
-        # What each cell is compared with: the variant that is none.
-        "base": next(others, -1) if own else -1,
         "columns": [[column, columns[column]] for column in by_column],
         "rows": [[row, [places.get((row, one), -1) for one in by_column]] for row in by_row],
         "cells": [

@@ -27,7 +27,7 @@ from simulator.history import (
     parting_of_ends,
 )
 from simulator.report.clocks import clock_changes
-from simulator.report.matrix import matrices
+from simulator.report.matrix import compared, matrices
 
 VERSION = 3
 """Of the format. It goes up when a field changes its meaning or is gone."""
@@ -65,31 +65,51 @@ class Texts:
 def _scenario(name: str, outcomes: Sequence[Outcome], texts: Texts) -> dict[str, Any]:
     seeds = {outcome.key[2] for outcome in outcomes}
     origin = _origin(outcomes)
-    lived = [one for one in outcomes if one.history is not None]
-    histories = [one.history for one in lived if one.history is not None]
-    partings = {"part": parting(histories), "end otherwise": parting_of_ends(histories)}
-    slugs = [_slug(one, len(seeds) > 1) for one in lived]
+    histories = [one.history for one in outcomes if one.history is not None]
+    slugs = [_slug(one, len(seeds) > 1) for one in outcomes]
+    besides = compared(outcomes)
+
+    def partings(places: Iterable[int]) -> list[list[Any]]:
+        lived = {slugs[place]: outcomes[place].history for place in places}
+        return _partings({slug: one for slug, one in lived.items() if one is not None}, origin)
+
     return {
         "name": name,
         "question": next((one.question for one in outcomes if one.question), ""),
         "lesson": next((one.lesson for one in outcomes if one.lesson), ""),
         "origin": origin.isoformat().replace("+00:00", "Z"),
-        "partings": [  # what of, when, and by variant what happens there
-            [
-                what,
-                _seconds(one.at, origin),
-                list(map(list, zip(slugs, map(_side, one.sides), strict=True))),
-            ]
-            for what, one in partings.items()
-            if one is not None
-        ],
+        "partings": [] if besides else partings(range(len(outcomes))),
         "clocks": [  # when which zone of a schedule changes its clocks, from what to what
             [_seconds(one.at, origin), one.zone, one.before, one.after]
             for one in clock_changes(histories)
         ],
-        "variants": [_variant(outcome, len(seeds) > 1, origin, texts) for outcome in outcomes],
+        "variants": [
+            {
+                **_variant(outcome, slugs[place], origin, texts),
+                # With which variant that of a cell of an audit is compared, and where the two part.
+                "besides": besides.get(place, -1),
+                "partings": partings([place, besides[place]])
+                if besides.get(place, -1) >= 0
+                else [],
+            }
+            for place, outcome in enumerate(outcomes)
+        ],
         "findings": matrices(outcomes),
     }
+
+
+def _partings(histories: Mapping[str, History], origin: datetime) -> list[list[Any]]:
+    """What parts, when, and by variant what happens there."""
+    alive = list(histories.values())
+    return [
+        [
+            what,
+            _seconds(one.at, origin),
+            list(map(list, zip(histories, map(_side, one.sides), strict=True))),
+        ]
+        for what, one in (("part", parting(alive)), ("end otherwise", parting_of_ends(alive)))
+        if one is not None
+    ]
 
 
 def _slug(outcome: Outcome, by_seed: bool) -> str:
@@ -117,7 +137,7 @@ def _instants(history: History | None) -> Iterator[datetime]:
         yield from filter(None, [run.scheduled, run.states[0].timestamp if run.states else None])
 
 
-def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) -> dict[str, Any]:
+def _variant(outcome: Outcome, slug: str, origin: datetime, texts: Texts) -> dict[str, Any]:
     _, variant, seed = outcome.key
     history = outcome.history
     runs = list(_in_order(history)) if history is not None else []
@@ -130,7 +150,7 @@ def _variant(outcome: Outcome, by_seed: bool, origin: datetime, texts: Texts) ->
     ended = [run for run, _ in runs if run.parent is None and run.final and not _cancelled(run)]
     return {
         "name": variant,
-        "slug": _slug(outcome, by_seed),
+        "slug": slug,
         "seed": seed,
         "passed": outcome.passed,
         "error": outcome.error,

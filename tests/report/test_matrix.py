@@ -70,7 +70,8 @@ def test_kinds_come_with_what_they_mean_and_how_serious_they_are(audit, project)
 def test_a_cell_of_an_audit_knows_its_variant_and_its_run(audit) -> None:
     [part] = audit["findings"]["parts"]
     slugs = [variant["slug"] for variant in audit["variants"]]
-    assert slugs[part["base"]] == "without a fault"
+    assert [slugs[one["besides"]] for one in audit["variants"][1:]] == ["without a fault"] * 5
+    assert audit["variants"][0]["besides"] == -1
     rows = dict(part["rows"])
     masked, late = part["cells"][rows["child/dev"][1]]
     assert slugs[masked[SHOWN]] == "child/dev:raises"
@@ -118,3 +119,13 @@ def test_what_stands_in_a_matrix_is_no_verdict_as_well(project) -> None:
 
 def test_a_scenario_without_findings_has_no_matrix(results: Path) -> None:
     assert {one["findings"] for one in numbers(kept_outcomes(results))["scenarios"]} == {None}
+
+
+def test_a_cell_of_an_audit_parts_from_what_it_is_compared_with(audit) -> None:
+    assert audit["partings"] == []
+    [_, one, *_] = audit["variants"]
+    parted = {what: (at, sides) for what, at, sides in one["partings"]}
+    assert parted["end otherwise"] == (
+        23 * 3600 + 905,
+        [["child/dev:raises-once", "parent Completed"], ["without a fault", "parent Failed"]],
+    )

@@ -162,8 +162,4 @@ function foundIn(scenario, variant, run) {
 const isAudit = (scenario) => Boolean(scenario.findings?.parts.some((part) => part.audit));
 
 // What a variant of an audit is compared with.
-function besides(scenario, variant) {
-  const place = scenario.variants.indexOf(variant);
-  const part = scenario.findings?.parts.find((one) => one.cells.some(([worst]) => worst[6] === place));
-  return part && part.base >= 0 ? [scenario.variants[part.base]] : [];
-}
+const besides = (scenario, variant) => variant.besides < 0 ? [] : [scenario.variants[variant.besides]];

@@ -35,6 +35,8 @@ function laneOf(variant) {
 // The time axis of a scenario with a lane for each variant, or for a chosen one and what that is compared with.
 // `asked`: what the link says of cycles.
 function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
+  const compared = chosen && besides(scenario, chosen).length > 0;
+  if (compared) scenario = { ...scenario, partings: chosen.partings };
   const lanes = (chosen ? [chosen, ...besides(scenario, chosen)] : scenario.variants).map(laneOf);
   const edges = lanes.flatMap((lane) => [...lane.extents.flat(), lane.until]).filter((at) => at !== null);
   const whole = { from: edges.reduce((a, b) => Math.min(a, b), Infinity), to: edges.reduce((a, b) => Math.max(a, b), -Infinity) };
@@ -158,7 +160,7 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
     select(parts[0], parts[0].lane.shown.indexOf(sought.index));
     parts[0].scroller.focus();
   });
-  return [bar, key(), ...(chosen ? [] : partings(scenario)), clocksInWords(scenario), help,
+  return [bar, key(), ...(chosen && !compared ? [] : partings(scenario)), clocksInWords(scenario), help,
     el("div", { class: "axis" }, axis), ...parts.map((part) => part.section)];
 }
 
