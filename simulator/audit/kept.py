@@ -1,8 +1,8 @@
 """The results file of an audit: what a cell's simulation was like, and what became of its fault.
 
 It is a results file as `simulate run` writes one, in which the project is the scenario and each cell a
-variant, with what became of it as its findings. So `simulate explain` and `simulate report` read it, too.
-One table more, `cells`, says what there is to be done.
+variant, with what became of it as its findings. So `simulate explain` and `simulate report` read it,
+too. One table more, `cells`, says what there is to be done.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ def _show(one: Found, kept: Kept, subject: Subject, command: str, file: Path | N
 
 
 def _command(subject: Subject, of: Of, out: Path, cell: str | None) -> str:
-    """The command that opens a cell again, or anew where nothing has been done; of all cells for None."""
+    """The command that opens a cell again, or anew where nothing has been done; for None that of all."""
     import shlex
 
     from simulator.audit import Project

@@ -1,22 +1,22 @@
-"""What was found out about a step, as a results file keeps it: in an audit, or in the design of a project."""
+"""What was found out about a step, as a results file keeps it: by an audit, or in a project's design."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from uuid import UUID
 
-LEVELS = ("serious", "noticed", "minor", "unknown", "well")
-"""How serious a kind of finding is: somebody loses by it and nobody is told; it ends badly and somebody is
-told; it costs something; nobody can say; it is well so."""
-
 
 @dataclass(frozen=True)
 class FindingRecord:
-    """`subject` is the deployment, flow or task that it is about; `cause` what was done to it, in a word,
-    and `cause_says` in more, both empty if nothing was. `kind` is what came of it or is wrong, `kind_says`
-    what that means, `rank` its place among all kinds (0 is the most serious) and `level` one of `LEVELS`.
-    `said` is what is the case, and `times` how often it was seen; `seconds` is how long it took, or by how
-    much something is later; `where` is "file:line"; `run_id` the run that shows it, and `explained` why
+    """A row of the table `findings`.
+
+    `subject` is the deployment, flow or task that it is about; `cause` what was done to it, in a word,
+    and `cause_says` in more, both empty if nothing was. `kind` is what came of that, or is wrong, and
+    `kind_says` what the word means; `rank` its place among all kinds (0 is the most serious), `level`
+    how serious that is: "serious" (something is lost or wrong, and nobody is told), "noticed" (it ends
+    badly, and somebody is told), "minor" (it costs something), "unknown" (nobody can say) or "well".
+    `said` is what is the case, and `times` how often it was seen; `seconds` how long it took, or by how
+    much something is later; `where` "file:line"; `run_id` the run that shows it, and `explained` why
     that went so. What there is not is None or empty.
     """
 
@@ -36,7 +36,7 @@ class FindingRecord:
 
     @property
     def cell(self) -> str:
-        """What is called so in an audit, where the variant in which it was tried has this name."""
+        """The name of its cell in an audit, and of the variant that was run for that, if one was."""
         return f"{self.subject}:{self.cause}"
 
     @property

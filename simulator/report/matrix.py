@@ -99,8 +99,8 @@ def _told(
     runs: Collection[Any],
     kinds: Mapping[str, int],
 ) -> list[Any]:
-    """A finding as a list: its kind, what is said, how often, seconds, file and line, why it went so, the
-    variant that was run for it (-1 for none), the id of the run that shows it and its variant.
+    """A finding as a list: its kind, what is said, how often, seconds, file and line, why it went so,
+    the variant that was run for it (-1 for none), the id of the run that shows it, and its variant.
     """
     run = one.run_id.hex[-12:] if one.run_id is not None and one.run_id in runs else ""
     return [
@@ -119,8 +119,8 @@ def _told(
 def _courses(
     cells: Mapping[tuple[str, str], Sequence[Seen]], *, one_each: bool
 ) -> Iterator[list[list[int]]]:
-    """What is told in words: [cell, finding] pairs. The same course of several cells is told once, and of
-    a project each finding for itself; most serious first, then what was seen more often.
+    """What is told in words: [cell, finding] pairs. The same course of several cells is told once, and
+    of a project each finding for itself; most serious first, then what was seen more often.
     """
     folded: dict[Any, list[tuple[int, int]]] = {}
     of_course: dict[Any, tuple[int, int]] = {}

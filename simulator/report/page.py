@@ -4,8 +4,8 @@
 
 `numbers.py` says what is shown, `matrix.py` of findings. `layout.js` and `cycles.js` say where it goes;
 `drawing.js`, `folded.js` and `marks.js` put it on a canvas, `views.js` into text and tables, `matrix.js`
-into a matrix with the marks of `signs.js`; `lesson.js` asks before it shows, `page.js` reacts to the reader,
-and `watching.js` follows a run that goes on. They stand in `web/`.
+into a matrix with the marks of `signs.js`; `lesson.js` asks before it shows, `page.js` reacts to the
+reader, and `watching.js` follows a run that goes on. They stand in `web/`.
 """
 
 from __future__ import annotations
