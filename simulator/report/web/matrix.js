@@ -61,7 +61,7 @@ function grid(scenario, part, cells, caption, told) {
         part.columns.map(([name, says]) => el("th", { scope: "col", title: says }, spaced(name))))),
       el("tbody", {}, rows)));
   return [box, el("p", { class: "soft" }, part.audit
-    ? "Rows are steps, columns what was done to each; worst first. · it cannot happen to it, or was not tried. A mark leads to its runs; arrow keys move among marks."
+    ? "Rows are steps, columns what was done to each; worst first. A dot: it cannot happen to that step, or was not tried. A mark leads to the runs; arrow keys move among marks."
     : "Worst first. A mark leads to the run that shows it; arrow keys move among marks.")];
 }
 

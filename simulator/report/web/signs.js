@@ -14,11 +14,11 @@ const LEVELS = [
 
 const CLOCK = "M12 6.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11M12 9v3l2.2 1.6";
 const BELL = "M12 6.5v6.5M12 16.4v.2", FOREVER = "M6.5 12c0-4 4-4 5.5 0s5.5 4 5.5 0-4-4-5.5 0-5.5 4-5.5 0";
-const HALF = "M12 7a5 5 0 1 1 0 10 5 5 0 0 1 0-10M12 7v10M14.5 8v8", OUTLIVES = "M6.5 8.5h4.5M6.5 15h10.5M14.5 12.5 17 15l-2.5 2.5";
+const HALF = "M12 7a5 5 0 1 1 0 10 5 5 0 0 1 0-10|M12 7a5 5 0 0 1 0 10z", OUTLIVES = "M6.5 8.5h4.5M6.5 15h10.5M14.5 12.5 17 15l-2.5 2.5";
 const TWICE = "M6.5 6.5h7.5V14H6.5zM10 14v3.5h7.5V10H14", TABLE = "M6.5 7.5h11v9.5h-11zM6.5 10.7h11M10.5 10.7V17";
 const ABREAST = "M7.5 7v10M12 7v10M16.5 7v10";
 
-// Lines in a box of 24. What is the same in the runs of a project and in an audit has one sign.
+// Lines in a box of 24, and after a bar what is filled. What is the same in the runs of a project and in an audit has one sign.
 const SIGNS = {
   "no answer": "M9 9.3a3 3 0 1 1 4.2 2.7q-1.2.6-1.2 2.2M12 17v.2", "broken promise": "M13.5 6l-4 5h5l-4 7",
   zombie: FOREVER, masked: HALF, unnoticed: "M6.5 10.5c2.8 4.5 8.2 4.5 11 0M8.7 13.4l-1.4 2M12 14.2v2.6M15.3 13.4l1.4 2",
@@ -37,14 +37,14 @@ const SIGNS = {
 };
 
 // Where the sign stands in its outline, and how large it is.
-const PLACES = { minor: [4.6, 8.6, 0.95] };
+const PLACES = { minor: [4, 8, 1], noticed: [2.8, 2.8, 1.1] };
 
 // The mark of a kind as numbers.py tells it; a kind that is not known here has its first letters in it.
 function kindMark([kind, , level], size = 32) {
-  const [x, y, scale] = PLACES[level] || [4, 4, 1];
-  const sign = SIGNS[kind] ? svg("path", { class: "sign", d: SIGNS[kind] })
-    : svg("text", { class: "letters", x: 12, y: 16.5, "text-anchor": "middle" }, kind.slice(0, 2));
+  const [x, y, scale] = PLACES[level] || [1, 1, 1.25];
+  const sign = SIGNS[kind] ? SIGNS[kind].split("|").map((d, i) => svg("path", { class: i ? "sign filled" : "sign", d }))
+    : [svg("text", { class: "letters", x: 12, y: 16.5, "text-anchor": "middle" }, kind.slice(0, 2))];
   return svg("svg", { class: `mark ${level}`, viewBox: "0 0 32 32", width: size, height: size, "aria-hidden": "true" },
     svg("path", { class: "outline", d: OUTLINES[level] || OUTLINES.unknown }),
-    svg("g", { transform: `translate(${x} ${y}) scale(${scale})` }, sign));
+    svg("g", { transform: `translate(${x} ${y}) scale(${scale})` }, ...sign));
 }
