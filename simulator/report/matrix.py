@@ -79,7 +79,7 @@ def _part(
             for own_seen in cells.values()
         ],
         "courses": list(_courses(cells, one_each=not audited)),
-        "without": _without(outcomes[seen[0][0]], by_row) if not audited else [],
+        "without": [] if audited else _without(outcomes[seen[0][0]], by_row),
     }
 
 
@@ -138,7 +138,10 @@ def _courses(
 
 
 def _without(outcome: Outcome, found: Collection[str]) -> list[str]:
-    """The deployments of which nothing was found."""
+    """The deployments that have run, of which nothing was found, and whose runs show nothing."""
     if outcome.history is None:
         return []
-    return sorted(set(outcome.history.deployments) - set(found))
+    ran = [run for run in outcome.history.runs() if run.start is not None]
+    showing = {one.run_id for one in outcome.findings}
+    known = {run.deployment for run in ran if run.id in showing}
+    return sorted({run.deployment for run in ran if run.deployment} - known - {*found})

@@ -109,6 +109,7 @@ def test_the_findings_of_a_project_stand_in_a_matrix_for_each_variant(project) -
     assert (masked[TIMES], masked[WHY]) == (3, "because of a fault")
     assert masked[RUN] == project["variants"][0]["runs"][3][0]
     assert len(one["courses"]) == 3  # each finding for itself
+    assert (one["without"], other["without"]) == ([], ["parent/dev"])  # report/dev has never begun
 
 
 def test_what_stands_in_a_matrix_is_no_verdict_as_well(project) -> None:

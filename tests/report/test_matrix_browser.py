@@ -133,8 +133,14 @@ def test_the_findings_of_a_project_lead_to_their_runs(page: Any, project: str) -
     go(page, project)
     matrix(page, "Findings: read.retries=3").get_by_role("button").click()
     assert page.locator(".entry:focus").text_content() == "ignored key"
-    words = page.get_by_role("table", name="In words").first.locator("tbody th").all_text_contents()
-    assert words == ["masked failure, 3 times", "ignored key", "ignored key"]
+    words = page.get_by_role("table", name="In words").first.locator("tbody tr")
+    assert words.locator("th").all_text_contents() == [
+        "masked failure, 3 times",
+        "ignored key",
+        "ignored key",
+    ]
+    shown = [row.locator("td").last.text_content() for row in words.all()]
+    assert shown == ["child/dev", "\N{EN DASH}", "\N{EN DASH}"]
 
 
 def test_a_matrix_scrolls_in_its_own_box(page: Any, audit: str, project: str) -> None:

@@ -118,14 +118,20 @@ function inSentences(scenario, part, cells, told) {
       first.where ? [" ", el("code", {}, `(${first.where})`)] : "",
       first.explained ? el("details", {}, el("summary", {}, "Why"), el("pre", {}, first.explained)) : "");
     const links = course.map(([one, which]) => {
-      const name = part.audit ? cellName(part, one) : cellName(part, one).split(":")[0];
       const href = target(scenario, cells[one][which]);
+      const name = part.audit ? cellName(part, one) : href ? runOf(scenario, cells[one][which]) : "–";
       return el("div", {}, href ? el("a", { href }, name) : name);
     });
     return [entry, said, el("div", {}, links)];
   });
   const heads = part.audit ? ["what becomes of it", "of whom", "faults"] : ["finding", "what", "shown by a run of"];
   return el("div", { class: "words" }, table(heads, rows, "In words"));
+}
+
+// The deployment or flow of the run that shows a finding.
+function runOf(scenario, one) {
+  const { flow, deployment } = laneOf(scenario.variants[one.variant]).runs.find((run) => run.id === one.run);
+  return deployment || flow;
 }
 
 function cellName(part, place) {
