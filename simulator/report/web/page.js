@@ -138,7 +138,8 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
     if (!lane.folded.delete(index)) lane.folded.add(index);
     redraw();
   };
-  const foldDays = canFold && el("button", { type: "button", onclick: toggle, title: "Fold into cycles, or show the runs (f)" }, `Fold into ${cycleWord(length, 2)}`);
+  const foldDays = canFold ? el("button", { type: "button", onclick: toggle, title: "Fold into cycles, or show the runs (f)" },
+    `Fold into ${cycleWord(length, 2)}`) : null;
   const tools = { view, zoom, pan, reset, moveTo, select, fold, redraw, seek, unfold, toggle };
   for (const part of parts) {
     listen(scenario, part, tools);
