@@ -240,10 +240,18 @@ def test_it_fits_its_screen_and_axe_finds_nothing_serious(
     assert serious(page) == []
 
 
-@pytest.mark.parametrize("look", [("light", 1280)], indirect=True)
-def test_it_prints_folded(page: Any, address: str) -> None:
+def test_it_prints_folded_on_light_paper(page: Any, address: str, look: tuple[str, int]) -> None:
     go(page, address, "month")
-    page.emulate_media(media="print")
+    screen = drawn(page)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    paper = drawn(page)
+    assert (paper == screen) == (look[0] == "light")
+    page.emulate_media(color_scheme="light")
+    assert drawn(page) == paper
+    page.emulate_media(color_scheme=look[0], media="print")
     assert not page.locator(".controls").is_visible()
+    assert not page.get_by_role("button", name="Show from when on").is_visible()
     assert page.locator(".scroller canvas").first.is_visible()
-    assert drawn(page).startswith("data:image/png")
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert drawn(page) == screen

@@ -9,6 +9,10 @@ read(JSON.parse(document.getElementById("data").textContent));
 const main = document.getElementById("view");
 const HOME = DATA.lesson ? DATA.lesson.title : "Simulation results";
 document.querySelector(".home").textContent = HOME;
+// Paper is light, and what is on a canvas keeps the colours that it was drawn in.
+for (const name of ["beforeprint", "afterprint"]) {
+  addEventListener(name, () => document.documentElement.classList.toggle("printing", name === "beforeprint"));
+}
 const say = (text) => { document.getElementById("spoken").textContent = text; };
 
 // What a variant's runs need to be drawn; made when it is first looked at.
@@ -51,7 +55,7 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
   const oldest = Math.max(1, ...lanes.flatMap((lane) => lane.tables.map((table) => table.most)));
   const link = (query) => linkTo(...[scenario, chosen].filter(Boolean).map((one) => one.slug ?? one.name)) + (query && `?${query}`);
   const parts = lanes.map((lane) => lanePart(scenario, lane, chosen, view, (day) => link(`at=${day}`)));
-  const help = el("p", { class: "soft" });
+  const help = el("p", { class: "soft help" });
   let awaited = false;
   const redraw = (again = true) => {
     for (const { lane, scroller, spacer, count } of again ? parts : []) {
@@ -141,7 +145,8 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
     if (!lane.folded.delete(index)) lane.folded.add(index);
     redraw();
   };
-  const foldDays = canFold && el("button", { type: "button", onclick: toggle, title: "Fold into cycles, or show the runs (f)" }, `Fold into ${cycleWord(length, 2)}`);
+  const foldDays = canFold ? el("button", { type: "button", onclick: toggle, title: "Fold into cycles, or show the runs (f)" },
+    `Fold into ${cycleWord(length, 2)}`) : null;
   const tools = { view, zoom, pan, reset, moveTo, select, fold, redraw, seek, unfold, toggle };
   for (const part of parts) {
     listen(scenario, part, tools);
@@ -149,6 +154,7 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
   }
   new ResizeObserver(() => redraw(false)).observe(axis);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw(false));
+  for (const name of ["beforeprint", "afterprint"]) addEventListener(name, () => paint());
   const bar = controls(scenario, lanes, filter, tools, foldDays);
   turn(view.folded);
   redraw();
