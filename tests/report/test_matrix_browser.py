@@ -166,3 +166,13 @@ def test_axe_finds_nothing_serious_in_a_matrix(page: Any, audit: str, project: s
             assert serious(page) == [], link
     go(page, audit, "shop/child%2Fdev%3Araises")
     assert serious(page) == []
+
+
+@pytest.mark.parametrize("look", [("dark", 700)], indirect=True, ids=str)
+def test_a_matrix_is_whole_on_paper(page: Any, audit: str) -> None:
+    go(page, audit)
+    page.emulate_media(media="print")
+    assert matrix(page).get_by_role("button", name="parent/dev, clocks: lost run").is_visible()
+    assert not page.get_by_text("arrow keys move among marks").is_visible()
+    box = page.locator(".matrix").evaluate("(box) => [box.scrollWidth, window.innerWidth]")
+    assert box[0] <= box[1]

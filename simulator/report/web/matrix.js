@@ -60,7 +60,7 @@ function grid(scenario, part, cells, caption, told) {
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, part.audit ? "step" : "of"),
         part.columns.map(([name, says]) => el("th", { scope: "col", title: says }, spaced(name))))),
       el("tbody", {}, rows)));
-  return [box, el("p", { class: "soft" }, part.audit
+  return [box, el("p", { class: "soft help" }, part.audit
     ? "Rows are steps, columns what was done to each; worst first. A dot: it cannot happen to that step, or was not tried. A mark leads to the runs; arrow keys move among marks."
     : "Worst first. A mark leads to the run that shows it; arrow keys move among marks.")];
 }

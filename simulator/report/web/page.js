@@ -111,7 +111,7 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
   // Into cycles, or back to the runs; the link says which, so that it can be shared.
   const turn = (folded, query) => {
     view.folded = canFold && folded;
-    if (foldDays) foldDays.setAttribute("aria-pressed", String(view.folded));
+    foldDays?.setAttribute("aria-pressed", String(view.folded));
     help.textContent = view.folded ? foldedHelp(length) : canFold ? `${HELP}, F folds into ${cycleWord(length, 2)}.` : `${HELP}.`;
     bar.classList.toggle("folded", view.folded);
     for (const { scroller, refill, lane } of parts) {
