@@ -5,7 +5,8 @@
 
 A promise is judged from a history: from the states of runs, each with its instant, and from what was
 seen of tables meanwhile. So nothing is sampled, and a break is known to the instant. It imports nothing
-that runs. Open `promise.py` first; `runs.py` and `tables.py` have the promises, `own.py` those of users.
+that runs. Open `promise.py` first; `runs.py` and `tables.py` have the promises, `own.py` those of users;
+`renewals.py` says how quickly a table was renewed, and so from when on it was too late.
 """
 
 from simulator.promises.own import Moment, always, sometimes

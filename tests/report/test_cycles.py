@@ -99,8 +99,11 @@ def test_a_click_unfolds_a_day_and_the_way_back_folds_it(page: Any, address: str
 
 
 def test_a_link_leads_to_a_day(page: Any, address: str) -> None:
-    go(page, address, "month/state raised?at=2026-03-30")
+    go(page, address, "month/state raised?at=2026-03-30T12:00Z")
     assert counted(page).startswith("27 of 785 runs shown")
+    assert (
+        link(page) == "#month/state raised?at=2026-03-30T12:00Z"
+    )  # left as it was: one goes back from it
     go(page, address, "month/state raised?at=nonsense")
     assert "785 of 785 runs" in counted(page)
 
@@ -125,6 +128,19 @@ def test_folded_days_are_a_table_whose_links_unfold_them(page: Any, address: str
     )
     rows.nth(11).get_by_role("link").click()
     page.get_by_text("27 of 785 runs shown").wait_for()
+
+
+def test_an_open_table_follows_when_the_runs_are_folded(page: Any, address: str) -> None:
+    go(page, address, "month/state ignored?runs")
+    page.get_by_text("As a table").click()
+    rows = page.locator(".lane tbody tr")
+    rows.nth(100).wait_for()
+    page.locator(".scroller").focus()
+    page.keyboard.press("f")
+    assert rows.count() == 31
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    assert rows.count() == 27
 
 
 def test_each_shape_of_a_cell_differs_without_its_colour(page: Any, address: str) -> None:

@@ -58,6 +58,12 @@ const timesOfWorst = (tally) => tally.states.get(cameOut(tally.worst)).times;
 const tallyInWords = (tally) => `${tally.total} run${tally.total === 1 ? "" : "s"}: `
   + worstFirst(tally).map(([name, { times }]) => `${times} ${name}`).join(", ");
 
+// How many runs a folded lane shows, and in how many cycles.
+function foldedInWords(lane, length) {
+  const tallies = [...lane.rows[0].cells.values()], shown = tallies.reduce((sum, tally) => sum + tally.total, 0);
+  return `${shown} of ${lane.runs.length} runs, folded into ${tallies.length} ${cycleWord(length, tallies.length)}`;
+}
+
 // What a cell may say, the longest first: how many of how many are as the worst of them.
 function cellTexts(tally) {
   const shape = shapeOf(tally.worst), times = timesOfWorst(tally);

@@ -112,8 +112,8 @@ function clocksInWords(scenario) {
     found.map(({ at, text }) => `${text} (${instant(scenario.origin, at)} UTC)`).join("; ")) : "";
 }
 
-function promisesInWords(scenario, lane, seek) {
+function promisesInWords(scenario, lane, around) {
   return lane.promises.length ? el("ul", { class: "promises", "aria-label": `Broken promises of ${lane.variant.slug}` }, lane.promises.map((one) =>
-    el("li", {}, el("button", { type: "button", onclick: () => seek(isEarlier(one) ? one.lost : one.broken, one.broken) },
+    el("li", {}, el("button", { type: "button", onclick: () => around(isEarlier(one) ? one.lost : one.broken, one.broken) },
       isEarlier(one) ? "⊘ Show from when on" : "✗ Show when"), ` ${promiseInWords(scenario.origin, one)}`))) : "";
 }

@@ -54,7 +54,8 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
   const axis = el("canvas", { "aria-hidden": "true" });
   const oldest = Math.max(1, ...lanes.flatMap((lane) => lane.tables.map((table) => table.most)));
   const link = (query) => linkTo(...[scenario, chosen].filter(Boolean).map((one) => one.slug ?? one.name)) + (query && `?${query}`);
-  const parts = lanes.map((lane) => lanePart(scenario, lane, chosen, view, (day) => link(`at=${day}`)));
+  const around = (from, to) => seek(from - 900 - (to - from), 3 * (to - from) + 1800);
+  const parts = lanes.map((lane) => lanePart(scenario, lane, chosen, view, (day) => link(`at=${day}`), around));
   const help = el("p", { class: "soft help" });
   let awaited = false;
   const redraw = (again = true) => {
@@ -66,9 +67,7 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
       scroller.style.height = `${height}px`;
       spacer.style.height = `${rows * ROW}px`;
       const hidden = rows * ROW > height ? ", by scrolling in it" : "";
-      const total = (lane.rows[0]?.cells ?? new Map()), folded = [...total.values()].reduce((sum, tally) => sum + tally.total, 0);
-      count.textContent = view.folded ? `${folded} of ${lane.runs.length} runs, folded into ${total.size} ${cycleWord(length, total.size)}${hidden}`
-        : `${rows} of ${lane.runs.length} runs shown${hidden}`;
+      count.textContent = `${view.folded ? foldedInWords(lane, length) : `${rows} of ${lane.runs.length} runs shown`}${hidden}`;
     }
     if (!awaited) requestAnimationFrame(paint);
     awaited = true;
@@ -108,12 +107,13 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
     say(inWords(scenario, part.lane, part.lane.runs[index]));
     redraw(false);
   };
-  // Into cycles, or back to the runs; the link says which, so that it can be shared.
-  const turn = (folded, query) => {
+  // Into cycles, or back to the runs of a part of the time; the link says which, so that it can be shared.
+  const turn = (folded, query, from = whole.from, room = whole.to - whole.from) => {
     view.folded = canFold && folded;
     foldDays?.setAttribute("aria-pressed", String(view.folded));
     help.textContent = view.folded ? foldedHelp(length) : canFold ? `${HELP}, F folds into ${cycleWord(length, 2)}.` : `${HELP}.`;
     bar.classList.toggle("folded", view.folded);
+    moveTo(from, room);
     for (const { scroller, refill, lane } of parts) {
       scroller.setAttribute("aria-label", `${view.folded ? "Cycles" : "Runs"} of ${lane.variant.slug} on the time axis. ${view.folded ? FOLDED_KEYS : KEYS}`);
       scroller.scrollTop = 0;
@@ -121,21 +121,22 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
     }
     if (query !== undefined && link(query) !== location.hash && !DATA.lesson) history.pushState(null, "", link(query));
   };
+  const unfolded = startsFolded ? "runs" : "";
   const toggle = () => {
     if (!canFold) return;
-    turn(!view.folded, view.folded === startsFolded ? (startsFolded ? "runs" : "folded") : "");
-    reset();
+    if (view.folded) turn(false, unfolded);
+    else turn(true, startsFolded ? "" : "folded");
     say(view.folded ? `Folded into ${cycleWord(length, 2)}.` : "Unfolded.");
   };
-  const seek = (from, room) => {
-    turn(false, "runs");
-    moveTo(from, room);
+  const seek = (from, room) => turn(false, unfolded, from, room);
+  // What begins late in a cycle may end in the next.
+  const seekCycle = (cycle, until, query) => {
+    const begin = cycle * length;
+    turn(false, query, begin, Math.min(Math.max(length, until - begin), 2 * length) * 1.03);
   };
-  const seekCycle = (cycle, until = 0) => moveTo(cycle * length, Math.min(Math.max(length, until - cycle * length), 2 * length) * 1.03);
   const unfold = (part, row, cycle) => {
-    const { worst, until } = part.lane.rows[row].cells.get(cycle), day = dayOf(scenario.origin, cycle, length);
-    turn(false, `at=${day}`);
-    seekCycle(cycle, until);
+    const { worst, until } = part.lane.rows[row].cells.get(cycle);
+    seekCycle(cycle, until, `at=${dayOf(scenario.origin, cycle, length)}`);
     select(part, part.lane.shown.indexOf(worst.index));
     part.scroller.focus();
     say(`${cycleName(scenario.origin, cycle, length)} unfolded. ${inWords(scenario, part.lane, worst)}`);
@@ -148,18 +149,14 @@ function timeline(scenario, chosen, sought, asked = new URLSearchParams()) {
   const foldDays = canFold ? el("button", { type: "button", onclick: toggle, title: "Fold into cycles, or show the runs (f)" },
     `Fold into ${cycleWord(length, 2)}`) : null;
   const tools = { view, zoom, pan, reset, moveTo, select, fold, redraw, seek, unfold, toggle };
-  for (const part of parts) {
-    listen(scenario, part, tools);
-    part.section.querySelector(".promises-place").replaceWith(promisesInWords(scenario, part.lane, (from, to) => seek(from - 900 - (to - from), 3 * (to - from) + 1800)));
-  }
+  for (const part of parts) listen(scenario, part, tools);
   new ResizeObserver(() => redraw(false)).observe(axis);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw(false));
   for (const name of ["beforeprint", "afterprint"]) addEventListener(name, () => paint());
   const bar = controls(scenario, lanes, filter, tools, foldDays);
-  turn(view.folded);
-  redraw();
   const day = Date.parse(asked.get("at"));
-  if (canFold && !Number.isNaN(day)) seekCycle(cycleOf((day - scenario.origin) / 1000, length));
+  if (canFold && !Number.isNaN(day)) seekCycle(cycleOf((day - scenario.origin) / 1000, length), 0);
+  else turn(view.folded);
   if (sought) requestAnimationFrame(() => {
     const [from, to] = parts[0].lane.extents[sought.index];
     if (from !== null) moveTo(from - 60 - (to - from), (to - from) * 3 + 120);
@@ -178,7 +175,7 @@ const foldedHelp = (length) => `A cell has the runs of ${length === DAY ? "a day
 const KEYS = "Up and down choose a run, Enter opens it, Space folds it; left and right move in time, plus and minus zoom, 0 shows all.";
 const FOLDED_KEYS = "Left and right choose a cycle, up and down a flow, Enter unfolds it; plus and minus zoom, 0 shows all.";
 
-function lanePart(scenario, lane, alone, view, link) {
+function lanePart(scenario, lane, alone, view, link, around) {
   const canvas = el("canvas", { "aria-hidden": "true" }), spacer = el("div", {}), count = el("small", {});
   const scroller = el("div", {
     class: "scroller", tabindex: "0", role: "application", "aria-roledescription": "timeline",
@@ -206,7 +203,7 @@ function lanePart(scenario, lane, alone, view, link) {
   const section = el("section", { class: "lane" },
     el("h3", {}, el("a", { href: linkTo(scenario.name, lane.variant.slug) }, lane.variant.slug), DATA.lesson ? "" : outcome(lane.variant),
       lane.variant.masked ? el("span", { class: "broken" }, `◐ ${lane.variant.masked} of ${lane.variant.ended} Completed although a child failed`) : "", count),
-    lane.variant.error ? el("pre", {}, lane.variant.error) : "", promises || "", scroller, ages || "", el("span", { class: "promises-place" }), asTable);
+    lane.variant.error ? el("pre", {}, lane.variant.error) : "", promises || "", scroller, ages || "", promisesInWords(scenario, lane, around), asTable);
   return { lane, section, scroller, canvas, spacer, count, ages, promises, refill };
 }
 
