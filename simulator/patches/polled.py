@@ -9,7 +9,7 @@
 - `os.listdir`, `os.scandir`, and what `simulator.patches.files` tells of (`stat`, `open`): a process
   with a child that goes on looks for what that one writes. Whoever sleeps next waits until it changes.
 - `os.read` and the methods of `io.FileIO` that read: of a pipe that does not block and has nothing. Of
-  one that blocks, an alarm ends the latter (`simulator.patches.alarms`).
+  one that blocks, a time-out of the process ends the latter (`simulator.patches.deadlines`).
 
 A process by its number (`os.kill(pid, 0)`) is in `simulator.patches.stdlib_signals`. Nobody waits longer
 than `MOST_SECONDS` in real time for what may never come. `tests/clock/test_real_polls.py` fails without
@@ -32,7 +32,7 @@ from typing import Any
 from simulator.cfunctions import calling, copied, overriding
 from simulator.clock import Asked, asked, counted, is_waiting_really, waiting_really
 from simulator.instants import Real
-from simulator.patches.alarms import until_alarm
+from simulator.patches.deadlines import until_deadline
 from simulator.patches.files import looked_at, real_stat
 from simulator.patches.told import tell_of_process
 from simulator.places import is_for_users, is_users
@@ -167,7 +167,7 @@ def _none_yet(real: Callable[..., Any]) -> Callable[..., Any]:
         descriptor = file.fileno()
         readable = Asked(lambda seconds: _is_readable(descriptor, seconds))
         if not is_waiting_really():
-            until_alarm(None, readable)
+            until_deadline(None, readable)
         with waiting_really():
             found = real(file, *args)
         if found is None:

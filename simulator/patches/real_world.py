@@ -7,7 +7,7 @@
 - `Popen.wait`, `Popen.communicate` (so also `run`, `call` and `check_output`), the blocking methods of
   `socket.socket` and `ssl.SSLSocket`, `select.select`, `poll` and `epoll` (so also `selectors`, and
   `multiprocessing`'s queues and connections): a time-out that has come takes its virtual time, and so
-  does an alarm (`simulator.patches.alarms`).
+  does that of their process (`simulator.patches.deadlines`).
 - `Popen.poll`, `returncode` of one of asyncio's processes, `os.waitpid`, a socket or a `select` that
   does not block, a connection that is refused: whoever sleeps next waits for what was asked for.
 - `Popen`, `connect`: a wait for a socket with both ends in this process is virtual
@@ -45,7 +45,7 @@ from simulator.clock import (
     waiting_really,
 )
 from simulator.instants import Real
-from simulator.patches.alarms import until_alarm
+from simulator.patches.deadlines import until_deadline
 from simulator.patches.peers import noting
 from simulator.patches.polled import end_of, end_of_child
 from simulator.patches.replacing import replacing
@@ -126,7 +126,7 @@ def _of_process(clock: VirtualClock, real: Callable[..., Any], *names: str) -> C
             return bool(answers)
 
         if not is_waiting_really():
-            given["timeout"] = seconds = until_alarm(seconds, end_of(process.pid), ended)
+            given["timeout"] = seconds = until_deadline(seconds, end_of(process.pid), ended)
         if answers:
             return answers[0]
         with waiting_really() as outermost:
@@ -198,7 +198,7 @@ def _of_socket(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> C
                 raise TimeoutError("timed out")
             return real(sock, *args, **kwargs)
         if receives and sock.gettimeout() != 0 and not is_waiting_really():
-            until_alarm(sock.gettimeout(), _readiness_of([sock], []))
+            until_deadline(sock.gettimeout(), _readiness_of([sock], []))
         with waiting_really() as outermost:
             try:
                 answer = real(sock, *args, **kwargs)
@@ -293,7 +293,7 @@ def _look(
     if hold is None:
         return look()
     if seconds != 0 and not is_waiting_really():
-        until_alarm(seconds, what())
+        until_deadline(seconds, what())
     with waiting_really() as outermost:
         answer = look()
     if not outermost or seconds is None:

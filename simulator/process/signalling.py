@@ -140,12 +140,6 @@ class Signals:
         _, end, interval = self._alarm
         return max(0.0, (end - self.clock.instant) / 1e6), interval
 
-    def seconds_to_alarm(self) -> float:
-        """When the alarm comes to the calling thread, in virtual seconds; infinite if it does not."""
-        if self._alarm is None or self._process.thread is not threading.current_thread():
-            return math.inf
-        return self.timer()[0]
-
     def cancel_timer(self) -> None:
         if self._alarm is not None:
             self._alarm[0].cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -48,8 +50,7 @@ def reads_lines():
 
 @flow(timeout_seconds=SECONDS)
 def asks_a_server():
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        requests.get("http://{}:{}/".format(*silent.getsockname()))
+    requests.get(os.environ["SILENT"])
 
 
 @task(timeout_seconds=SECONDS)
@@ -60,6 +61,31 @@ def runs_in_a_task():
 @flow
 def calls_a_task():
     runs_in_a_task()
+
+
+@task
+def has_no_time_out():
+    subprocess.run(LATE, check=True)
+
+
+@flow(timeout_seconds=SECONDS)
+def waits_for_a_thread():
+    has_no_time_out.submit().result()
+
+
+@flow(timeout_seconds=SECONDS)
+async def awaits_a_thread():
+    await asyncio.to_thread(subprocess.run, LATE, check=True)
+
+
+@task(timeout_seconds=SECONDS)
+async def awaits_a_thread_in_a_task():
+    await asyncio.to_thread(subprocess.check_output, LATE)
+
+
+@flow
+async def calls_one_that_awaits_a_thread():
+    await awaits_a_thread_in_a_task()
 
 
 @flow
@@ -76,7 +102,8 @@ def sets_an_alarm():
     "flow_",
     [
         *(runs, captures, captures_within_a_longer_one, reads_lines, asks_a_server),
-        *(calls_a_task, sets_an_alarm),
+        *(calls_a_task, sets_an_alarm, waits_for_a_thread, awaits_a_thread),
+        *(calls_one_that_awaits_a_thread,),
     ],
     ids=lambda one: one.name,
 )
