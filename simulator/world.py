@@ -75,6 +75,7 @@ class World:
             processes,
             races,
             task_workers,
+            timeouts,
         )
         from simulator.patches.prefect import server as prefect_server
         from simulator.process import ProjectModules, Scripts, Seeds, missing_here, remember_modules
@@ -133,9 +134,8 @@ class World:
             f"file:{database}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
         stack.callback(self.database.close)
-        self.journal = Journal(
-            lambda: self.now, lambda error, text: missing_here(error, text, TEXT)
-        )
+        missing = lambda error, text: missing_here(error, text, TEXT)  # noqa: E731
+        self.journal = Journal(lambda: self.now, missing)
         self.steps = Steps(lambda: self.now, self.database, seed, self.journal)
         who = asking(lambda: self.pools.of_this_thread(), self.steps.cycle)  # noqa: PLW0108  (made later)
         self.requests = Requests(lambda: self.now, who, routes)
@@ -206,6 +206,7 @@ class World:
         self.disks = stack.enter_context(full_disks.watched())
         self.layers = Layers()
         stack.enter_context(processes.installed())
+        stack.enter_context(timeouts.installed(clock))
         stack.enter_context(races.decided(clock, seed))
         stack.enter_context(api_version.asked_by_each())
         stack.enter_context(direct.installed(Scripts(clock, self.context, self._seeds.next)))
@@ -214,9 +215,8 @@ class World:
         )
         guard = network.Guard(allowed, caller, refused)
         stack.enter_context(network.guarded(guard, settings.HOST, server.door))
-        stack.enter_context(
-            deployments.installed(self.flows.know, self.runners.serve, self.sources.folder_of)
-        )
+        known = (self.flows.know, self.runners.serve, self.sources.folder_of)
+        stack.enter_context(deployments.installed(*known))
         stack.enter_context(apart.installed(clock, seed, modules))
         stack.enter_context(
             task_workers.installed(

@@ -10,7 +10,16 @@ from simulator.clock.locks import Locks, LockType, RLockType
 from simulator.clock.loops import VirtualEventLoop, VirtualEventLoopPolicy, VirtualSelector
 from simulator.clock.mutex import Gate, Mutex
 from simulator.clock.peers import Peers, peers_of
-from simulator.clock.real import Asked, asked, expired, waiting_really
+from simulator.clock.real import (
+    SOON,
+    Asked,
+    asked,
+    expired,
+    is_waiting_really,
+    limit_waits,
+    unlimit_waits,
+    waiting_really,
+)
 from simulator.clock.standing import standing_at
 from simulator.clock.virtual import VirtualClock
 from simulator.clock.waiting import (
@@ -26,6 +35,7 @@ from simulator.clock.waiting import (
 from simulator.clock.waits import Source, Timer, Wait, tied
 
 __all__ = [
+    "SOON",
     "Asked",
     "Candidate",
     "Gate",
@@ -49,13 +59,16 @@ __all__ = [
     "counted",
     "end_restless",
     "expired",
+    "is_waiting_really",
     "join_counted",
+    "limit_waits",
     "of_this_thread",
     "peers_of",
     "standing_at",
     "start_counted",
     "starting_background",
     "tied",
+    "unlimit_waits",
     "wait_for",
     "waiter",
     "waiting_really",

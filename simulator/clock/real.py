@@ -23,6 +23,9 @@ from simulator.instants import Real
 
 _thread = threading.local()
 
+SOON = 1e-6
+"""Who lets come what is due at an instant waits for so much longer, in virtual seconds."""
+
 LOOK_SECONDS = 0.05
 """How often one who waits in real time looks for another reason to go on, in real seconds."""
 
@@ -62,15 +65,53 @@ def wait_really(wait: Wait, seconds: float) -> None:
             return
 
 
+def is_waiting_really() -> bool:
+    """Whether the calling thread is in a real wait, of which the next one is a part."""
+    waits: bool = getattr(_thread, "waits", False)
+    return waits
+
+
 @contextmanager
 def waiting_really() -> Iterator[bool]:
     """A real wait of the calling thread: whether it is none that is part of a longer one."""
-    outermost = not getattr(_thread, "waits", False)
+    outermost = not is_waiting_really()
     _thread.waits = True
+    began = Real.monotonic()
     try:
         yield outermost
     finally:
         _thread.waits = not outermost
+    if outermost and _limits():
+        _overrun(Real.monotonic() - began)
+
+
+def limit_waits(clock: VirtualClock, hold: Hold | None, seconds: float | None) -> None:
+    """Somebody ends what the calling thread does in `seconds` of virtual time, if it still does it then.
+
+    `hold` is that of the thread; None, as for `seconds`, is no limit. A real wait that goes on longer
+    takes so many virtual seconds when it is over, and whoever watches can see it. The limit holds until
+    `unlimit_waits`, and they nest.
+    """
+    end = inf if seconds is None else clock.instant + seconds * 1e6
+    _limits().append((clock, hold, end))
+
+
+def unlimit_waits() -> None:
+    """Take back the last `limit_waits` of the calling thread."""
+    _limits().pop()
+
+
+def _limits() -> list[tuple[VirtualClock, Hold | None, float]]:
+    limits: list[tuple[VirtualClock, Hold | None, float]]
+    limits = vars(_thread).setdefault("limits", [])
+    return limits
+
+
+def _overrun(seconds: float) -> None:
+    for clock, hold, end in _limits():
+        left = (end - clock.instant) / 1e6
+        if hold is not None and 0 <= left <= seconds:
+            clock.park(Wait(clock, hold), left + SOON)
 
 
 class Watching(Wait):

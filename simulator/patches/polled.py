@@ -8,7 +8,8 @@
 - `_posixsubprocess.fork_exec`, `os.posix_spawn`: by them a process has children. The second is told.
 - `os.listdir`, `os.scandir`, and what `simulator.patches.files` tells of (`stat`, `open`): a process
   with a child that goes on looks for what that one writes. Whoever sleeps next waits until it changes.
-- `os.read` and the methods of `io.FileIO` that read: of a pipe that does not block and has nothing.
+- `os.read` and the methods of `io.FileIO` that read: of a pipe that does not block and has nothing. Of
+  one that blocks, a time-out of the process ends the latter (`simulator.patches.deadlines`).
 
 A process by its number (`os.kill(pid, 0)`) is in `simulator.patches.stdlib_signals`. Nobody waits longer
 than `MOST_SECONDS` in real time for what may never come. `tests/clock/test_real_polls.py` fails without
@@ -29,8 +30,9 @@ from types import FrameType
 from typing import Any
 
 from simulator.cfunctions import calling, copied, overriding
-from simulator.clock import Asked, asked, counted
+from simulator.clock import Asked, asked, counted, is_waiting_really, waiting_really
 from simulator.instants import Real
+from simulator.patches.deadlines import until_deadline
 from simulator.patches.files import looked_at, real_stat
 from simulator.patches.told import tell_of_process
 from simulator.places import is_for_users, is_users
@@ -160,10 +162,16 @@ def _reading(real: Callable[[int, int], bytes]) -> Callable[[int, int], bytes]:
 def _none_yet(real: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(real)
     def read(file: io.FileIO, *args: Any) -> Any:
-        found = real(file, *args)
-        if found is None and counted() is not None:
-            descriptor = file.fileno()
-            asked(Asked(lambda seconds: _is_readable(descriptor, seconds)))
+        if counted() is None or file.closed:
+            return real(file, *args)
+        descriptor = file.fileno()
+        readable = Asked(lambda seconds: _is_readable(descriptor, seconds))
+        if not is_waiting_really():
+            until_deadline(None, readable)
+        with waiting_really():
+            found = real(file, *args)
+        if found is None:
+            asked(readable)
         return found
 
     return read

@@ -6,7 +6,8 @@
   is given back to it.
 - `Popen.wait`, `Popen.communicate` (so also `run`, `call` and `check_output`), the blocking methods of
   `socket.socket` and `ssl.SSLSocket`, `select.select`, `poll` and `epoll` (so also `selectors`, and
-  `multiprocessing`'s queues and connections): a time-out that has come takes its virtual time.
+  `multiprocessing`'s queues and connections): a time-out that has come takes its virtual time, and so
+  does that of their process (`simulator.patches.deadlines`).
 - `Popen.poll`, `returncode` of one of asyncio's processes, `os.waitpid`, a socket or a `select` that
   does not block, a connection that is refused: whoever sleeps next waits for what was asked for.
 - `Popen`, `connect`: a wait for a socket with both ends in this process is virtual
@@ -28,7 +29,7 @@ import time
 import types
 from asyncio import base_subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from simulator.cfunctions import calling, copied, overriding
@@ -39,10 +40,12 @@ from simulator.clock import (
     asked,
     counted,
     expired,
+    is_waiting_really,
     peers_of,
     waiting_really,
 )
 from simulator.instants import Real
+from simulator.patches.deadlines import until_deadline
 from simulator.patches.peers import noting
 from simulator.patches.polled import end_of, end_of_child
 from simulator.patches.replacing import replacing
@@ -68,8 +71,8 @@ def installed(clock: VirtualClock) -> Iterator[None]:
         (subprocess, "time", _real_time()),
         (subprocess, "_time", Real.monotonic),
         (popen, "__init__", _start(peers, popen.__init__)),
-        (popen, "wait", _of_process(clock, popen.wait, 0)),
-        (popen, "communicate", _of_process(clock, popen.communicate, 1)),
+        (popen, "wait", _of_process(clock, popen.wait, "timeout")),
+        (popen, "communicate", _of_process(clock, popen.communicate, "input", "timeout")),
         (popen, "poll", _poll(popen.poll)),
         (transport, "get_returncode", _returncode(transport.get_returncode)),
         (os, "waitpid", _waitpid(os.waitpid)),
@@ -105,16 +108,30 @@ def _start(peers: Peers, real: Callable[..., Any]) -> Callable[..., Any]:
     return init
 
 
-def _of_process(clock: VirtualClock, real: Callable[..., Any], place: int) -> Callable[..., Any]:
+def _of_process(clock: VirtualClock, real: Callable[..., Any], *names: str) -> Callable[..., Any]:
     @functools.wraps(real)
     def wait(process: Any, *args: Any, **kwargs: Any) -> Any:
         hold = counted()
-        if hold is None:
+        if hold is None or len(args) > len(names):
             return real(process, *args, **kwargs)
-        seconds: Any = args[place] if len(args) > place else kwargs.get("timeout")
+        given: dict[str, Any] = {**dict(zip(names, args, strict=False)), **kwargs}
+        seconds: Any = given.get("timeout")
+        answers: list[Any] = []
+
+        def ended(at_most: float) -> bool:
+            """Wait so many real seconds, and read meanwhile what the process writes."""
+            with waiting_really(), suppress(subprocess.TimeoutExpired):
+                answers.append(real(process, **{**given, "timeout": at_most}))
+            given.pop("input", None)  # it has been taken
+            return bool(answers)
+
+        if not is_waiting_really():
+            given["timeout"] = seconds = until_deadline(seconds, end_of(process.pid), ended)
+        if answers:
+            return answers[0]
         with waiting_really() as outermost:
             try:
-                return real(process, *args, **kwargs)
+                return real(process, **given)
             except subprocess.TimeoutExpired:
                 if not outermost:
                     raise
@@ -180,6 +197,8 @@ def _of_socket(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> C
             if not peers.wait(hold, lambda: _is_readable(sock), sock.gettimeout()):
                 raise TimeoutError("timed out")
             return real(sock, *args, **kwargs)
+        if receives and sock.gettimeout() != 0 and not is_waiting_really():
+            until_deadline(sock.gettimeout(), _readiness_of([sock], []))
         with waiting_really() as outermost:
             try:
                 answer = real(sock, *args, **kwargs)
@@ -273,6 +292,8 @@ def _look(
     hold = counted()
     if hold is None:
         return look()
+    if seconds != 0 and not is_waiting_really():
+        until_deadline(seconds, what())
     with waiting_really() as outermost:
         answer = look()
     if not outermost or seconds is None:

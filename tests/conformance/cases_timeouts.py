@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import anyio
@@ -134,3 +136,35 @@ def deployment_times_out(sim: Simulation) -> None:
     sim.deploy(too_slow, "deployed")
     sim.trigger("too_slow/deployed".replace("_", "-"))
     until(sim, ended(sim, "too-slow"))
+
+
+OUTLASTS = [sys.executable, "-c", "import time; time.sleep(6)"]
+
+
+@flow(timeout_seconds=2)
+def waits_for_a_process() -> None:
+    subprocess.run(OUTLASTS, check=True)
+
+
+@case(concurrent=True)
+def deployment_times_out_in_subprocess(sim: Simulation) -> None:
+    """A run that waits for a subprocess is interrupted at its deadline."""
+    sim.deploy(waits_for_a_process, "outlasts")
+    sim.trigger("waits-for-a-process/outlasts")
+    until(sim, ended(sim, "waits-for-a-process"))
+
+
+@task(timeout_seconds=2)
+def task_waits_for_a_process() -> None:
+    subprocess.check_output(OUTLASTS)
+
+
+@flow
+def calls_a_task_that_waits() -> None:
+    task_waits_for_a_process(return_state=True)
+
+
+@case()
+def task_times_out_in_subprocess(sim: Simulation) -> None:
+    """So is a task, while it reads what the process writes."""
+    sim.run(calls_a_task_that_waits)

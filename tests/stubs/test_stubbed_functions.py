@@ -84,7 +84,7 @@ def test_functions_of_every_kind(sim) -> None:
     with pytest.raises(OSError, match="away") as caught:
         twice(1)
     frames = [entry.frame for entry in caught.traceback]
-    assert {"args": (1,), "kwargs": {}}.items() <= frames[1].f_locals.items()
+    assert {"args": (1,), "kwargs": {}}.items() <= dict(frames[1].f_locals).items()
 
 
 def test_methods(sim) -> None:
