@@ -66,7 +66,9 @@ _SPELT_OUT = re.compile(
 # How statements reach the engine: `execute` and `executemany`; `begin`, so that the macros are not
 # made inside a transaction that may be rolled back; and what `sql` and relations are built on.
 _ENTRANCES = ("execute", "executemany", "begin", "_prepare_script", "_submit")
-_MODULE_ENTRANCES = ("execute", "executemany", "begin")  # the same, on the default connection
+
+OF_DEFAULT = ("execute", "executemany", "begin", "commit", "rollback", "sql", "query")
+"""What the module offers of these, and of what else other patches look at, on the default connection."""
 
 
 def of_duckdb(function: Any) -> Callable[..., Any]:
@@ -80,6 +82,18 @@ def of_duckdb(function: Any) -> Callable[..., Any]:
     made = types.FunctionType(code, space, function.__name__, function.__defaults__, closure)
     made.__kwdefaults__ = function.__kwdefaults__
     return functools.update_wrapper(made, function)
+
+
+def _of_default(name: str) -> Callable[..., Any]:
+    """A function of the module, as the method of the default connection that it stands for."""
+
+    @of_duckdb
+    @functools.wraps(vars(duckdb)[name])
+    def called(*args: Any, connection: Any = None, **kwargs: Any) -> Any:
+        con = duckdb.default_connection() if connection is None else connection
+        return getattr(con, name)(*args, **kwargs)
+
+    return called
 
 
 def _look_at(*given: object) -> None:
@@ -117,16 +131,6 @@ def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
 
         return refreshed
 
-    def refreshing_default(entrance: Callable[..., Any]) -> Callable[..., Any]:
-        @of_duckdb
-        @functools.wraps(entrance)
-        def refreshed(*args: Any, **kwargs: Any) -> Any:
-            refresh(kwargs.get("connection") or default_connection())
-            _look_at(*args[:1], *kwargs.values())
-            return entrance(*args, **kwargs)
-
-        return refreshed
-
     @functools.wraps(duckdb.default_connection)
     def default_connection() -> duckdb.DuckDBPyConnection:
         # The default connection lives on while its Python object comes and goes: keep hold of it.
@@ -137,7 +141,7 @@ def virtual_now(now: Callable[[], datetime]) -> Iterator[None]:
     real_default_connection = duckdb.default_connection
     replaced: list[tuple[Any, str, Any]] = [
         *((connection, name, refreshing(vars(connection)[name])) for name in _ENTRANCES),
-        *((duckdb, name, refreshing_default(vars(duckdb)[name])) for name in _MODULE_ENTRANCES),
+        *((duckdb, name, _of_default(name)) for name in OF_DEFAULT),
         *((module, "default_connection", default_connection) for module in (duckdb, _duckdb)),
     ]
     try:

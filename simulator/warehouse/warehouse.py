@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from simulator.errors import SimulationError
-from simulator.patches import duckdb_locks, duckdb_statements
+from simulator.patches import duckdb_default, duckdb_locks, duckdb_statements
 from simulator.patches.duckdb import virtual_now
 from simulator.patches.full_disks import FULL
 from simulator.warehouse.dbt import Invoked, dbt_installed, release
@@ -41,6 +41,7 @@ def warehouse_installed(
     with (
         virtual_now(now),
         duckdb_locks.installed(),
+        duckdb_default.installed(),
         duckdb_statements.told(writes.saw),
         dbt_installed(folder / "dbt", writes, invoked),
     ):

@@ -7,6 +7,7 @@ import sys
 
 import duckdb
 import pytest
+from prefect import flow
 
 from tests.process import flows_files as flows
 from tests.process.test_apart import run_each, values
@@ -88,3 +89,29 @@ def test_a_real_process_is_refused_and_refuses(sim, path):
         (run,) = run_each(sim, flows.holds, [{"path": path, "seconds": 1}])
         real.stdin.write("\n")
     assert "Could not set lock on file" in values(run)["refused"]
+
+
+@pytest.mark.parametrize("way", ["first", "set", "close"])
+def test_each_has_a_default_connection(sim, tmp_path, way):
+    given = [{"path": str(tmp_path / f"{number}.duckdb"), "way": way} for number in range(2)]
+    for run in run_each(sim, flows.uses_the_default_connection, given):
+        assert values(run) == {"found": "0 False", "has": "3 True", "kept": "2"}
+    assert duckdb.sql("select count(*) from duckdb_tables()").fetchall() == [(0,)]
+
+
+def test_a_file_that_a_default_connection_holds_is_refused_to_others(sim, path):
+    uses = {"path": path, "way": "first"}
+    run_each(sim, flows.uses_the_default_connection, [uses, uses])
+    first, second = sim.runs("uses-the-default-connection")
+    assert (first.state, second.state) == ("Completed", "Failed")
+    assert "Could not set lock on file" in second.message
+
+
+def test_a_script_has_the_default_connection_of_the_test(sim):
+    @flow
+    def makes_a_table():
+        duckdb.sql("create table of_a_script as select 7 as i")
+
+    sim.run(makes_a_table)
+    assert duckdb.sql("from of_a_script").fetchall() == [(7,)]
+    duckdb.sql("drop table of_a_script")
