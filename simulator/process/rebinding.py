@@ -89,8 +89,18 @@ def _rebind_inside(before: dict[Any, Any], now: Any, fresh: Any) -> None:
     for key, value in changed.items():
         if isinstance(fresh, dict):
             fresh[key] = value
-        elif fresh is not None and _is_mock_of(value, before.get(key, _ABSENT)):
+        elif fresh is not None and (
+            _is_mock_of(value, before.get(key, _ABSENT)) or (key in before and _is_set(fresh, key))
+        ):
             setattr(fresh, key, value)
+
+
+def _is_set(owner: Any, name: str) -> bool:
+    """Whether `name` is an attribute of the project's own, and not what a library keeps in an object."""
+    kind = owner if isinstance(owner, type) else type(owner)
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    plain = kind is types.SimpleNamespace or (isinstance(file, str) and is_users_file(file))
+    return plain and not name.startswith("__")
 
 
 def _is_mock_of(value: Any, before: Any) -> bool:

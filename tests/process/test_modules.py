@@ -57,6 +57,16 @@ def test_what_a_test_has_rebound_is_rebound_in_each(sim, monkeypatch):
     assert values(run_one(sim, pipeline.tells_what_is_fresh))["client"] == f"{real} {real} real"
 
 
+def test_what_a_test_has_set_in_a_class_or_an_object_is_set_in_each(sim, monkeypatch):
+    monkeypatch.setattr(models.Client, "url", "of the class")
+    monkeypatch.setattr(models.ORDER, "label", "urgent")
+    monkeypatch.setattr(models.LIMITS, "rows", 3)
+    seen = values(run_one(sim, pipeline.tells_what_is_set))["set"]
+    assert seen == "of the class of the class urgent 3"
+    monkeypatch.undo()
+    assert values(run_one(sim, pipeline.tells_what_is_set))["set"] == "real real none 10"
+
+
 def test_a_name_that_was_rebound_where_it_is_used(sim, monkeypatch):
     class Fake:
         def fetch(self):

@@ -6,6 +6,7 @@ import functools
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 from pydantic import BaseModel
 
@@ -29,6 +30,9 @@ class Client:
 
 
 CONFIG = {"url": "real"}
+CLIENT = Client()
+ORDER = Order(row=Row(1))
+LIMITS = SimpleNamespace(rows=10)
 
 
 @functools.cache

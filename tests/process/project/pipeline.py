@@ -67,6 +67,11 @@ def tells_what_is_fresh() -> None:
 
 
 @flow(log_prints=True)
+def tells_what_is_set() -> None:
+    print("set", Client.url, models.CLIENT.url, models.ORDER.label, models.LIMITS.rows)
+
+
+@flow(log_prints=True)
 def looks_through_all_modules() -> None:
     found = inspect.getmodule(inspect.stack()[0].frame)
     held = sum(len(getattr(module, "__dict__", {})) for module in list(sys.modules.values()))
