@@ -22,7 +22,7 @@ from simulator.process.python_path import add_folders
 from simulator.process.randomness import Seeds, numbers
 from simulator.process.rebinding import remember_modules
 from simulator.process.scripts import Scripts
-from simulator.process.sharing import tell_defaults, tell_locks, watch
+from simulator.process.sharing import tell_constants, tell_defaults, tell_locks, watch
 from simulator.process.signalling import Signals, signals
 from simulator.process.surroundings import Surroundings, surrounded
 from simulator.process.zones import tell_zone
@@ -57,6 +57,7 @@ __all__ = [
     "settings_put_back",
     "signals",
     "surrounded",
+    "tell_constants",
     "tell_defaults",
     "tell_locks",
     "tell_zone",

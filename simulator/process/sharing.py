@@ -9,43 +9,55 @@ import queue
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from functools import cache
 from multiprocessing.pool import ThreadPool
-from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from prefect import Flow, Task
 
 from simulator import caveats
 from simulator.places import is_users_file
+from simulator.process.made_at_import import constants, defaults, functions
 from simulator.process.processes import Process
 from simulator.process.rebinding import remember_global
 
 KIND = "shared modules"
 
-DIFFERENT_EACH_TIME = {
-    "environ", "expanduser", "getcwd", "getenv", "getpid", "gethostname", "monotonic", "now",
-    "perf_counter", "random", "randint", "today", "time", "time_ns", "utcnow", "uuid1", "uuid4",
-    "uuid7", "choice", "strftime", "cwd", "home", "token_hex", "urandom",
-}  # fmt: skip
-"""Names by which an expression tells that its value depends on when or where it is made."""
-
 
 def tell_defaults(flow: Flow[..., Any]) -> None:
-    """Tell which parameters of a flow, and of the steps that it calls, have a default that each
-    process would make when it imports them.
+    """Tell which parameters of a flow, and of the steps and functions that it calls, have a default
+    that each process would make when it imports them.
     """
     for step, code in _steps(flow):
-        for name, line, expression in _made_at_import(code.co_filename, code.co_firstlineno):
+        for name, line, expression in defaults(code.co_filename, code.co_firstlineno):
             caveats.tell(
                 KIND,
-                f"the default of {name!r} of {step.name!r}, {expression}, was made when its module was"
-                " imported, once for all runs; a process makes its own: see modules='fresh'",
+                f"the default of {name!r} of {_named(step)!r}, {expression}, was made when its module"
+                " was imported, once for all runs; a process makes its own: see modules='fresh'",
                 where=f"{code.co_filename}:{line}",
                 run="",
             )
+
+
+def tell_constants(flow: Flow[..., Any]) -> None:
+    """Tell which globals a flow uses, and the steps and functions that it calls, that each process
+    would make when it imports their module.
+    """
+    for step, code in _steps(flow):
+        made = constants(code.co_filename)
+        for name in code.co_names:
+            if name in made:
+                _, line, expression = made[name]
+                caveats.tell(
+                    KIND,
+                    f"{_named(step)!r} uses {name!r}, {expression}, which was made when its module"
+                    " was imported, once for all runs; a process makes its own: see modules='fresh'",
+                    where=f"{code.co_filename}:{line}",
+                    run="",
+                )
 
 
 def tell_locks(flow: Flow[..., Any]) -> None:
@@ -54,12 +66,12 @@ def tell_locks(flow: Flow[..., Any]) -> None:
     """
     for step, code in _steps(flow):
         for name in code.co_names:
-            value = step.fn.__globals__.get(name)
+            value = _function(step).__globals__.get(name)
             if isinstance(value, _OF_ONE_PROCESS):
                 caveats.tell(
                     KIND,
-                    f"{step.name!r} uses {name!r}, a global {type(value).__name__}: all runs share it,"
-                    " and a process has its own: see modules='fresh'",
+                    f"{_named(step)!r} uses {name!r}, a global {type(value).__name__}: all runs share"
+                    " it, and a process has its own: see modules='fresh'",
                     where=f"{code.co_filename}:{code.co_firstlineno}",
                     run="",
                 )
@@ -73,76 +85,46 @@ _OF_ONE_PROCESS = (
 """What threads or tasks of one process wait for each other with."""
 
 
-def _steps(
-    flow: Flow[..., Any],
-) -> Iterator[tuple[Flow[..., Any] | Task[..., Any], types.CodeType]]:
-    """A flow and the steps that it calls, with the code of each."""
-    known = getattr(flow.fn, "__globals__", {})
-    called = [
-        known.get(name) for name in getattr(getattr(flow.fn, "__code__", None), "co_names", ())
-    ]
-    for step in [
-        flow,
-        *(one for one in called if isinstance(one, Flow | Task) and one is not flow),
-    ]:
-        code = getattr(step.fn, "__code__", None)
-        if code is not None and is_users_file(code.co_filename):
-            yield step, code
+Step = Flow[..., Any] | Task[..., Any] | types.FunctionType
 
 
-def _made_at_import(filename: str, first_line: int) -> Iterator[tuple[str, int, str]]:
-    for function in _functions(filename):
-        lines = {function.lineno, *(one.lineno for one in function.decorator_list)}
-        if first_line not in lines:
+def _steps(flow: Flow[..., Any]) -> Iterator[tuple[Step, types.CodeType]]:
+    """A flow, and the steps and functions of the project that it calls by their names, with the code
+    of each.
+    """
+    waiting: list[Step] = [flow]
+    seen: set[int] = set()
+    while waiting:
+        step = waiting.pop(0)
+        function = _function(step)
+        code = getattr(function, "__code__", None)
+        if id(step) in seen or code is None or not is_users_file(code.co_filename):
             continue
-        given = function.args
-        named = [*given.posonlyargs, *given.args]
-        pairs = list(zip(named[len(named) - len(given.defaults) :], given.defaults, strict=True))
-        pairs += [
-            (one, default)
-            for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
-            if default is not None
-        ]
-        for parameter, default in pairs:
-            if _differs(default):
-                yield parameter.arg, default.lineno, ast.unparse(default)
+        seen.add(id(step))
+        yield step, code
+        called = [function.__globals__.get(name) for name in code.co_names]
+        waiting += [one for one in called if isinstance(one, Flow | Task | types.FunctionType)]
 
 
-def _differs(expression: ast.expr) -> bool:
-    names = {
-        getattr(node, "id", None) or getattr(node, "attr", None)
-        for node in ast.walk(expression)
-        if isinstance(node, ast.Name | ast.Attribute)
-    }
-    made = any(isinstance(node, ast.Call | ast.Subscript) for node in ast.walk(expression))
-    return made and bool(names & DIFFERENT_EACH_TIME)
+def _function(step: Step) -> Any:
+    return step if isinstance(step, types.FunctionType) else step.fn
 
 
-@cache
-def _functions(filename: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return [
-        node
-        for node in ast.walk(_tree(filename))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-
-
-@cache
-def _tree(filename: str) -> ast.Module:
-    try:
-        return ast.parse(Path(filename).read_text("utf-8"))
-    except (OSError, SyntaxError, ValueError):
-        return ast.Module([], [])
+def _named(step: Step) -> str:
+    return step.__name__ if isinstance(step, types.FunctionType) else step.name
 
 
 # -- globals that a run rebinds --------------------------------------------------------------------
+
+
+Held = dict[tuple[types.ModuleType, str], Any]
 
 
 @cache
 def _rebinding(filename: str) -> dict[str, dict[str, int]]:
     """The globals that functions of a file rebind: each with these functions, and the lines."""
     found: dict[str, dict[str, int]] = {}
-    for function in _functions(filename):
+    for function in functions(filename):
         for node in ast.walk(function):
             if isinstance(node, ast.Global):
                 for name in node.names:
@@ -150,9 +132,9 @@ def _rebinding(filename: str) -> dict[str, dict[str, int]]:
     return found
 
 
-def _held() -> dict[tuple[types.ModuleType, str], Any]:
+def _held() -> Held:
     """The globals of the project that some function rebinds, and how full its caches are."""
-    held: dict[tuple[types.ModuleType, str], Any] = {}
+    held: Held = {}
     for module in _project():
         names = _rebinding(str(module.__file__))
         for name, value in list(vars(module).items()):
@@ -185,23 +167,35 @@ _looked_at: tuple[list[Any], list[types.ModuleType]] = ([], [])
 """The modules that there were when all were looked at, and which of them are the project's."""
 
 
+_before: WeakKeyDictionary[Process, Held] = WeakKeyDictionary()
+"""Of each process that goes on, what its end is compared with."""
+
+
 def watch(process: Process, flow: Flow[..., Any], run: str | None = None) -> None:
-    """Tell at the end of a process, which is about to begin, what it has rebound for all."""
-    before = _held()
+    """Tell at the end of a process, which is about to begin, what it has rebound for all.
+
+    Of several that go on at once it is the first to end that may have done so, by what it calls.
+    """
+    _before[process] = _held()
 
     def tell() -> None:
+        before = _before.pop(process)
+        others = [held for one, held in _before.items() if one.clock is process.clock]
         for (module, name), value in _held().items():
             was = before.get((module, name), value)
             if value is was or (isinstance(value, int) and value == was):
                 continue
             where = str(module.__file__)
-            if name in _rebinding(where):
-                by = _rebinding(where)[name]
+            by = _rebinding(where).get(name)
+            if others and not _may_call(flow, by or {name: 0}):
+                continue
+            for held in others:
+                held[module, name] = value
+            if by:
                 function = flow.fn.__name__ if flow.fn.__name__ in by else next(iter(by))
-                line = by[function]
                 remember_global(module, name)
                 what = f"{function!r} has rebound the global {name!r} of {module.__name__!r}"
-                where = f"{where}:{line}"
+                where = f"{where}:{by[function]}"
             else:
                 what = f"the cache of {name!r} of {module.__name__!r} has been filled"
             caveats.tell(
@@ -213,3 +207,11 @@ def watch(process: Process, flow: Flow[..., Any], run: str | None = None) -> Non
             )
 
     process.releases.append(tell)
+
+
+def _may_call(flow: Flow[..., Any], names: Mapping[str, int]) -> bool:
+    """Whether a flow is, or calls, one of these functions."""
+    return any(
+        _function(step).__name__ in names or not names.keys().isdisjoint(code.co_names)
+        for step, code in _steps(flow)
+    )

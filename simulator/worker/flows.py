@@ -20,7 +20,14 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.logging.loggers import flow_run_logger
 
 from simulator import caveats
-from simulator.process import ProjectModules, current_process, tell_defaults, tell_locks, watch
+from simulator.process import (
+    ProjectModules,
+    current_process,
+    tell_constants,
+    tell_defaults,
+    tell_locks,
+    watch,
+)
 
 Flow = prefect.Flow[..., Any]
 
@@ -61,6 +68,7 @@ class Flows:
     def noted(self, flow: Flow) -> None:
         """It is about to run in processes of its own: tell what will be wrong with that."""
         if self._modules is None:
+            tell_constants(flow)
             tell_defaults(flow)
             tell_locks(flow)
         elif self._modules.home_of(flow) is None:

@@ -9,6 +9,7 @@ import threading
 import time
 import types
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from prefect import flow, task
@@ -241,10 +242,36 @@ def test_what_shared_modules_make_wrong_is_told_once():
     run = "in a run of 'tells-what-is-fresh'"
     assert told == {
         "the default of 'day' of 'passes-on'",
+        "'tells-what-is-fresh' uses 'IMPORTED'",
         f"'tells_what_is_fresh' has rebound the global 'RUNS' of {pipeline.__name__!r} {run}",
         f"the cache of 'drawn' of {models.__name__!r} has been filled {run}",
     }
     assert all("project" in place for place in places)
+
+
+def test_what_is_made_at_import_by_way_of_a_constant_a_function_or_a_class_is_told():
+    with Simulation() as sim:
+        run_one(sim, pipeline.reads_constants)
+        told = [one for one in sim.caveats if one.kind == "shared modules"]
+    messages = {one.message.partition(", which was")[0].partition(", was")[0] for one in told}
+    assert messages == {
+        "the default of 'day' of 'reads-constants', DAY",
+        "the default of 'window' of 'until', Window()",
+        "'reads-constants' uses 'DAY', _of_the_day()",
+    }
+    lines = Path(pipeline.__file__).read_text().splitlines()
+    assert "DAY = _of_the_day()" in {lines[int(one.where.rpartition(":")[2]) - 1] for one in told}
+
+
+def test_a_run_that_has_rebound_nothing_is_not_told_of_one_beside_it_that_has():
+    with Simulation() as sim:
+        for seconds in (15, 40):  # it ends before the other one, and after it
+            sim.deploy(pipeline.counts_nothing, name=f"d{seconds}", parameters={"seconds": seconds})
+            sim.trigger(f"counts-nothing/d{seconds}")
+        run_one(sim, pipeline.counts)
+        told = [one.message for one in sim.caveats if "'COUNTED'" in one.message]
+    pipeline.COUNTED = 0
+    assert [message.partition(" in a run of ")[2].split(",")[0] for message in told] == ["'counts'"]
 
 
 EXCHANGED = """

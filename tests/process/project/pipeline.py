@@ -11,11 +11,13 @@ import unittest
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from datetime import time as dt_time
 
 import cloudpickle
 from prefect import flow, task
 from prefect.cache_policies import INPUTS
 from prefect.deployments import run_deployment
+from pydantic import BaseModel, Field
 
 from . import models
 from .models import Client, Order, Row
@@ -119,3 +121,45 @@ def made_of_a_function(name: str):
 
 
 listed = made_of_a_function("listed")
+
+
+def _of_the_day() -> date:
+    return date.today()
+
+
+DAY = _of_the_day()
+OPENS = dt_time(8, 30)
+
+
+class Window(BaseModel):
+    end: date = Field(default_factory=date.today)
+
+
+def until(window: Window = Window()) -> date:
+    return window.end
+
+
+@flow
+def reads_constants(day: date = DAY, opens: dt_time = OPENS) -> bool:
+    return (DAY, OPENS, until()) == (day, opens, date.today())
+
+
+COUNTED = 0
+
+
+@task
+def counts_once() -> None:
+    global COUNTED
+    COUNTED += 1
+
+
+@flow
+def counts() -> None:
+    time.sleep(10)
+    counts_once()
+    time.sleep(20)
+
+
+@flow
+def counts_nothing(seconds: float) -> None:
+    time.sleep(seconds)
