@@ -6,6 +6,8 @@ Python 3.11 to 3.13, Prefect 3.8 and 3.9. What is patched, and why:
 - the class of the module `sys`: `contextlib.redirect_stdout` and whoever else assigns to
   `sys.stdout` does so for all processes. A property of the module's class sends each to its own. So
   with `sys.path`, on which Prefect puts the folder of each flow that it loads.
+- the streams themselves: who closes or detaches one, or has a wrapper of its buffer collected, does so
+  for its own process.
 - what `sys` holds as `stdout` and `stderr`: the built-in `print` looks there, past any property.
 - `builtins.print`, and Prefect's `patch_print` in its engines: for `log_prints` Prefect puts its own
   function in the place of `print` and afterwards what it found there, which may be the one of
@@ -20,9 +22,10 @@ import builtins
 import importlib
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 import prefect.flow_engine as prefect_flow_engine
 import prefect.logging.loggers as prefect_loggers
@@ -96,7 +99,11 @@ def _by_name(module: types.ModuleType) -> tuple[Any, ...]:
 def _property(name: str, shared: dict[str, Any]) -> property:
     def get(_: types.ModuleType) -> Any:
         own = output.current()
-        return shared[name] if own is None or name not in own.of_sys else own.of_sys[name]
+        if own is None:
+            return shared[name]
+        if name not in own.of_sys:
+            own.of_sys[name] = _OfProcess(lambda: shared[name])
+        return own.of_sys[name]
 
     def put(_: types.ModuleType, value: Any) -> None:
         own = output.current()
@@ -105,6 +112,59 @@ def _property(name: str, shared: dict[str, Any]) -> property:
             vars(sys)[name] = value
 
     return property(get, put)
+
+
+class _OfProcess:
+    """A stream of a process: the one that all have, but closed for this process alone."""
+
+    def __init__(self, shared: Callable[[], Any]) -> None:
+        self._of_all = shared
+        self._closed = False
+
+    @property
+    def __class__(
+        self,
+    ) -> Any:  # who asks whether it is an `io.TextIOWrapper` is told what it leads to
+        return type(self._of_all())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._open(), name)
+
+    def _open(self) -> Any:
+        if self._closed:
+            raise ValueError("I/O operation on closed file.")
+        return self._of_all()
+
+    @cached_property
+    def buffer(self) -> Any:
+        return _OfProcess(lambda: self._open().buffer)
+
+    def detach(self) -> Any:
+        self.flush()
+        found, self._closed = _OfProcess(lambda: self._of_all().buffer), True
+        return found
+
+    def flush(self) -> None:
+        self._open().flush()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed or self._of_all().closed
+
+    def close(self) -> None:
+        if not self.closed:
+            self.flush()
+        self._closed = True
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._open())
+
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class _Stream:

@@ -323,3 +323,25 @@ def waits_for_a_foreign_process():
             except ProcessLookupError:
                 break
             time.sleep(1)
+
+
+@flow(log_prints=True)
+def closes_its_output(way: str):
+    if way == "close":
+        sys.stdout.close()
+        sys.stderr.close()
+    elif way == "with":
+        with sys.stdout as out:
+            out.write("within")
+    elif way == "detach":
+        sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding="utf-8")
+        sys.stdout.write("é")
+    else:
+        sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8")
+        sys.stdout.write("é")
+    print("closed", sys.stdout.closed, isinstance(sys.__stdout__, io.TextIOWrapper))
+    try:
+        sys.stdout.write("more")
+        print("wrote more")
+    except ValueError as error:
+        print("refused", error)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -257,3 +259,19 @@ def test_a_child_of_fork_has_a_clear_end(sim, tmp_path, how, code, capfd):
 def test_a_foreign_process_that_is_asked_for_by_its_number_takes_the_time_that_it_takes(sim):
     run = run_one(sim, flows.waits_for_a_foreign_process)
     assert 1 <= (run.end - run.start).total_seconds() <= 10
+
+
+@pytest.mark.parametrize("way", ["close", "with", "detach", "wrap"])
+def test_a_stream_is_closed_for_its_own_process_alone(sim, capsys, way):
+    other = "close" if way == "wrap" else "wrap"
+    own, _ = run_each(sim, flows.closes_its_output, [{"way": way}, {"way": other}])
+    assert own.state == "Completed"
+    closed = way in ("close", "with")
+    assert values(own)["closed"].startswith(str(closed))
+    assert ("refused" in values(own)) == closed
+    gc.collect()
+    assert not sys.stdout.closed
+    assert not sys.stderr.closed
+    capsys.readouterr()
+    print("still there")
+    assert capsys.readouterr().out == "still there\n"
