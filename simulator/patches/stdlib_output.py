@@ -121,11 +121,9 @@ class _OfProcess:
         self._of_all = shared
         self._closed = False
 
-    @property
-    def __class__(
-        self,
-    ) -> Any:  # who asks whether it is an `io.TextIOWrapper` is told what it leads to
-        return type(self._of_all())
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._of_all())  # for who asks whether it is an `io.TextIOWrapper`
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._open(), name)

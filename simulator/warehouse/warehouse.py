@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from simulator.arguments import kinds
 from simulator.errors import SimulationError
 from simulator.patches import duckdb_default, duckdb_locks, duckdb_statements
 from simulator.patches.duckdb import virtual_now
@@ -66,19 +67,19 @@ class Warehouse:
     def query(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """The rows of a statement, as tuples."""
         with closing(self._connect()) as con:
-            return con.execute(sql, parameters).fetchall()
+            return con.execute(kinds.text("sql", sql), parameters).fetchall()
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
         """The rows of a statement, as dictionaries by column name."""
         with closing(self._connect()) as con:
-            result = con.execute(sql, parameters)
+            result = con.execute(kinds.text("sql", sql), parameters)
             names = [column[0] for column in result.description or []]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def execute(self, sql: str, parameters: list[Any] | None = None) -> None:
         """Run statements for their effect."""
         with closing(self._connect()) as con:
-            con.execute(sql, parameters)
+            con.execute(kinds.text("sql", sql), parameters)
 
     def keep_open(self) -> None:
         """Keep the file open until the simulation ends.

@@ -179,6 +179,14 @@ def test_a_file_locked_by_another_process_is_one_clear_line(tmp_path: Path) -> N
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("call", ["query", "rows", "execute"])
+@pytest.mark.parametrize("sql", ["", " ", 5, None])
+def test_what_is_no_statement_is_refused_in_one_line(tmp_path: Path, call: str, sql: Any) -> None:
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    with pytest.raises(SimulationError, match=r"sql=.* must be text that is not empty$"):
+        getattr(warehouse, call)(sql)
+
+
 @contextmanager
 def locked_elsewhere(path: Path) -> Iterator[None]:
     """Let another process hold the file."""
