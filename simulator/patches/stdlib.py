@@ -10,6 +10,8 @@ What is patched, and why (Python 3.11 to 3.13):
   outlives it; else Prefect would give it the user's own. One that a pool lends out has whatever holds.
 - `threading.Lock`, `threading.RLock`: see `simulator.clock.locks`. Their types are given other
   methods: it does not matter when or by whom a lock was made.
+- `_thread.start_new_thread`: a thread that is started so is one of `threading`, which is counted; else
+  whoever waits for a lock that it will release is told of a deadlock with itself.
 - the lock that a module has while it is imported: a thread that waits for it waits for whoever imports
   the module, and does so in real time if that is no counted thread, such as the server's.
 - `Condition.wait`, `Thread.start`, `Thread.join`: parked threads give up their hold.
@@ -27,6 +29,7 @@ What is patched, and why (Python 3.11 to 3.13):
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import concurrent.futures.thread
 import contextvars
@@ -37,14 +40,14 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, SupportsFloat, SupportsIndex
 
 from simulator import caveats
-from simulator.cfunctions import calling, overriding
+from simulator.cfunctions import calling, copied, overriding
 from simulator.clock import (
     Locks,
     LockType,
@@ -127,6 +130,19 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
             finally:
                 of_this_thread.starting = False
 
+    def start_new_thread(
+        function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None
+    ) -> int:
+        if counted() is None or getattr(of_this_thread, "starting", False):
+            ident: int = real_start_new_thread(function, args, dict(kwargs or {}))
+            return ident
+        thread = threading.Thread(target=function, args=args, kwargs=kwargs, daemon=True)
+        thread.start()
+        assert thread.ident is not None
+        return thread.ident
+
+    real_start_new_thread = copied(_thread.start_new_thread)
+
     def join(thread: threading.Thread, timeout: float | None = None) -> None:
         hold = counted()
         record = thread.__dict__.get("_counted")
@@ -203,7 +219,8 @@ def _patched_threads(clock: VirtualClock, context: contextvars.Context) -> Itera
         *wherever_imported(queue, {"SimpleQueue": queue._PySimpleQueue}),  # type: ignore[attr-defined]
         *stdlib_pools.replaced(),
     ]
-    with replacing(replaced), overriding(locks.methods()):
+    native = [(_thread.start_new_thread, start_new_thread)]
+    with replacing(replaced), overriding(locks.methods()), calling(native):
         yield
 
 

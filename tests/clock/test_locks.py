@@ -491,3 +491,22 @@ def test_locks_are_as_they_were_afterwards():
     assert methods() == before
     with pytest.raises(NothingToRun):
         clock.drive(None, done=lambda: False)
+
+
+def test_a_thread_of_the_lowest_kind_is_counted(world):
+    done = _thread.allocate_lock()
+    start_new_thread = _thread.start_new_thread
+
+    def works(seconds, *, then):
+        time.sleep(seconds)
+        then()
+
+    def waits():
+        done.acquire()
+        assert start_new_thread(works, (40,), {"then": done.release}) != threading.get_ident()
+        done.acquire()
+        world.tell("done")
+
+    world.start(waits)
+    world.drive()
+    assert world.told == [("done", 40)]
