@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from simulator import arguments
-from simulator.audit.cells import Cell, cells_of
+from simulator.audit.cells import IN_WORDS, Cell, cells_of
 from simulator.audit.judging import Outcome, judged
 from simulator.audit.kept import Kept
 from simulator.audit.running import Answer, Processes
@@ -52,7 +52,8 @@ def audit(
                 answer.error if answer.refused else f"without a fault, {answer.error}"
             )
         lived, seconds = answer.lived, answer.real_seconds
-        kept.begin(lived.history, lived.broken, cells_of(lived.history, lived.empty), seconds)
+        cells_in_it = cells_of(lived.history, lived.empty, lived.changed)
+        kept.begin(lived.history, lived.broken, cells_in_it, seconds)
     base = kept.base()
     assert base is not None, "it has just been written"
     cells = {cell.name: cell for cell in chosen(kept.cells(), only, cell)}
@@ -79,7 +80,7 @@ def chosen(cells: list[Cell], only: Collection[str], name: str | None = None) ->
         if name not in names:
             raise arguments.unknown("cell", name, names)
         return [cell for cell in cells if cell.name == name]
-    known = names | {part for cell in cells for part in (cell.step, cell.column)}
+    known = {*names, *IN_WORDS, *(part for cell in cells for part in (cell.step, cell.column))}
     for one in only:
         if one not in known:
             raise arguments.unknown("step, column or cell", one, known)

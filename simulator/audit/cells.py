@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from simulator.faults import (
     Longer,
     Raise,
     Return,
+    ReturnEarlier,
     WorkerAway,
     to_plain,
 )
@@ -69,6 +70,11 @@ class Step:
         return self.is_deployment and self.run.parent is None and not self.run.auto_scheduled
 
     @property
+    def is_read_by_its_caller(self) -> bool:
+        """Whether who calls it gets what it returns: a task, or a subflow."""
+        return self.task is not None or not (self.is_deployment or self.run.parent is None)
+
+    @property
     def takes_time(self) -> bool:
         """Whether it takes any: three times nothing is nothing."""
         return self.ended is not None and self.ended > self.began
@@ -93,7 +99,7 @@ class Cell:
     @property
     def wrong_value(self) -> bool:
         """Whether it lets the step give something wrong, and does nothing else."""
-        return bool(self.fault["kind"] == Return.kind)
+        return self.fault["kind"] in (Return.kind, ReturnEarlier.kind)
 
     @property
     def until(self) -> datetime | None:
@@ -179,16 +185,24 @@ COLUMNS: dict[str, tuple[str, Make]] = {
 EMPTY = "gives-nothing"
 """The column of what returns something empty of its own type."""
 
+STALE = "gives-stale"
+"""The column of what returns something else from one run to the next, to who calls it."""
+
 IN_WORDS = {name: words for name, (words, _) in COLUMNS.items()} | {
-    EMPTY: "returns nothing: an empty value of its type"
+    EMPTY: "returns nothing: an empty value of its type",
+    STALE: "returns what it returned the run before",
 }
 
 
-def cells_of(history: History, empty: Mapping[str, Any]) -> list[Cell]:
+def cells_of(
+    history: History, empty: Mapping[str, Any], changed: Collection[UUID] = ()
+) -> list[Cell]:
     """All cells of what has run, step by step. `empty` has an empty value for each flow or task that
-    says that it returns something which can be empty.
+    says that it returns something which can be empty; `changed` the ids of the task runs and flow runs
+    that have returned something else than the run before.
     """
     found = []
+    stale = {step.name: step for step in steps_of(history, changed)}
     for step in steps_of(history):
         faults = {name: make(step) for name, (_, make) in COLUMNS.items()}
         if step.step in empty:
@@ -199,12 +213,16 @@ def cells_of(history: History, empty: Mapping[str, Any]) -> list[Cell]:
             for column, fault in faults.items()
             if fault is not None
         ]
+        if (other := stale.get(step.name)) is not None and other.is_read_by_its_caller:
+            earlier = ReturnEarlier(step=other.step, on=[other.number])
+            found.append(Cell(other.name, STALE, to_plain(earlier), other.run.id))
     return found
 
 
-def steps_of(history: History) -> list[Step]:
+def steps_of(history: History, among: Collection[UUID] | None = None) -> list[Step]:
     """Every deployment, flow and task that has run, each with the run of it that is struck: the first
-    that went well, with all that led to it, or else the first.
+    that went well, with all that led to it, or else the first; `among` these task runs and flow runs,
+    if any are given.
     """
     flows: dict[str, list[_Attempted]] = {}
     tasks: dict[str, list[_Attempted]] = {}
@@ -214,14 +232,16 @@ def steps_of(history: History) -> list[Step]:
         for task in run.tasks:
             if task.start is not None:
                 tasks.setdefault(task.task, []).append((run, task, task.start, task.end))
-    found = []
+    found: list[Step] = []
     moves = [(one.timestamp, run.id) for run in history.runs() for one in run.states]
     for flow, runs in flows.items():
         names = dict.fromkeys(named(run) for run, *_ in runs)
-        found += [_step(name, flow, runs, history.now, moves, {name}) for name in names]
-    for name, own in tasks.items():
-        own.sort(key=lambda one: one[2])
-        found.append(_step(name, name, own, history.now, moves))
+        for name in names:
+            own = [one for one in enumerate(runs) if named(one[1][0]) == name]
+            found += _step(name, flow, runs, own, history.now, moves, among)
+    for name, runs in tasks.items():
+        runs.sort(key=lambda one: one[2])
+        found += _step(name, name, runs, list(enumerate(runs)), history.now, moves, among)
     return found
 
 
@@ -233,14 +253,19 @@ def _step(
     name: str,
     step: str,
     all_of_it: list[_Attempted],
+    own: list[tuple[int, _Attempted]],
     now: datetime,
     moves: list[tuple[datetime, UUID]],
-    of: Collection[str] = (),
-) -> Step:
-    """The step, of all its runs in the order of their start; struck is one `of` these names, if any.
-    `moves` are the instants at which runs have entered a state, and which did.
+    among: Collection[UUID] | None,
+) -> Iterator[Step]:
+    """The step, of all its runs in the order of their start; struck is one of its `own`, by number, that
+    is `among` these ids. None if none is. `moves` are the instants at which runs have entered a state,
+    and which did.
     """
-    own = [(number, one) for number, one in enumerate(all_of_it) if not of or named(one[0]) in of]
+    if among is not None:
+        own = [one for one in own if _id(one[1]) in among]
+    if not own:
+        return
     number, (run, task, began, ended) = next((one for one in own if _is_good(one[1])), own[0])
     later = (
         other_began
@@ -251,7 +276,12 @@ def _step(
     follows = any(
         made - MOMENT <= instant <= made and run_id != run.id for instant, run_id in moves
     )
-    return Step(name, step, run, task, number, began, ended, next(later, now), follows)
+    yield Step(name, step, run, task, number, began, ended, next(later, now), follows)
+
+
+def _id(one: _Attempted) -> UUID:
+    run, task, *_ = one
+    return run.id if task is None else task.id
 
 
 def _is_good(one: _Attempted) -> bool:

@@ -21,7 +21,7 @@ KINDS = {
     "broken promise": "a promise of simulation.toml, or of the scenario, no longer holds",
     "zombie": "a run never ends, and nobody says so",
     "masked": "a step ends badly, and what called it is Completed",
-    "unnoticed": "a step gives nothing, and everything ends as if it had",
+    "unnoticed": "a step gives nothing, or something old, and everything ends as ever",
     "lost run": "a run that would have been is not, and nothing ends badly",
     "orphan": "a run goes on when the one that called it has ended",
     "skipped clean-up": "what tidies up after the others does not run",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from simulator import arguments, scenarios
 from simulator.audit.strikes import AUDITED
 from simulator.errors import SimulationError
-from simulator.faults import from_plain
+from simulator.faults import from_plain, watched
 from simulator.fingerprints import repository_of
 from simulator.history import History
 from simulator.project import home_of, load, opened
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Lived:
     """What came out of one simulation: its history, an `empty` value for each step that says what it
-    returns, where that can be empty, and the promises that were broken.
+    returns, where that can be empty, the promises that were broken, and the ids of the task runs and
+    flow runs that have returned something else than the run before, where that was watched.
     """
 
     history: History
     empty: Mapping[str, Any]
     broken: tuple[str, ...]
+    changed: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Project:
         Raises SimulationError if it is no project, or if nothing of it could be loaded.
         """
         with (
+            _watched(fault) as changed,
             home_of(self.folder, self.in_place) as home,
             opened(home, start=self.start, seed=self.seed) as sim,
         ):
@@ -69,7 +74,8 @@ class Project:
             history = sim.history()
             history.read_logs()  # the database is gone when they are written down
             broken = tuple(one.name for one in sim.promises() if not one.kept)
-            return Lived(history, _empty_values(history) if fault is None else {}, broken)
+            empty = _empty_values(history) if fault is None else {}
+            return Lived(history, empty, broken, frozenset(changed))
 
     @property
     def home(self) -> Path:
@@ -111,14 +117,17 @@ class ScenarioVariant:
                 sim.inject({**fault, "name": AUDITED})
 
         [scenario] = scenarios.select(scenarios.load(self.file), [self.scenario])
-        result = scenarios.run_variant(scenario, self.variant, self.seed, self.days, opened=strike)
+        with _watched(fault) as changed:
+            result = scenarios.run_variant(
+                scenario, self.variant, self.seed, self.days, opened=strike
+            )
         if result.error or result.history is None:
             raise SimulationError(result.error or "nothing has happened in it")
         expected = {one.name for one in scenario.expectations}
         broken = (one.expectation for one in result.verdicts if not one.passed)
         promised = tuple(name for name in broken if name not in expected)
         empty = _empty_values(result.history) if fault is None else {}
-        return Lived(result.history, empty, promised)
+        return Lived(result.history, empty, promised, frozenset(changed))
 
     @property
     def home(self) -> Path:
@@ -131,6 +140,11 @@ class ScenarioVariant:
 
 
 Subject = Project | ScenarioVariant
+
+
+def _watched(fault: Mapping[str, Any] | None) -> AbstractContextManager[Collection[UUID]]:
+    """Watch what steps return, if that is to be known: without a fault."""
+    return watched() if fault is None else nullcontext(())
 
 
 def _empty_values(history: History) -> dict[str, Any]:

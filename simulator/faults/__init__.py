@@ -4,11 +4,12 @@
 kept as JSON; `durations.py` how long things take, `steps.py` applies both around a step's own code, and
 `requests.py` and `events.py` say which requests to the API, and which events, are struck; `timed.py`
 is what all faults that strike at an instant of their own have in common, and `layers.py` what becomes of
-a thing that several of them have changed.
+a thing that several of them have changed; `earlier.py` keeps what steps have returned.
 It imports nothing that runs: a live engine uses it too.
 """
 
 from simulator.faults.durations import Duration, LogNormal, draw, lognormal
+from simulator.faults.earlier import watched
 from simulator.faults.events import Emitted, Events
 from simulator.faults.injecting import Faults
 from simulator.faults.kinds import (
@@ -36,6 +37,7 @@ from simulator.faults.kinds import (
     Raise,
     Redeployed,
     Return,
+    ReturnEarlier,
     SlowStart,
     TableAltered,
     WarehouseLocked,
@@ -87,6 +89,7 @@ __all__ = [
     "Request",
     "Requests",
     "Return",
+    "ReturnEarlier",
     "SlowStart",
     "StartFault",
     "Starts",
@@ -104,4 +107,5 @@ __all__ = [
     "from_plain",
     "lognormal",
     "to_plain",
+    "watched",
 ]

@@ -98,6 +98,8 @@ class Faults:
 def _why_not(injected: Injected, stage: Stage) -> str:
     if not injected.exists:
         return " (by its odds it was not in this simulation)"
+    if injected.number in getattr(stage.steps, "lacking", ()):
+        return " (when it could, the step had not returned anything so long before)"
     window = injected.fault.between
     if window is not None and window[0] >= stage.now:
         return f" (it could from {_utc(window[0])} on, and the simulation has come to {_utc(stage.now)})"

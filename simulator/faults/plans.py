@@ -59,8 +59,9 @@ class Effect:
     """What a fault does to one attempt of a step. Durations in virtual seconds.
 
     `before` passes first. Then the attempt never goes on (`forever`), or its process ends with
-    `exit_code`, or it raises `error` or returns the one value in `value` in place of its own code. Or
-    else its own code runs, and takes `factor` times as long and `longer` on top.
+    `exit_code`, or it raises `error` or returns the one value in `value` in place of its own code, or
+    what it returned `runs_back` runs before. Or else its own code runs, and takes `factor` times as long
+    and `longer` on top.
     """
 
     before: float = 0.0
@@ -68,6 +69,7 @@ class Effect:
     exit_code: int | None = None
     error: BaseException | None = None
     value: tuple[Any, ...] = ()
+    runs_back: int = 0
     factor: float = 1.0
     longer: float = 0.0
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +22,7 @@ from uuid import UUID
 import anyio
 
 from simulator.faults.durations import Duration, draw
+from simulator.faults.earlier import Returned
 from simulator.faults.plans import Effect, Injected, Step, StepFault
 from simulator.places import place_of_error
 
@@ -47,13 +48,16 @@ class Body(Protocol):
 
 @dataclass(frozen=True)
 class _Attempt:
-    """An attempt at a step: Prefect's run and how often it has been tried, and whose it is."""
+    """An attempt at a step: Prefect's run and how often it has been tried, and whose it is. `of_flow`
+    is the attempt of the flow run in which a task is.
+    """
 
     name: str
     run_id: UUID
     attempt: int
     flow_run_id: UUID | None
     task_run_id: UUID | None
+    of_flow: int = 0
 
 
 class Steps:
@@ -82,8 +86,13 @@ class Steps:
         self._occurrences: dict[tuple[str, UUID], tuple[int, datetime, int]] = {}
         self._counts: Counter[str] = Counter()
         self._within: Counter[tuple[str, datetime]] = Counter()
+        self._returned = Returned(database)
+        self.lacking: set[int] = set()
+        """The numbers of faults that were to let a step return something earlier, when it had not."""
 
     def strike(self, injected: Injected) -> None:
+        if runs_back := getattr(injected.fault, "runs_back", 0):
+            self._returned.keep(injected.fault.step, runs_back)
         self._faults.setdefault(injected.fault.step, []).append(injected)
 
     def take(self, name: str, duration: Duration) -> None:
@@ -108,18 +117,23 @@ class Steps:
         return self._around(attempt, call, context.flow.isasync)
 
     def around_task(self, call: Body) -> Any:
-        from prefect.context import TaskRunContext
+        from prefect.context import FlowRunContext, TaskRunContext
 
         context = TaskRunContext.get()
         if context is None:
             return call()
         run = context.task_run
-        attempt = _Attempt(context.task.name, run.id, run.run_count, run.flow_run_id, run.id)
+        within = FlowRunContext.get()
+        of_flow = within.flow_run.run_count if within is not None and within.flow_run else 0
+        attempt = _Attempt(
+            context.task.name, run.id, run.run_count, run.flow_run_id, run.id, of_flow
+        )
         return self._around(attempt, call, context.task.isasync)
 
     def _around(self, attempt: _Attempt, body: Body, isasync: bool) -> Any:
         # Counted even if nothing is planned for it: something may be, later.
         self.begin(attempt.name, attempt.run_id, attempt.flow_run_id)
+        self._returned.begin(attempt.name, attempt.run_id, attempt.flow_run_id, attempt.of_flow)
         step = self._step(attempt) if self._planned(attempt.name) else None
         call: Call = body
         if stand_in := self._stand_ins.get(attempt.name):
@@ -146,6 +160,7 @@ class Steps:
     def _ended(self, attempt: _Attempt, result: Any) -> Any:
         if attempt.task_run_id is None and attempt.flow_run_id is not None:
             self._journal.returned(result, attempt.flow_run_id)
+        self._returned.put(attempt.name, attempt.run_id, result)
         return result
 
     def _planned(self, name: str) -> bool:
@@ -157,7 +172,7 @@ class Steps:
 
     def _surround(self, step: Step, attempt: _Attempt, call: Call) -> Any:
         factor, longer, waited = 1.0, 0.0, 0.0
-        for injected, effect in self._effects(step):
+        for injected, effect in self._effects(step, attempt):
             if effect.before > waited:
                 time.sleep(effect.before - waited)
                 waited = effect.before
@@ -176,7 +191,7 @@ class Steps:
 
     async def _asurround(self, step: Step, attempt: _Attempt, call: Call) -> Any:
         factor, longer, waited = 1.0, 0.0, 0.0
-        for injected, effect in self._effects(step):
+        for injected, effect in self._effects(step, attempt):
             if effect.before > waited:
                 await anyio.sleep(effect.before - waited)
                 waited = effect.before
@@ -195,15 +210,27 @@ class Steps:
             await anyio.sleep(seconds)
         return result
 
-    def _effects(self, step: Step) -> Iterator[tuple[Injected, Effect]]:
+    def _effects(self, step: Step, attempt: _Attempt) -> Iterator[tuple[Injected, Effect]]:
         """What strikes this attempt, by when, up to what takes the place of its own code."""
         now = self._now()
         faults = [one for one in self._faults.get(step.name, ()) if one.strikes(step, now)]
-        struck = [(injected, injected.effect(step)) for injected in faults]
-        for injected, effect in sorted(struck, key=lambda one: one[1].before):
+        struck = [(injected, self._effect(injected, step, attempt)) for injected in faults]
+        possible = [(injected, effect) for injected, effect in struck if effect is not None]
+        for injected, effect in sorted(possible, key=lambda one: one[1].before):
             yield injected, effect
             if effect.instead:
                 return
+
+    def _effect(self, injected: Injected, step: Step, attempt: _Attempt) -> Effect | None:
+        """What a fault does to this attempt; None if it cannot do it now."""
+        effect = injected.effect(step)
+        if not effect.runs_back:
+            return effect
+        value = self._returned.before(attempt.run_id, effect.runs_back)
+        if not value:
+            self.lacking.add(injected.number)
+            return None
+        return replace(effect, value=value)
 
     def _struck(self, injected: Injected, effect: Effect, step: Step, attempt: _Attempt) -> Note:
         """The note that a fault strikes now."""
@@ -219,6 +246,7 @@ class Steps:
                 "draw": injected.draw(step),
                 "attempt": step.attempt,
                 "process": effect.exit_code is not None,
+                "gives": bool(effect.value),
             },
         )
 

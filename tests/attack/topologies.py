@@ -35,6 +35,7 @@ from simulator.faults import (
     Raise,
     Redeployed,
     Return,
+    ReturnEarlier,
     SlowStart,
     WorkerAway,
     WorkerKilled,
@@ -128,6 +129,7 @@ def _of_deployment(kind: type, **more: Drawn) -> Callable[[int], Drawn]:
 FAULTS: tuple[Callable[[int], Drawn], ...] = (
     _steps(Raise),
     _steps(Return),
+    _steps(ReturnEarlier),
     _steps(Longer, factor=st.sampled_from((2, 30))),
     _steps(Longer, by=SPANS),
     _steps(Hang),

@@ -344,3 +344,65 @@ def test_a_project_in_which_nothing_runs_is_told_so(
     )
     assert call(["audit", str(tmp_path), "--days", "1", "--out", str(tmp_path / "out")]) == 0
     assert "Nothing ran in 1 days from 2026-01-01T00:00:00+00:00" in capfd.readouterr().err
+
+
+DAILY = """
+from datetime import datetime
+
+from prefect import flow, task
+
+
+@task
+def read() -> str:
+    return str(datetime.now().date())
+
+
+@task
+def fetch() -> str:
+    return str(datetime.now().date())
+
+
+@task
+def always() -> str:
+    return "the same"
+
+
+@flow
+def trusting():
+    read()
+    always()
+
+
+@flow
+def careful():
+    if fetch() != str(datetime.now().date()):
+        raise ValueError("it is of another day")
+"""
+
+
+def test_what_is_stale_is_noticed_by_who_looks(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "daily"
+    folder.mkdir()
+    (folder / "flows.py").write_text(DAILY)
+    more = "\n".join(
+        f'  - {{name: prod, entrypoint: "flows.py:{name}", schedule: {{cron: "0 3 * * *"}},'
+        " work_pool: {name: own}}"
+        for name in ("trusting", "careful")
+    )
+    (folder / "prefect.yaml").write_text(f"deployments:\n{more}\n")
+    arguments = ["audit", str(folder), "--days", "1.3", "--out", str(tmp_path / "out"), "--json"]
+    assert call([*arguments, "--only", "gives-stale"]) == 0
+    assert [
+        ([cell["cell"] for cell in row["cells"]], row["outcomes"])
+        for row in json.loads(capfd.readouterr().out)["rows"]
+    ] == [
+        (["read:gives-stale"], [{"kind": "unnoticed", "said": "trusting/prod ends as ever"}]),
+        (
+            ["fetch:gives-stale"],
+            [{"kind": "noticed", "said": "by careful/prod, which ends Failed"}],
+        ),
+    ]
+    assert call([*arguments, "--only", "event-lost"]) == 0, "a column that no step has"
+    assert json.loads(capfd.readouterr().out)["rows"] == []

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from uuid import UUID
 
 from simulator.audit.cells import AN_HOUR, AWAY, DOWN, MOMENT, Cell, cells_of
 from simulator.history import History, RunRecord
 from tests.audit.histories import at, changed, family, run, task
 
 
-def cells(*runs: RunRecord, **empty: object) -> dict[str, Cell]:
-    return {cell.name: cell for cell in cells_of(History(runs, now=at(24 * 60)), empty)}
+def cells(*runs: RunRecord, anew: Collection[UUID] = (), **empty: object) -> dict[str, Cell]:
+    found = cells_of(History(runs, now=at(24 * 60)), empty, anew)
+    return {cell.name: cell for cell in found}
 
 
 def test_a_run_that_went_well_is_struck_and_known_by_its_number() -> None:
@@ -70,3 +73,19 @@ def test_a_task_that_says_what_it_returns_may_return_nothing() -> None:
         "kind": "return", "step": "read", "on": [0], "value": []
     }  # fmt: skip
     assert "write:gives-nothing" not in found
+
+
+def test_what_has_returned_something_else_than_before_may_return_the_same() -> None:
+    first = family(tasks=(task("read"), task("write")))
+    mother = run("nightly", start=60, end=70)
+    child = run("load", start=61, end=69, parent=mother, tasks=(task("read"), task("write")))
+    found = cells(*first, mother, child, anew={child.tasks[0].id, child.id})
+    assert found["read:gives-stale"].fault == {
+        "kind": "return earlier", "step": "read", "on": [1]
+    }  # fmt: skip
+    assert found["read:gives-stale"].wrong_value
+    assert found["read:gives-stale"].run_id == child.id
+    assert {name for name in found if "stale" in name} == {"read:gives-stale"}  # no deployment
+    subflow = changed(child, deployment=None)
+    assert "load:gives-stale" in cells(*first, mother, subflow, anew={subflow.id})
+    assert "load:gives-stale" not in cells(*first, mother, subflow)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
-from simulator import Simulation, SimulationError
+from simulator import Simulation, SimulationError, UnsupportedOperation
+from simulator.faults import ReturnEarlier
 from simulator.live.world import LiveServer
 
 pytestmark = pytest.mark.slow
@@ -46,6 +47,11 @@ def test_a_script_with_faults_and_durations(server):
         run = sim.run(live_parent)
     assert [child.state for child in run.children] == ["Completed", "Failed"]
     assert (run.children[0].end - run.children[0].start).total_seconds() >= 1
+
+
+def test_what_a_step_has_returned_before_is_known_to_no_process(server):
+    with Simulation.live(server) as sim, pytest.raises(UnsupportedOperation, match="no process"):
+        sim.inject(ReturnEarlier(step="live-child"))
 
 
 def test_what_runs_in_its_processes_imports_no_server():

@@ -23,6 +23,7 @@ from simulator.faults.kinds.process_killed import ProcessKilled
 from simulator.faults.kinds.raises import Raise
 from simulator.faults.kinds.redeployed import Redeployed
 from simulator.faults.kinds.returns import Return
+from simulator.faults.kinds.returns_earlier import ReturnEarlier
 from simulator.faults.kinds.slow_start import SlowStart
 from simulator.faults.kinds.table_altered import TableAltered
 from simulator.faults.kinds.warehouse_locked import WarehouseLocked
@@ -32,7 +33,7 @@ from simulator.faults.kinds.worker_lost import WorkerLost
 from simulator.faults.plans import Fault
 
 ALL: tuple[type[Fault], ...] = (
-    *(Raise, Return, Longer, Hang, Kill, OutOfMemory),
+    *(Raise, Return, ReturnEarlier, Longer, Hang, Kill, OutOfMemory),
     *(ApiRefused, ApiError, ApiLimited, ApiSlow, AnswerLost),
     *(EventLost, EventLate, EventTwice, HeartbeatLost),
     *(FileDamaged, DiskFull, TableAltered, WarehouseLocked, DeploymentPaused, Redeployed),
@@ -67,6 +68,7 @@ __all__ = [
     "Raise",
     "Redeployed",
     "Return",
+    "ReturnEarlier",
     "SlowStart",
     "TableAltered",
     "WarehouseLocked",

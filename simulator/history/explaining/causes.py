@@ -102,8 +102,7 @@ def by_task(error: Note, run: RunRecord | None) -> Reason:
 
 def _gives(struck: Note) -> bool:
     """Whether a fault has let a step give another value than its own."""
-    target = struck.details.get("target")
-    return struck.text.startswith("returns ") and f" in place of {target}" in struck.text
+    return bool(struck.details.get("gives"))
 
 
 def _told(message: str) -> str:
