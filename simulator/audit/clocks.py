@@ -20,12 +20,13 @@ A_YEAR = 366
 KINDS = {"skipped": "lost run", "doubled": "doubled work", "moved": "moved"}
 
 
-def clock_changes(folder: Path, start: datetime) -> list[Found]:
+def clock_changes(folder: Path, start: datetime, prefect_file: str | None = None) -> list[Found]:
     """A cell for each deployment of which a run is skipped, doubled or moved in the year from `start`.
-    Schedules that are none are told where the project is loaded.
+    Schedules that are none are told where the project is loaded. `prefect_file` takes the place of the
+    project's prefect.yaml.
     """
     found: dict[str, list[Outcome]] = {}
-    schedules, _ = schedules_of(folder, start, A_YEAR)
+    schedules, _ = schedules_of(folder, start, A_YEAR, prefect_file)
     for schedule in schedules:
         for change in schedule.changes if schedule.active else ():
             if change.kind in KINDS:

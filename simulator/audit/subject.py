@@ -18,7 +18,7 @@ from simulator.errors import SimulationError
 from simulator.faults import from_plain, watched
 from simulator.fingerprints import repository_of
 from simulator.history import History
-from simulator.project import home_of, load, opened
+from simulator.project import hinted, home_of, load, opened
 
 if TYPE_CHECKING:
     from simulator.simulation import Simulation
@@ -40,7 +40,8 @@ class Lived:
 @dataclass(frozen=True)
 class Project:
     """A user's project in a folder, for some virtual days from `start` (ISO 8601) under a seed. It lives
-    in a copy of the folder each time, unless it is to live `in_place`.
+    in a copy of the folder each time, unless it is to live `in_place`. `prefect_file` takes the place of
+    its prefect.yaml, from the folder on.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class Project:
     seed: int
     start: str
     in_place: bool = False
+    prefect_file: str | None = None
 
     @property
     def name(self) -> str:
@@ -62,11 +64,12 @@ class Project:
         with (
             _watched(fault) as changed,
             home_of(self.folder, self.in_place) as home,
-            opened(home, start=self.start, seed=self.seed) as sim,
+            opened(home, start=self.start, seed=self.seed, prefect_file=self.prefect_file) as sim,
         ):
             load(sim)
             if not sim.loaded:
-                why = "; ".join(f"{one.name}: {one.cause}" for one in sim.unloaded)
+                causes = [hinted(one, self.folder.absolute()) for one in sim.unloaded]
+                why = "; ".join(f"{one.name}: {one.cause}" for one in causes)
                 raise SimulationError(f"nothing could be loaded: {why}")
             if fault is not None:
                 sim.inject(fault)

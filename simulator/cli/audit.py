@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.answers import Json, Quiet, Verbose, exclusive
-from simulator.cli.app import Folder, InPlace, ProjectFolder, Scheduler, app, instant_of
+from simulator.cli.app import (
+    Folder,
+    InPlace,
+    PrefectFile,
+    ProjectFolder,
+    Scheduler,
+    app,
+    in_project,
+    instant_of,
+)
 from simulator.cli.kept import made_writable
 from simulator.cli.pages import write_beside
 from simulator.cli.signals import Terminated, signals_later, termination_as_interrupt
@@ -49,6 +58,7 @@ def audit(
         str | None, typer.Option(help="First instant, aware or a date in UTC.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all simulations (default: 0).")] = None,
+    prefect_file: PrefectFile = None,
     only: Annotated[
         list[str] | None,
         typer.Option(help="Only this step, column or cell.", metavar="NAME"),
@@ -87,10 +97,10 @@ def audit(
     """Let one thing at a time go wrong in a project or a scenario, and say what becomes of it.
 
     Once without a fault; then, for each deployment, flow and task that has run: it raises, hangs, is
-    slow, is killed, its worker is away, the API is down, its event is late or lost, it returns nothing.
-    Each under the same seed, in a process of its own. What has been done already is not done again. What
-    a change of clocks within a year does to each schedule of a project is told as well. With --verbose
-    each cell is told as soon as it is done.
+    slow, is killed, its worker is away, the API is down, its event is late or lost, it returns nothing,
+    or what it did the run before. Each under the same seed, in a process of its own. What has been done
+    already is not done again. What a change of clocks within a year does to each schedule of a project
+    is told as well. With --verbose each cell is told as soon as it is done.
     """
     from simulator import audit as of_faults
     from simulator.report import console
@@ -98,6 +108,8 @@ def audit(
     exclusive(json=json, markdown=markdown, show=show, quiet=quiet)
     exclusive(quiet=quiet, verbose=verbose)
     exclusive(scenario=scenario, in_place=in_place)
+    exclusive(scenario=scenario, prefect_file=prefect_file)
+    exclusive(write_test=write_test, prefect_file=prefect_file)
     exclusive(jobs=jobs, scheduler=scheduler)
     if write_test is not None:
         _check_test(write_test, folder, show, scenario)
@@ -107,7 +119,7 @@ def audit(
         raise SimulationError(f"--time-limit {time_limit:g} must be above 0")
     _check_days(days)
     subject, of = (
-        _project(folder, variant, days, start, seed, in_place=in_place)
+        _project(folder, variant, days, start, seed, in_place=in_place, prefect_file=prefect_file)
         if scenario is None
         else _scenario(folder, scenarios, scenario, variant, days, start, seed)
     )
@@ -132,7 +144,8 @@ def audit(
     if show is not None:
         return _show(found[0], kept, subject, _command(subject, of, out, show), write_test)
     if not only and isinstance(subject, of_faults.Project):
-        changes = of_faults.clock_changes(folder, datetime.fromisoformat(of.start))
+        first = datetime.fromisoformat(of.start)
+        changes = of_faults.clock_changes(folder, first, subject.prefect_file)
         kept.add_clock_changes(changes)
         found += changes
     new = [] if baseline is None else of_faults.new_in(found, baseline)
@@ -191,7 +204,7 @@ def _show(one: Found, kept: Kept, subject: Subject, command: str, file: Path | N
     assert base is not None, "it is what the cell was compared with"
     test = None
     wanted = file is not None or (one.worst.kind in SERIOUS and after is not None)
-    if wanted and isinstance(subject, Project):
+    if wanted and isinstance(subject, Project) and subject.prefect_file is None:
         test = as_test(one, base[0], after, subject)
     print(shown(one, base[0], after, command))
     if file is not None and test is not None:
@@ -213,6 +226,8 @@ def _command(subject: Subject, of: Of, out: Path, cell: str | None) -> str:
     if isinstance(subject, Project):
         words += [str(subject.folder), "--start", of.start]
         words += ["--in-place"] if subject.in_place else []
+        named = subject.prefect_file
+        words += ["--prefect-file", str(subject.folder / named)] if named else []
     else:
         words += ["--scenario", subject.scenario, "--variant", subject.variant]
         words += ["--scenarios", str(subject.file)]
@@ -236,6 +251,7 @@ def _project(
     seed: int | None,
     *,
     in_place: bool,
+    prefect_file: Path | None,
 ) -> tuple[Subject, Of]:
     """What is audited: what its simulation.toml says holds where nothing else is given."""
     from simulator import arguments
@@ -246,6 +262,7 @@ def _project(
         raise SimulationError("--variant is of a --scenario: which one?")
     if not folder.is_dir():
         raise SimulationError(f"there is no folder {str(folder)!r}")
+    named = in_project(folder, prefect_file)
     told = configuration_of(folder)
     begin = arguments.instant("start", instant_of(start or "") or told.start or FIRST)
     subject = Project(
@@ -254,8 +271,10 @@ def _project(
         told.seed if seed is None else seed,
         begin.isoformat(),
         in_place,
+        named,
     )
-    made_of = f"{fingerprint(subject.home)}, {in_one_line()}"
+    of_file = f"{named}, " if named else ""
+    made_of = f"{fingerprint(subject.home)}, {of_file}{in_one_line()}"
     return subject, Of(subject.name, subject.seed, subject.start, subject.days, made_of)
 
 

@@ -31,6 +31,7 @@ from simulator.project.copying import copied, home_of, moved
 from simulator.project.course import Course, course
 from simulator.project.drafting import drafted, refuse_to_overwrite
 from simulator.project.findings import KINDS, Finding, recorded
+from simulator.project.loading import hinted
 from simulator.project.opening import load, opened
 from simulator.project.proposing import as_toml
 from simulator.project.settings import Setting, settings_of
@@ -63,6 +64,7 @@ __all__ = [
     "course",
     "drafted",
     "headline",
+    "hinted",
     "home_of",
     "in_sections",
     "load",

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from simulator.faults import Duration
 from simulator.project.causes import said_of
-from simulator.project.declared import declared, flow_name, project_file
-from simulator.project.loading import NO_ENTRYPOINT, Unloaded, base_of
+from simulator.project.declared import Declared, declared, file_of, flow_name, project_file
+from simulator.project.loading import NO_ENTRYPOINT, Unloaded, base_of, hinted
 from simulator.project.opening import load, opened
 from simulator.project.schedules import Due, due, meetings, overlaps
 
@@ -53,7 +53,9 @@ def _written(folder: Path, file: Path, start: datetime, end: datetime) -> Iterat
         except (ValueError, TypeError) as wrong:
             yield Unloaded(one.name, one.where, said_of(wrong))
             continue
-        name = f"{flow_name(one.entrypoint, base_of(one, folder))}/{one.name}"
+        base = base_of(one, folder)
+        yield from _not_here(one, base, folder) if made else ()
+        name = f"{flow_name(one.entrypoint, base)}/{one.name}"
         entries = one.config.get("schedules") or ([one.config["schedule"]] if made else [])
         for entry, each in zip(entries, made, strict=True):
             yield due(
@@ -67,11 +69,19 @@ def _written(folder: Path, file: Path, start: datetime, end: datetime) -> Iterat
             )
 
 
+def _not_here(one: Declared, base: Path, folder: Path) -> Iterator[Unloaded]:
+    """A deployment whose file counts from a folder above that of the project: no run would find it."""
+    path, _ = file_of(one.entrypoint)
+    if not (base / path).is_file():
+        found = Unloaded(one.name, one.where, f"no file {path!r}", (), one.entrypoint)
+        yield from (told for told in [hinted(found, folder.absolute())] if told != found)
+
+
 def _deployed(folder: Path, start: datetime, end: datetime) -> Iterator[Due | Unloaded]:
     with opened(folder, start=start.isoformat()) as sim:
         load(sim)
         found = [(one, sim.schedules(one.name)) for one in sim.loaded]
-    yield from sim.unloaded
+    yield from (hinted(one, folder.absolute()) for one in sim.unloaded)
     for one, schedules in found:
         for schedule, active in schedules:
             yield due(one.name, one.where, schedule, active=active, start=start, end=end)

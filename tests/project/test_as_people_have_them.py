@@ -100,7 +100,7 @@ def test_another_prefect_file_takes_the_place_of_prefect_yaml(tmp_path: Path) ->
         ("../other.yaml", "'../other.yaml' is not in the project's folder, '.'"),
     ],
 )
-@pytest.mark.parametrize("command", ["project", "schedule"])
+@pytest.mark.parametrize("command", ["project", "schedule", "audit"])
 def test_a_prefect_file_that_cannot_be_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any, command: str, file: str, said: str
 ) -> None:
@@ -111,13 +111,15 @@ def test_a_prefect_file_that_cannot_be_one(
     assert error.count("\n") == 1
 
 
-def test_an_entrypoint_that_counts_from_the_repository_says_how_to_go_there(tmp_path: Path) -> None:
+def test_an_entrypoint_that_counts_from_the_repository_says_how_to_go_there(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     repository = tmp_path / "shop"
     (repository / "sub").mkdir(parents=True)
     (repository / "sub" / "flows.py").write_text(FLOWS)
     (repository / "sub" / "prefect.yaml").write_text(
         "deployments:\n"
-        "- {name: a, entrypoint: sub/flows.py:ingest}\n"
+        '- {name: a, entrypoint: sub/flows.py:ingest, schedule: {cron: "0 6 * * *"}}\n'
         "- {name: b, entrypoint: sub.flows.ingest}\n"
         "- {name: c, entrypoint: shop/sub/flows.py:ingest}\n"
     )
@@ -132,6 +134,14 @@ def test_an_entrypoint_that_counts_from_the_repository_says_how_to_go_there(tmp_
     go = f"; there is one from {str(repository)!r} on: go there, with --prefect-file sub/prefect.yaml"
     assert [one.endswith(go) for one in causes()] == [True, True, False]
     assert "--prefect-file" not in causes()[2], "it is above the repository"
+    said = simulate("schedule", folder=repository / "sub")
+    assert f"a (prefect.yaml:2): no file 'sub/flows.py'{go}" in said
+    assert "ingest/a" in said, "when it would run is known all the same"
+    assert said.count("--prefect-file") == 1, "the others have no schedule"
+    assert call(["audit", str(repository / "sub"), "--days", "0.1", "--out", str(tmp_path)]) == 2
+    assert f"{go}; b: " in capfd.readouterr().err
+    asked = ["--prefect-file", "sub/prefect.yaml", "--days", "0.1", "--out", str(tmp_path)]
+    assert call(["audit", str(repository), *asked]) == 0
     with opened(repository, prefect_file="sub/prefect.yaml") as sim:
         load(sim)
         assert [one.name for one in sim.loaded] == ["ingest_all/a", "ingest_all/b"]
