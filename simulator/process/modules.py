@@ -253,6 +253,11 @@ class _Representing(Loader):
     def __init__(self, modules: ProjectModules) -> None:
         self._modules = modules
 
+    def get_code(self, fullname: str) -> types.CodeType | None:
+        """As `python -m` asks for it, which runs a module under another name."""
+        origin = self._modules.sources[fullname].origin
+        return None if origin is None else _Compiled(fullname, origin).get_code(fullname)
+
     def create_module(self, spec: ModuleSpec) -> types.ModuleType:
         return ModuleOfProcess(spec.name, self._modules)
 

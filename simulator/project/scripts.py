@@ -55,6 +55,25 @@ def script(file: Path) -> Script | None:
     return Script(file, min(call.lineno for call in serving))
 
 
+def as_module(file: Path) -> tuple[Path, str] | None:
+    """The folder from which `python -m` runs a file that imports relatively to itself, and its name
+    there: "jobs.serving". None for any other file.
+    """
+    tree = parsed(file)
+    levels = [
+        node.level
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    if not levels or max(levels) >= len(file.parents):
+        return None
+    folder = file.parents[max(levels)]
+    while (folder / "__init__.py").is_file():
+        folder = folder.parent
+    parts = file.relative_to(folder).with_suffix("").parts
+    return (folder, ".".join(parts)) if all(part.isidentifier() for part in parts) else None
+
+
 def parsed(file: Path) -> ast.Module | None:
     """The tree of a file of Python; None if it is none."""
     try:

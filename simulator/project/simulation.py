@@ -20,7 +20,7 @@ from simulator.project.declared import Declared
 from simulator.project.findings import Automated
 from simulator.project.given import hidden
 from simulator.project.loading import NO_ENTRYPOINT, Loaded, Unloaded, base_of, unsimulated
-from simulator.project.scripts import Script
+from simulator.project.scripts import Script, as_module
 from simulator.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -265,9 +265,13 @@ def _variables(pool: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _as_main(file: Path) -> dict[str, Any]:
-    """Run a file as Python runs a script: its folder first on the path, its name `__main__`. Returns
-    what it has made.
+    """Run a file as Python runs a script: its folder first on the path, its name `__main__`; or as
+    `python -m` runs it, if it imports relatively to itself. Returns what it has made.
     """
+    if (module := as_module(file)) is not None:
+        folder, name = module
+        with _with_path(folder):
+            return runpy.run_module(name, run_name="__main__", alter_sys=True)
     with _with_path(file.parent):
         return runpy.run_path(str(file), run_name="__main__")
 

@@ -88,6 +88,39 @@ def test_what_a_script_serves_runs_in_processes_of_its_own(tmp_path: Path) -> No
     ]
 
 
+def test_a_script_of_a_package_is_run_as_python_runs_a_module(tmp_path: Path) -> None:
+    files = {
+        "src/jobs/__init__.py": "",
+        "src/jobs/daily/serving.py": (
+            "import sys\n\nfrom ..parts import load\nfrom .times import HOURLY\n\n"
+            'if __name__ == "__main__":\n'
+            '    assert (__package__, sys.argv[1:]) == ("jobs.daily", [])\n'
+            '    load.serve("dev", cron=HOURLY)\n'
+        ),
+        "src/jobs/daily/times.py": 'HOURLY = "0 * * * *"\n',
+        "src/jobs/parts.py": (
+            "from prefect import flow\n\nfrom .words import LOADED\n\n\n"
+            "@flow\ndef load():\n    assert LOADED\n"
+        ),
+        "src/jobs/words.py": "LOADED = True\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    script = ("--script", str(tmp_path / "src" / "jobs" / "daily" / "serving.py"))
+    for given in ((), script):
+        told = json.loads(simulate("project", str(tmp_path), *given, "--days", "0.1", "--json"))
+        assert told["not_loaded"] == []
+        assert [(one["deployment"], one["ends"]) for one in told["deployments"]] == [
+            ("load/dev", {"Completed": 2})
+        ]
+    (tmp_path / "src" / "jobs" / "parts.py").write_text("from ....beyond import load\n")
+    with opened(tmp_path) as sim:
+        load(sim)
+        [one] = sim.unloaded
+    assert one.cause.startswith("ImportError: attempted relative import beyond top-level package")
+
+
 def test_what_a_script_that_cannot_be_run_deploys_is_not_missed(tmp_path: Path) -> None:
     (tmp_path / "serves.py").write_text(
         "import not_there\nfrom prefect import flow\n\n\n@flow\ndef child(): ...\n\n\n"
