@@ -94,8 +94,10 @@ def judged(
     """
     found = list(_Judge(before, after, struck, until).outcomes(wrong_value))
     found += [Outcome("broken promise", name) for name in broken]
-    found.sort(key=lambda one: (one.severity, one.said))
-    return tuple(found) or (Outcome("nothing", ""),)
+    once: dict[tuple[int, str], Outcome] = {}
+    for one in found:  # of several runs of which the same is to be said, the first shows it
+        once.setdefault((one.severity, one.said), one)
+    return tuple(once[key] for key in sorted(once)) or (Outcome("nothing", ""),)
 
 
 class _Judge:

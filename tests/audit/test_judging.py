@@ -63,6 +63,21 @@ def test_a_child_that_is_called_in_a_loop_is_not_done_again_with_other_parameter
     assert what_became(before, called("Failed", "orders", "orders")) == [("nothing", "", None)]
 
 
+def test_what_is_to_be_said_of_several_runs_is_said_once() -> None:
+    three = [
+        family(tasks=tuple(task("read", state) for _ in range(3)))
+        for state in ("Completed", "Failed")
+    ]
+    assert what_became(*three) == [
+        ("masked", "task read ends Failed, and load/prod is Completed", None)
+    ]
+    calm, bad = run("load", start=0, end=10), [run("load", "Failed", n, n + 5) for n in (0, 60)]
+    assert what_became([calm, run("load", start=60, end=70)], bad) == [
+        ("others fail", "load/prod", None),
+        ("noticed", "by load/prod, which ends Failed", 240.0),  # the first one tells it
+    ]
+
+
 def test_who_was_masked_already_is_not_news() -> None:
     assert what_became(family("Failed"), family("Failed")) == [("nothing", "", None)]
 
