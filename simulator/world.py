@@ -61,9 +61,9 @@ class World:
         from prefect.logging.handlers import set_api_log_sink
 
         from simulator.clock import starting_background
-        from simulator.faults import Events, Layers, Nodes, Requests, Starts, Steps
+        from simulator.faults import Events, Layers, Nodes, Readings, Requests, Starts, Steps
         from simulator.history import Journal, Reader
-        from simulator.patches import full_disks, network, readers, stdlib
+        from simulator.patches import files, full_disks, network, readers, stdlib
         from simulator.patches import processes as apart
         from simulator.patches.imports import once_imported
         from simulator.patches.prefect import (
@@ -158,8 +158,7 @@ class World:
         self._environment: dict[str, str] = {}
         self.setenv(stack, settings.for_children(self.folder, allowed.this_machine_only))
         self._seeds = Seeds(seed)
-        self.starts = Starts(lambda: self.now, self.steps.cycle)
-        self.exits = Starts(lambda: self.now, self.steps.cycle)
+        self.starts, self.exits = (Starts(lambda: self.now, self.steps.cycle) for _ in range(2))
         struck = (self.starts, self.exits, self.journal)
         given = (self.context, self._environment, self._seeds, *struck)
         self._starter = Starter(self.flows, clock, *given)
@@ -176,7 +175,8 @@ class World:
             *(self._starter, self.cancellations, self.journal),
         )
         self._warehouse: Warehouse | None = None
-        writes = Writes(self.journal, run_id_of_caller)
+        self.layers, self.readings = Layers(), Readings(run_id_of_caller, self.journal)
+        writes = Writes(self.journal, run_id_of_caller, self.readings)
         self.nodes = Nodes(lambda: self.now, self.steps.cycle, run_id_of_caller, self.journal)
         dbt = self.nodes.invoked
         self._tables = WatchedTables(clock, lambda: self.warehouse, self.journal)
@@ -204,7 +204,7 @@ class World:
             )
         )
         self.disks = stack.enter_context(full_disks.watched())
-        self.layers = Layers()
+        stack.enter_context(files.told_of_reading(self.readings.opened))
         stack.enter_context(processes.installed())
         stack.enter_context(timeouts.installed(clock))
         stack.enter_context(races.decided(clock, seed))

@@ -4,7 +4,8 @@
 kept as JSON; `durations.py` how long things take, `steps.py` applies both around a step's own code, and
 `requests.py` and `events.py` say which requests to the API, and which events, are struck; `timed.py`
 is what all faults that strike at an instant of their own have in common, and `layers.py` what becomes of
-a thing that several of them have changed; `earlier.py` keeps what steps have returned.
+a thing that several of them have changed; `earlier.py` keeps what steps have returned, and
+`readings.py` notes who reads what a fault has changed.
 It imports nothing that runs: a live engine uses it too.
 """
 
@@ -49,6 +50,7 @@ from simulator.faults.layers import Layers
 from simulator.faults.nodes import Nodes
 from simulator.faults.plain import duration_from_plain, duration_of_plain, from_plain, to_plain
 from simulator.faults.plans import Fault, Injected, Step, StepFault
+from simulator.faults.readings import Readings
 from simulator.faults.requests import Request, Requests
 from simulator.faults.starts import StartFault, Starts
 from simulator.faults.steps import Steps
@@ -85,6 +87,7 @@ __all__ = [
     "OutOfMemory",
     "ProcessKilled",
     "Raise",
+    "Readings",
     "Redeployed",
     "Request",
     "Requests",

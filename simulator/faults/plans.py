@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from simulator.clock import VirtualClock
     from simulator.faults.layers import Layers
+    from simulator.faults.readings import Readings
     from simulator.history import Journal, Note
     from simulator.patches.full_disks import FullDisks
     from simulator.warehouse import Warehouse
@@ -108,6 +109,7 @@ class VirtualStage(Stage, Protocol):
     states: States
     disks: FullDisks
     layers: Layers
+    readings: Readings
     at_end: ExitStack
 
     @property

@@ -62,6 +62,8 @@ class Note:
     - "write": a run wrote the table `text` ("schema.table"), or dbt did not: `details` has its
       "status", "success" or what dbt says, with the tables that it "read" and how many "rows" it has
       since (of a table, where that could be asked), or what dbt "said";
+    - "read": `run_id` has read `text`, a file or a table that a fault has changed, of which the note
+      `because` is;
     - "result": the code of `run_id` has returned something; `text` is what, in short.
 
     `because` is the number of the note that it follows from: an error's earlier self, in a child or

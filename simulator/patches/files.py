@@ -129,9 +129,28 @@ opened_to_write: list[Callable[[int], None]] = []
 """Who is told of each file that is opened to be written, and not to be read as well: its descriptor."""
 
 
+opened_to_read: list[Callable[[Any], None]] = []
+"""Who is told of each file that is opened to be read: its path, or the number of a descriptor."""
+
+
 def _tell(descriptor: int) -> None:
     for told in opened_to_write:
         told(descriptor)
+
+
+def _tell_reading(path: Any) -> None:
+    for told in opened_to_read:
+        told(path)
+
+
+@contextmanager
+def told_of_reading(told: Callable[[Any], None]) -> Iterator[None]:
+    """Tell somebody of each file that is opened to be read, until this ends."""
+    opened_to_read.append(told)
+    try:
+        yield
+    finally:
+        opened_to_read.remove(told)
 
 
 def _look(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -207,6 +226,8 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
             ages.opened(file)
             if "+" not in mode:
                 _tell(file.fileno())
+        if set(mode) & set("r+"):
+            _tell_reading(args[0] if args else kwargs["file"])
         return file
 
     def os_opened(*args: Any, **kwargs: Any) -> int:
@@ -216,6 +237,8 @@ def virtual_ages(clock: VirtualClock) -> Iterator[None]:
             ages.opened(descriptor)
             if flags & os.O_WRONLY:
                 _tell(descriptor)
+        if not flags & os.O_WRONLY:
+            _tell_reading(args[0] if args else kwargs["path"])
         return descriptor
 
     def stamping(real: Callable[..., Any]) -> Callable[..., Any]:

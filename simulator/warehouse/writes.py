@@ -22,6 +22,8 @@ from simulator.history import Journal
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr
 
+    from simulator.faults import Readings
+
 _WRITING = {
     StatementType.INSERT: "",
     StatementType.UPDATE: "",
@@ -48,12 +50,16 @@ class Writes:
     """Takes notes of tables that were written, each with the run that has, once for an instant.
 
     `run()` is the id of the run that the calling code belongs to. A statement of a transaction counts
-    when that is committed. What dbt does is told by its results, with what it failed to build.
+    when that is committed. What dbt does is told by its results, with what it failed to build. The
+    tables that statements have read are told to `readings`, if any is watched.
     """
 
-    def __init__(self, journal: Journal, run: Callable[[], UUID | None]) -> None:
+    def __init__(
+        self, journal: Journal, run: Callable[[], UUID | None], readings: Readings
+    ) -> None:
         self._journal = journal
         self._run = run
+        self._readings = readings
         self._open: weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, list[Lineage]] = (
             weakref.WeakKeyDictionary()
         )
@@ -64,6 +70,8 @@ class Writes:
         if self._in_dbt and self._run() is None:
             return  # one of dbt's own
         for statement in con.extract_statements(text):
+            if self._readings.of_tables and (seen := lineage(statement.query)) is not None:
+                self._readings.read(seen.read)
             says = _WRITING.get(statement.type)
             if says is not None and re.search(says, statement.query, re.IGNORECASE):
                 found = self._lineage(statement.query)

@@ -28,6 +28,7 @@ from prefect.futures import wait
 from simulator import Simulation
 from simulator.caveats import Caveats
 from simulator.errors import SimulationError
+from simulator.faults import Readings
 from simulator.history import Journal
 from simulator.live.world import LiveWorld
 from simulator.patches import dbt as patches_dbt
@@ -51,9 +52,13 @@ class Clock:
         self.instant += timedelta(**by)
 
 
+def _writes(journal: Journal) -> Writes:
+    return Writes(journal, lambda: None, Readings(lambda: None, journal))
+
+
 def unread(clock: Clock) -> Writes:
     """Notes of writes that nobody reads."""
-    return Writes(Journal(clock), lambda: None)
+    return _writes(Journal(clock))
 
 
 @pytest.fixture
@@ -408,7 +413,7 @@ def test_what_dbt_builds_fails_to_build_and_skips_is_noted(
         "{{ config(materialized='table') }} select * from {{ ref('one') }}, {{ source('raw', 'landed') }}",
     )
     journal = Journal(clock)
-    with warehouse_installed(clock, tmp_path, Writes(journal, lambda: None)):
+    with warehouse_installed(clock, tmp_path, _writes(journal)):
         with duckdb.connect(own_project.database) as con:
             con.execute("create table landed as select 1 as j")
         own_project.dbt("build")

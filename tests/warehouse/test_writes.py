@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from simulator.caveats import Caveat, Caveats
+from simulator.faults import Readings
 from simulator.history import Journal
 from simulator.warehouse import Writes, warehouse_installed
 from simulator.warehouse.writes import Lineage, lineage
@@ -21,7 +22,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
     journal = Journal(lambda: NOW)
-    with warehouse_installed(lambda: NOW, tmp_path, Writes(journal, lambda: None)):
+    with warehouse_installed(
+        lambda: NOW, tmp_path, Writes(journal, lambda: None, Readings(lambda: None, journal))
+    ):
         yield journal
 
 

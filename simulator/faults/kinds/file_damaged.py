@@ -43,18 +43,24 @@ class FileDamaged(TimedFault):
     def target(self) -> str:
         return self.path
 
-    def strike(self, engine: VirtualStage, blow: Blow) -> tuple[Layers, Layer] | None:
+    def strike(
+        self, engine: VirtualStage, blow: Blow
+    ) -> tuple[Layers, Layer, Callable[[], None]] | None:
         found = _read(self.path)
         if found is None:
             return None
-        blow.note(path=self.path, named=[self.path])
+        note = blow.note(path=self.path, named=[self.path])
         layer = engine.layers.lay(("file", Path(self.path).resolve()), self._damaged, found)
         _write(self.path, layer.left)
-        return engine.layers, layer
+        unwatch = engine.readings.watch_file(
+            Path(self.path), note, lambda: _read(self.path) == layer.left
+        )
+        return engine.layers, layer, unwatch
 
-    def put_back(self, kept: tuple[Layers, Layer] | None) -> None:
+    def put_back(self, kept: tuple[Layers, Layer, Callable[[], None]] | None) -> None:
         if kept is not None:
-            layers, layer = kept
+            layers, layer, unwatch = kept
+            unwatch()
             now = _read(self.path)
             if (without := layers.lift(layer, now)) != now:
                 _write(self.path, without)

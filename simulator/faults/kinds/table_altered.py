@@ -56,7 +56,8 @@ class TableAltered(TimedFault):
             engine.warehouse.execute(self._statement)
         except duckdb.Error as error:
             raise SimulationError(f"{self.does()}: {' '.join(str(error).split())}") from None
-        blow.note(named=[self.table, *(f'"{word}"' for word in self.change.split())])
+        note = blow.note(named=[self.table, *(f'"{word}"' for word in self.change.split())])
+        engine.readings.watch_table(self.table, note)
 
     def does(self) -> str:
         return f"alters table {self.table}: {self.change}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from simulator.history.explaining.evidence import Evidence, fault
+from simulator.history.explaining.evidence import Evidence, fault, of_reading
 from simulator.history.explaining.explanation import Reason
 from simulator.history.notes import Note
 from simulator.history.records import BAD_TYPES, RunRecord
@@ -36,7 +36,9 @@ class Causes:
             if (child := self._failed_before(run, error)) is not None:
                 return self._follow(child)
             around = self._evidence.around(run, error)
-            return self._before(run, error) if around is None else [fault(around)]
+            if around is not None:
+                return [fault(around)]
+            return self._before(run, error) or self.read(run, error)
         if origin.kind == "fault":
             return [fault(origin)]
         if origin.run_id is not None and origin.run_id != error.run_id:
@@ -86,6 +88,13 @@ class Causes:
             return []
         last = max(earlier, key=lambda note: note.number)
         return [fault(last)] if last.kind == "fault" else [by_task(last, run), *self.of(last)]
+
+    def read(self, run: RunRecord, error: Note | None = None) -> list[Reason]:
+        """What a run had read, up to an exception, that a fault has changed."""
+        read = self._evidence.changed_reading(run, error)
+        if read is None or read.because is None:
+            return []
+        return [of_reading(read, self._evidence.numbered[read.because])]
 
     def struck(self, run: RunRecord) -> list[Reason]:
         """The last fault that struck a run outside of its own code: a request, its process."""

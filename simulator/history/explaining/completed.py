@@ -34,6 +34,8 @@ class Completed:
         ordered = self._ordered_under_a_fault(run)
         if ordered is not None:
             return [Reason("Completed, but ordered amiss", run.end, "", run.id), fault(ordered)]
+        if read := self._causes.read(run):
+            return [Reason("Completed, on what was changed", run.end, "", run.id), *read]
         return (
             self._after_an_end(run)
             or self._above_a_healed_one(run)

@@ -90,6 +90,13 @@ class Evidence:
                     found = note
         return found
 
+    def changed_reading(self, run: RunRecord, error: Note | None = None) -> Note | None:
+        """The last time that a run, up to an exception, has read what a fault has changed."""
+        found = [
+            note for note in self.of(run, "read") if error is None or note.number < error.number
+        ]
+        return found[-1] if found else None
+
     def exited(self, run: RunRecord) -> datetime | None:
         """When the process of a run was gone, if a fault has let it stay longer than the run."""
         late = [note.until for note in self.of(run, "fault") if note.details.get("exits")]
@@ -151,6 +158,13 @@ class Evidence:
 def worker_of(note: Note) -> str:
     """The name of the worker that was away, says a note."""
     return str(note.details.get("worker", first_of(note.text)))
+
+
+def of_reading(read: Note, changed: Note) -> Reason:
+    """That a run has read what a fault has changed: that what followed came of it nobody has seen."""
+    number = changed.details.get("fault")
+    said = f"it had read what fault {number} changed: {changed.text}"
+    return Reason(said, read.at, read.where, read.run_id, number)
 
 
 def fault(note: Note) -> Reason:
