@@ -114,8 +114,11 @@ def test_no_run_twice_for_one_cycle(sim):
     assert only(sim).said.endswith("load/dev has run 2 times for 2026-01-01T02:45:00Z")
 
 
-def test_the_newest_row_of_a_table(sim):
-    sim.promise(fresh("main.orders", column="loaded_at", within=1.5 * HOUR))
+@pytest.mark.parametrize(
+    ("table", "column"), [("main.orders", "loaded_at"), ("Main.Orders", "LOADED_AT")]
+)
+def test_the_newest_row_of_a_table(sim, table, column):
+    sim.promise(fresh(table, column=column, within=1.5 * HOUR))
     sim.advance_to(T0 + 4.25 * HOUR)
     assert only(sim).kept
     sim.inject(Raise(step="build", between=(T0 + 4.25 * HOUR, T0 + 6.75 * HOUR)))

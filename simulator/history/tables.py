@@ -136,7 +136,10 @@ TABLES: dict[str, tuple[tuple[str, str, str], ...]] = {
         (
             "kind",
             "VARCHAR",
-            "fault, call, error, away, paused, order, table, write, read, result: see simulator.history.notes",
+            (
+                "fault, call, error, away, paused, order, table, write, read, result:"
+                " see simulator.history.notes"
+            ),
         ),
         ("noted_at", "TIMESTAMP", "when it happened"),
         ("over_at", "TIMESTAMP", "when it was over, of what lasts"),

@@ -75,7 +75,7 @@ class Fresh(Promise):
 def fresh(table: str, column: str, within: timedelta) -> Fresh:
     """The newest value of `column`, a date or a timestamp (UTC if it says nothing else), of the table
     "schema.table" in the simulation's warehouse is never older than `within`, from when the table is
-    first there.
+    first there. Upper and lower case are one, as for DuckDB.
     """
     if not re.fullmatch(r"\w+\.\w+", table):
         raise SimulationError(f"table={table!r} must be a table's full name, such as 'mart.orders'")

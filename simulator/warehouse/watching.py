@@ -51,7 +51,7 @@ class WatchedTables:
         self._seen = self._fingerprint()  # looking may have moved what was not yet in the file
         for table, column in self._watched:
             details: dict[str, object] = {"known": known, "column": column}
-            if table in known:
+            if table.lower() in map(str.lower, known):  # as DuckDB takes names
                 details |= self._newest(table, column)
             else:
                 details["column"] = None  # there is nothing to see yet

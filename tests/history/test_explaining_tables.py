@@ -91,6 +91,16 @@ def test_a_table_that_is_as_new_as_can_be(days: Days) -> None:
     ]
 
 
+def test_upper_and_lower_case_are_one_table(days: Days) -> None:
+    days.wrote(days.run("load", 0), "raw.Orders")
+    days.wrote(days.run("transform", 0), "marts.orders", "RAW.orders")
+    days.wrote(days.run("load", 1), "raw.orders", day=1)
+    assert days.why("Raw.ORDERS")[0].startswith(
+        "raw.Orders: last written by load/dev of 2026-01-02 03:00"
+    )
+    assert "  made from raw.Orders: last written by load/dev" in str(days.why("marts.orders"))
+
+
 def test_each_later_run_that_did_not_is_told_newest_first(days: Days) -> None:
     days.wrote(days.run("load", 0), "raw.orders")
     days.run("load", 1, "Failed", message="no disk")

@@ -56,13 +56,14 @@ class TableExplanation:
 
 
 def explain_table(history: History, table: str) -> TableExplanation:
-    """Say why a table, "schema.table" or a name in the schema "main", is as old as it is.
+    """Say why a table, "schema.table" or a name in the schema "main", is as old as it is. Upper and
+    lower case are one.
 
     Raises SimulationError, with the nearest known name, if no run has written a table of that name,
     or has tried to.
     """
     writes = _Writes(history)
-    name = table if "." in table else f"main.{table}"
+    name = writes.called(table if "." in table else f"main.{table}")
     if name not in writes.of:
         raise unknown("table written by a DuckDB connection or by dbt, named", name, writes.of)
     return writes.explain(name, set())
@@ -76,9 +77,14 @@ class _Writes:
         self._evidence = Evidence(history)
         self._runs = {run.id: run for run in history.runs(upcoming=True)}
         self.of: dict[str, list[Note]] = {}
+        self._spelt: dict[str, str] = {}
         for note in history.notes:
             if note.kind == "write":
-                self.of.setdefault(note.text, []).append(note)
+                self.of.setdefault(self.called(note.text), []).append(note)
+
+    def called(self, table: str) -> str:
+        """A table as it was first spelt: for DuckDB upper and lower case are one."""
+        return self._spelt.setdefault(table.lower(), table)
 
     def explain(self, table: str, seen: set[str]) -> TableExplanation:
         seen.add(table)
@@ -116,7 +122,7 @@ class _Writes:
             if (note.run_id, note.at) == (done[-1].run_id, done[-1].at)
             for one in note.details.get("read", ())
         ]
-        return [one for one in dict.fromkeys(found) if one in self.of]
+        return [one for one in dict.fromkeys(map(self.called, found)) if one in self.of]
 
     def _missed(self, table: str, done: list[Note]) -> list[RunRecord]:
         """The innermost of the later runs that are of a kind that writes the table, newest first."""
