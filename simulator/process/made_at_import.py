@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-DIFFERENT_EACH_TIME = {
-    "expanduser", "getcwd", "getenv", "getpid", "gethostname", "monotonic", "now", "perf_counter",
-    "random", "randint", "today", "time", "time_ns", "utcnow", "uuid1", "uuid4", "uuid7", "choice",
-    "strftime", "cwd", "home", "token_hex", "urandom",
+OF_ITS_INSTANT = {
+    "getpid", "monotonic", "now", "perf_counter", "random", "randint", "today", "time", "time_ns",
+    "utcnow", "uuid1", "uuid4", "uuid7", "choice", "strftime", "token_hex", "urandom",
 }  # fmt: skip
-"""Functions whose value depends on when or where they are called."""
+"""Functions whose value is another one each time."""
+OF_ITS_PLACE = {"expanduser", "getcwd", "getenv", "gethostname", "cwd", "home"}
+"""Functions whose value depends on where they are called. Most processes are alike in that: no constant
+is told for it."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Made = tuple[str, int, str]
@@ -44,7 +46,8 @@ def defaults(filename: str, first_line: int) -> Iterator[Made]:
             if default is not None
         ]
         for parameter, default in pairs:
-            if _differs(default, filename, set()):
+            of_its_place = any(map(_asks_for_its_place, _evaluated(default)))
+            if of_its_place or _differs(default, filename, set()):
                 yield parameter.arg, default.lineno, ast.unparse(default)
 
 
@@ -60,19 +63,40 @@ def constants(filename: str) -> dict[str, Made]:
 
 def _differs(node: ast.AST, filename: str, seen: set[str]) -> bool:
     return any(
-        _asks(one) or _leads_to_one_that_differs(one, filename, seen) for one in ast.walk(node)
+        _asks(one) or _leads_to_one_that_differs(one, filename, seen) for one in _evaluated(node)
     )
 
 
+def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
+    """A node, and what is evaluated with it: not the body of a lambda, unless it makes a field."""
+    yield node
+    match node:
+        case ast.keyword(arg="default_factory" | "factory", value=ast.Lambda(body=body)):
+            yield from _evaluated(body)
+        case ast.Lambda(args=given):
+            yield from _evaluated(given)
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from _evaluated(child)
+
+
 def _asks(node: ast.AST) -> bool:
-    """Whether it asks for the time, the environment and the like. `time(8, 30)` does not."""
+    """Whether it asks for the time, or for what is drawn anew. `time(8, 30)` does not."""
     match node:
         case ast.Call(func=ast.Name(id="time") | ast.Attribute(attr="time"), args=[_, *_]):
             return False
+        case ast.Call(func=asked) | ast.keyword(arg="default_factory" | "factory", value=asked):
+            return _last_name(asked) in OF_ITS_INSTANT
+    return False
+
+
+def _asks_for_its_place(node: ast.AST) -> bool:
+    """Whether it asks for the environment, the machine or a folder."""
+    match node:
         case ast.Call(func=ast.Attribute(value=asked, attr="get")) | ast.Subscript(value=asked):
             return _last_name(asked) == "environ"
-        case ast.Call(func=asked) | ast.keyword(arg="default_factory" | "factory", value=asked):
-            return _last_name(asked) in DIFFERENT_EACH_TIME
+        case ast.Call(func=asked):
+            return _last_name(asked) in OF_ITS_PLACE
     return False
 
 

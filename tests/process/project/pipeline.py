@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import pickle
 import sys
 import time
@@ -129,10 +130,12 @@ def _of_the_day() -> date:
 
 DAY = _of_the_day()
 OPENS = dt_time(8, 30)
+READERS = {"today": lambda: date.today().replace(day=1)}
+ZONE = os.environ.get("TZ", "UTC")
 
 
 class Window(BaseModel):
-    end: date = Field(default_factory=date.today)
+    end: date = Field(default_factory=lambda: date.today().replace(day=1))
 
 
 def until(window: Window = Window()) -> date:
@@ -141,7 +144,7 @@ def until(window: Window = Window()) -> date:
 
 @flow
 def reads_constants(day: date = DAY, opens: dt_time = OPENS) -> bool:
-    return (DAY, OPENS, until()) == (day, opens, date.today())
+    return (DAY, OPENS, until()) == (day, opens, READERS["today"]()) and bool(ZONE)
 
 
 COUNTED = 0
