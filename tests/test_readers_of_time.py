@@ -8,6 +8,7 @@ import asyncio
 import calendar
 import contextlib
 import copy
+import ctypes
 import email.utils
 import functools
 import http.cookies
@@ -380,6 +381,14 @@ def in_psutil_of_the_machine() -> None:
     assert pytest.importorskip("psutil").boot_time()
 
 
+def in_a_file_of_linux() -> None:
+    assert float(Path("/proc/uptime").read_text().split()[0])
+
+
+def in_the_c_library() -> None:
+    assert ctypes.CDLL(None).time(None)
+
+
 def in_duckdb_spelt_out() -> None:
     duckdb.execute("select system.main.now(), now()").fetchall()
 
@@ -392,6 +401,8 @@ TOLD: dict[str, Callable[[], object]] = {
     "psutil: create_time() of a Process": in_psutil,
     "psutil.boot_time()": in_psutil_of_the_machine,
     "DuckDB: system.main.now()": in_duckdb_spelt_out,
+    "/proc/uptime": in_a_file_of_linux,
+    "ctypes: time() of the C library": in_the_c_library,
 }
 
 

@@ -6,11 +6,13 @@ the program looks at the time, so the message says "if".
 
 polars asks the operating system for `now()` in its SQL, on threads of its own; `SQLContext.execute`, by
 which all SQL goes, and `sql_expr` are looked at. The files of `pyarrow.fs` show when the machine wrote
-them. psutil reads in `/proc` when the machine and its processes were started.
+them. psutil reads in `/proc` when the machine and its processes were started. Linux's own clocks among
+its files, and functions of the C library, show the machine's time to whoever asks for them.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import subprocess
@@ -25,21 +27,51 @@ from typing import Any
 from simulator import caveats
 from simulator.cfunctions import overriding
 from simulator.clock import counted
+from simulator.patches.files import told_of_reading
 from simulator.patches.replacing import replacing, wherever_imported
 from simulator.places import is_users
 
 
 @contextmanager
 def readers() -> Iterator[None]:
-    """Tell of each of them, once for a place, until this ends."""
-    init = subprocess.Popen.__init__
+    """Tell of processes, of the system's own clocks among files, and of C functions that a flow asks
+    for by ctypes, once for a place, until this ends.
+    """
+    init, function_named = subprocess.Popen.__init__, ctypes.CDLL.__getitem__
 
     def init_(self: Any, *args: Any, **kwargs: Any) -> None:
         tell_of_process(args[0] if args else kwargs.get("args", ""))
         init(self, *args, **kwargs)
 
-    with replacing([(subprocess.Popen, "__init__", init_)]):
+    @wraps(function_named)
+    def function_named_(library: ctypes.CDLL, name: Any) -> Any:
+        if name in _C_READERS and counted() is not None:
+            caveats.tell(
+                "real time",
+                f"{name}() of a library in C shows the machine's time: use Python's `time`",
+            )
+        return function_named(library, name)
+
+    replaced = [
+        (subprocess.Popen, "__init__", init_),
+        (ctypes.CDLL, "__getitem__", function_named_),
+    ]
+    with replacing(replaced), told_of_reading(_look_at_file):
         yield
+
+
+_C_READERS = {"time", "ftime", "gettimeofday", "clock_gettime", "timespec_get"}
+
+
+def _look_at_file(path: Any) -> None:
+    if counted() is not None and isinstance(path, str | os.PathLike):
+        name = os.fspath(path)
+        if isinstance(name, str) and name.startswith(_CLOCKS):
+            caveats.tell("real time", f"{name} shows the machine's time: use Python's `time`")
+
+
+_CLOCKS = ("/proc/uptime", "/proc/driver/rtc", "/sys/class/rtc/")
+"""Where Linux shows its clocks."""
 
 
 def tell_of_process(given: Any) -> None:
