@@ -205,19 +205,22 @@ def test_a_process_is_told_however_its_command_is_given(command: Any) -> None:
 @pytest.mark.parametrize(
     ("command", "offered"),
     [
-        (["dbt", "build"], True),
-        ("/opt/venv/bin/dbt run", True),
-        (["bash", "-c", "cd shop && dbt build"], True),
-        ("cd shop\ndbt build", True),
-        (["uv", "run", "dbt", "build"], True),
-        (["ls", "dbt"], False),
-        (["tool", "--project-dir", "dbt"], False),
-        ("cp dbt /backup/dbt", False),
-        (["dbt-coverage", "compute"], False),
+        (["dbt", "build"], "dbtRunner"),
+        ("/opt/venv/bin/dbt run", "dbtRunner"),
+        (["bash", "-c", "cd shop && dbt build"], "dbtRunner"),
+        ("cd shop\ndbt build", "dbtRunner"),
+        (["uv", "run", "dbt", "build"], "dbtRunner"),
+        (["ls", "dbt"], ""),
+        (["tool", "--project-dir", "dbt"], ""),
+        ("cp dbt /backup/dbt", ""),
+        (["dbt-coverage", "compute"], ""),
+        (["prefect", "deployment", "run", "shop/prod"], "run_deployment"),
+        ([sys.executable, "-m", "prefect", "deployment", "run", "shop/prod"], "run_deployment"),
+        (["pip", "install", "prefect"], ""),
     ],
 )
-def test_who_runs_dbt_by_a_command_is_offered_it_in_this_process(
-    command: Any, offered: bool
+def test_who_runs_dbt_or_prefect_by_a_command_is_offered_it_in_this_process(
+    command: Any, offered: str
 ) -> None:
     heard = Caveats()
 
@@ -229,4 +232,6 @@ def test_who_runs_dbt_by_a_command_is_offered_it_in_this_process(
     with Simulation() as sim:
         assert sim.run(starts).state == "Completed"
     [told] = heard
-    assert ("dbtRunner" in told.message) == offered
+    assert [one for one in ("dbtRunner", "run_deployment") if one in told.message] == (
+        [offered] if offered else []
+    )

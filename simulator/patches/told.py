@@ -78,9 +78,8 @@ def tell_of_process(given: Any) -> None:
     """Tell of a process of its own that whoever calls is about to start, by a command."""
     if counted() is not None and not _is_harmless():
         words = _words(given)
-        advice = ""
-        if _DBT.search(given if isinstance(given, str) else " ".join(words)):
-            advice = "; dbtRunner().invoke([...]) runs dbt in this process, on virtual time"
+        command = given if isinstance(given, str) else " ".join(words)
+        advice = "".join(text for program, text in _ADVICE.items() if program.search(command))
         name = os.path.basename(words[0])  # noqa: PTH119  it may be no path
         caveats.tell(
             "real time",
@@ -89,8 +88,18 @@ def tell_of_process(given: Any) -> None:
         )
 
 
-_DBT = re.compile(r"(^|[;&|\n(]|-c|\b(uv|poetry|pipx) run)\s*([^\s;&|]*/)?dbt(\s|$)")
-"""A command that runs dbt, by itself or by a shell."""
+def _running(program: str) -> re.Pattern[str]:
+    """A command that runs a program, by itself, by a shell or by Python."""
+    return re.compile(rf"(^|[;&|\n(]|-[cm]|\b(uv|poetry|pipx) run)\s*([^\s;&|]*/)?{program}(\s|$)")
+
+
+_ADVICE = {
+    _running("dbt"): "; dbtRunner().invoke([...]) runs dbt in this process, on virtual time",
+    _running(
+        "prefect"
+    ): "; it reaches no server: run_deployment and the client, here, reach this one",
+}
+"""What to do in place of a process of its own."""
 
 
 @contextmanager
