@@ -15,7 +15,8 @@ import pytest
 
 from simulator.faults import KINDS, DiskFull, FileDamaged, NodeFails, TableAltered, WarehouseLocked
 from simulator.history import RunRecord
-from tests.attack.__main__ import PAGE, attacked, digest, main, page
+from tests.attack.__main__ import PAGE, main, page
+from tests.attack.attacking import attacked, by_several, digest
 from tests.attack.kills import Kills, campaign
 from tests.attack.laws import LAWS, broken
 from tests.attack.running import Lived, live
@@ -37,6 +38,12 @@ def test_a_killed_run_leaves_readable_results_and_nothing_else(tmp_path):
     kills = campaign(tmp_path, points=1, seed=1)
     assert kills.broken == []
     assert kills.points == 1
+
+
+@pytest.mark.slow
+def test_several_processes_find_what_one_finds():
+    one, two = attacked(range(5, 7), repeat=0, most=3), by_several(range(5, 7), 0, 3, jobs=2)
+    assert replace(one, seconds=0) == replace(two, seconds=0)
 
 
 def test_a_seed_is_always_the_same_topology():

@@ -7,44 +7,23 @@ process with another hash seed, which must have the same history; and `simulate 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
 import prefect
 
-from simulator.history import History
-from simulator.instants import Real
+from tests.attack.attacking import Attack, by_several, digest
 from tests.attack.kills import Kills, campaign
-from tests.attack.laws import LAWS, broken
+from tests.attack.laws import LAWS
 from tests.attack.running import live
 from tests.attack.topologies import MOST, topology
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-
-
-@dataclass
-class Attack:
-    """What came of it. `broken`: by seed, what was against a law."""
-
-    seeds: range
-    most: int = MOST
-    flows: int = 0
-    runs: int = 0
-    seconds: float = 0.0
-    fired: Counter[str] = field(default_factory=Counter)
-    ends: Counter[str] = field(default_factory=Counter)
-    repeated: int = 0
-    broken: dict[int, list[str]] = field(default_factory=dict)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.digest is not None:
         print(digest(live(topology(asked.digest, asked.most)).history))
         return 0
-    attack = attacked(range(asked.seed, asked.seed + asked.examples), asked.repeat, asked.most)
+    seeds = range(asked.seed, asked.seed + asked.examples)
+    attack = by_several(seeds, asked.repeat, asked.most, asked.jobs)
     with tempfile.TemporaryDirectory() as folder:
         kills = campaign(Path(folder), asked.kills, asked.seed)
     text = page(attack, kills)
@@ -71,66 +51,11 @@ def _parser() -> argparse.ArgumentParser:
         "--repeat", type=int, default=20, help="every how manieth is run in another process as well"
     )
     parser.add_argument("--most", type=int, default=MOST, help="flows of a topology")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at the same time")
     parser.add_argument("--kills", type=int, default=200, help="how many times a process is killed")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     parser.add_argument("--digest", type=int, help=argparse.SUPPRESS)
     return parser
-
-
-def attacked(seeds: range, repeat: int, most: int = MOST) -> Attack:
-    """Let the topologies of these seeds live, one after another, and tell of each."""
-    attack, began = Attack(seeds, most), Real.monotonic()
-    for seed in seeds:
-        try:
-            lived = live(topology(seed, most))
-            said = broken(lived)
-        except (
-            Exception
-        ) as error:  # whatever it is: a topology is valid, and nothing is to be raised
-            attack.broken[seed] = [f"{type(error).__name__}: {error}"]
-            print(f"seed {seed}: {attack.broken[seed]}", flush=True)
-            continue
-        attack.flows += len(lived.topology.nodes)
-        attack.runs += len(lived.history.runs())
-        attack.fired += lived.fired
-        attack.ends.update(run.state_type for run in lived.history.runs())
-        if repeat and seed % repeat == 0:
-            attack.repeated += 1
-            if (other := _elsewhere(seed, most)) != digest(lived.history):
-                said.append(f"another process has another history: {other}")
-        if said:
-            attack.broken[seed] = said
-        print(
-            f"seed {seed}: {len(lived.history.runs())} runs, {said or 'as it must be'}", flush=True
-        )
-    attack.seconds = Real.monotonic() - began
-    return attack
-
-
-def digest(history: History) -> str:
-    """What has happened, in one word: runs, their tasks and states, to the millisecond."""
-    told = [
-        (
-            run.flow,
-            str(run.scheduled),
-            [str(state) for state in run.states],
-            sorted((task.task, [str(state) for state in task.states]) for task in run.tasks),
-        )
-        for run in history.runs()
-    ]
-    return hashlib.sha256(json.dumps(sorted(told)).encode()).hexdigest()[:16]
-
-
-def _elsewhere(seed: int, most: int) -> str:
-    """The digest of a topology's history in a process of its own, with another hash seed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.attack", "--digest", str(seed), "--most", str(most)],
-        env=os.environ | {"PYTHONHASHSEED": str(seed)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return (done.stdout.split() or [done.stderr[-300:]])[-1]
 
 
 PAGE_TEXT = """\
