@@ -53,7 +53,7 @@ def audit(
             )
         lived, seconds = answer.lived, answer.real_seconds
         cells_in_it = cells_of(lived.history, lived.empty, lived.changed)
-        kept.begin(lived.history, lived.broken, cells_in_it, seconds)
+        kept.begin(lived.history, lived.broken, cells_in_it, seconds, lived.unloaded)
     base = kept.base()
     assert base is not None, "it has just been written"
     cells = {cell.name: cell for cell in chosen(kept.cells(), only, cell)}

@@ -21,6 +21,7 @@ from simulator.audit.cells import Cell
 from simulator.audit.judging import Outcome
 from simulator.audit.recorded import recorded
 from simulator.audit.table import SERIOUS, Found
+from simulator.caveats import Caveat
 from simulator.errors import SimulationError
 from simulator.history import History, Results, kept_histories
 from simulator.scenarios import Verdict
@@ -28,6 +29,9 @@ from simulator.versions import in_one_line
 
 BASE = "without a fault"
 """The variant with which all cells are compared."""
+
+UNLOADED = "not loaded"
+"""The kind of the caveats that say what is left out."""
 
 
 @dataclass(frozen=True)
@@ -110,17 +114,30 @@ class Kept:
         return kept_histories(self._path).get((self._of.name, cell, self._of.seed))
 
     def begin(
-        self, history: History, broken: Sequence[str], cells: Iterable[Cell], seconds: float
+        self,
+        history: History,
+        broken: Sequence[str],
+        cells: Iterable[Cell],
+        seconds: float,
+        unloaded: Iterable[str] = (),
     ) -> None:
-        """Put down what there is to be done, and with what it is to be compared."""
+        """Put down what there is to be done, with what it is to be compared, and what is not in it."""
         self._results.forget(self._of.name, self._of.seed)
-        self._add(BASE, history, None, "", seconds)
+        self._add(BASE, history, None, "", seconds, [Caveat(UNLOADED, text) for text in unloaded])
         self._sql(f"delete from cells where {_SAME}", (self._of.name, self._of.seed))
         self._insert(0, BASE, "", "", {}, None, broken)
         for number, cell in enumerate(cells, 1):
             self._insert(
                 number, cell.name, cell.step, cell.column, dict(cell.fault), cell.run_id, ()
             )
+
+    def unloaded(self) -> list[str]:
+        """What could not be loaded, and so is not audited, a line each."""
+        said = self._sql(
+            f"select message from caveats where {_SAME} and variant = ? and kind = ? order by rowid",
+            (self._of.name, self._of.seed, BASE, UNLOADED),
+        )
+        return [text for (text,) in said]
 
     def add_clock_changes(self, found: Iterable[Found]) -> None:
         """Put down what a change of clocks does, in place of what is known of it."""
@@ -150,6 +167,7 @@ class Kept:
         found: Found | None,
         error: str,
         seconds: float,
+        caveats: Iterable[Caveat] = (),
     ) -> None:
         findings = list(recorded([found] if found is not None else []))
         verdicts = [Verdict(one.expectation, one.kind not in SERIOUS) for one in findings]
@@ -162,6 +180,7 @@ class Kept:
             error=error,
             days=self._of.days,
             real_seconds=seconds,
+            caveats=caveats,
             findings=findings,
             question="What becomes of one fault at a time?",
             made_with=in_one_line(),

@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 class Lived:
     """What came out of one simulation: its history, an `empty` value for each step that says what it
     returns, where that can be empty, the promises that were broken, and the ids of the task runs and
-    flow runs that have returned something else than the run before, where that was watched.
+    flow runs that have returned something else than the run before, where that was watched. `unloaded`
+    says what could not be loaded, a line each.
     """
 
     history: History
     empty: Mapping[str, Any]
     broken: tuple[str, ...]
     changed: frozenset[UUID] = frozenset()
+    unloaded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ class Project:
             opened(home, start=self.start, seed=self.seed, prefect_file=self.prefect_file) as sim,
         ):
             load(sim)
+            unloaded = [hinted(one, self.folder.absolute()) for one in sim.unloaded]
             if not sim.loaded:
-                causes = [hinted(one, self.folder.absolute()) for one in sim.unloaded]
-                why = "; ".join(f"{one.name}: {one.cause}" for one in causes)
+                why = "; ".join(f"{one.name}: {one.cause}" for one in unloaded)
                 raise SimulationError(f"nothing could be loaded: {why}")
             if fault is not None:
                 sim.inject(fault)
@@ -78,7 +80,10 @@ class Project:
             history.read_logs()  # the database is gone when they are written down
             broken = tuple(one.name for one in sim.promises() if not one.kept)
             empty = _empty_values(history) if fault is None else {}
-            return Lived(history, empty, broken, frozenset(changed))
+            return Lived(
+                *(history, empty, broken, frozenset(changed)),
+                tuple(f"{one.name} ({one.where}): {one.cause}" for one in unloaded),
+            )
 
     @property
     def home(self) -> Path:

@@ -151,6 +151,9 @@ def audit(
     new = [] if baseline is None else of_faults.new_in(found, baseline)
     if not quiet:
         _print(subject, of, found, json=json, markdown=markdown)
+    if unloaded := kept.unloaded():
+        lines = "".join(f"\n  {text}" for text in unloaded)
+        screen.print(f"Not loaded, and so not audited: {len(unloaded)}{lines}", soft_wrap=True)
     write_beside(out / RESULTS, screen)
     if not kept.cells():
         screen.print(

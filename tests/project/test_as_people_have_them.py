@@ -141,7 +141,12 @@ def test_an_entrypoint_that_counts_from_the_repository_says_how_to_go_there(
     assert call(["audit", str(repository / "sub"), "--days", "0.1", "--out", str(tmp_path)]) == 2
     assert f"{go}; b: " in capfd.readouterr().err
     asked = ["--prefect-file", "sub/prefect.yaml", "--days", "0.1", "--out", str(tmp_path)]
-    assert call(["audit", str(repository), *asked]) == 0
+    for _ in range(2):  # the second time nothing is done again, and it is told all the same
+        assert call(["audit", str(repository), *asked]) == 0
+        assert (
+            "\nNot loaded, and so not audited: 1\n  c (sub/prefect.yaml:4): "
+            in capfd.readouterr().err
+        )
     with opened(repository, prefect_file="sub/prefect.yaml") as sim:
         load(sim)
         assert [one.name for one in sim.loaded] == ["ingest_all/a", "ingest_all/b"]
