@@ -23,6 +23,7 @@ from uuid import UUID
 import anyio.abc
 import httpx
 from prefect.client.schemas.objects import FlowRun
+from prefect.logging import get_logger
 from prefect.settings import get_current_settings
 from prefect.utilities.services import critical_service_loop
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
@@ -251,8 +252,17 @@ class PoolWorker:
         except BaseException as error:
             if not ready.done():
                 ready.set_exception(error)
+            elif isinstance(error, Exception):
+                self._died(error)
             else:
                 raise
+
+    def _died(self, error: Exception) -> None:
+        """An error, as of the API's, has ended the worker, as it ends Prefect's: it stays away."""
+        said = str(error).partition("\n")[0]
+        get_logger("worker").error("Worker %r has ended: %s", self.name, said)
+        self.stop()
+        self._thread = self._worker = None
 
     def process_of(self, flow_run_id: UUID) -> Process | None:
         """The process in which it runs a flow run now."""

@@ -242,3 +242,27 @@ def test_each_fault_counts_all_requests_that_concern_it_whatever_another_does(si
     sim.inject([ApiError(route=route, status=500, on=[0]), ApiSlow(route=route, on=[1])])
     sim.run(reader)
     assert [round(seconds) for seconds in waited] == [0, 10, 0]
+
+
+@flow
+def does_nothing() -> None: ...
+
+
+def test_a_worker_that_an_error_of_the_api_has_ended_stays_away_until_it_is_started_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Simulation(start=T0) as sim:
+        sim.deploy(does_nothing, name="dev", interval=5 * MINUTE)
+        in_time = (T0 + 9 * MINUTE, T0 + 11 * MINUTE)
+        route = "GET /deployments/*"
+        sim.inject(ApiError(route=route, status=500, caller="worker", between=in_time))
+        sim.advance(minutes=22)
+        first, *others = [run.state for run in sim.runs("does-nothing")]
+        assert first == "Completed"
+        assert others.count("Late") == len(others) > 1
+        assert "'worker-default' has ended: Server error '500 Internal Server Error'" in caplog.text
+        sim.start_worker()
+        sim.advance(minutes=1)
+        assert [run.state for run in sim.runs("does-nothing")][: len(others)] == [
+            "Completed"
+        ] * len(others)
