@@ -244,7 +244,7 @@ def _select(clock: VirtualClock, peers: Peers, real: Callable[..., Any]) -> Call
             return real(readers, writers, exceptional, 0)
         return _look(
             clock,
-            lambda: real(readers, writers, exceptional, timeout),
+            lambda seconds: real(readers, writers, exceptional, seconds),
             any,
             timeout,
             lambda: _readiness_of(readers, writers),
@@ -265,7 +265,9 @@ def _pollers(clock: VirtualClock) -> list[tuple[type, dict[str, Callable[..., An
             blocks = timeout is None or timeout < 0
             return _look(
                 clock,
-                lambda: real(poller, timeout, *args, **kwargs),
+                lambda seconds: real(
+                    poller, None if seconds is None else seconds / unit, *args, **kwargs
+                ),
                 bool,
                 None if timeout is None or blocks else timeout * unit,
                 lambda: Asked(lambda seconds: bool(real(poller, seconds / unit))),
@@ -282,27 +284,43 @@ def _pollers(clock: VirtualClock) -> list[tuple[type, dict[str, Callable[..., An
 
 def _look(
     clock: VirtualClock,
-    look: Callable[[], Any],
+    look: Callable[[float | None], Any],
     is_ready: Callable[[Any], bool],
     seconds: float | None,
     what: Callable[[], Asked],
     caller: types.FrameType,
 ) -> Any:
-    """Look for files that are ready, as many real seconds as the caller asks for."""
+    """Look for files that are ready, as many real seconds as the caller asks for; None is for ever.
+
+    What has been seen is the answer: who looks again may not see it (`EPOLLET`, `EPOLLONESHOT`).
+    """
     hold = counted()
     if hold is None:
-        return look()
+        return look(seconds)
+    seen: list[Any] = []
+
+    def ready(at_most: float) -> bool:
+        try:
+            seen[:] = [look(at_most)]
+        except (OSError, ValueError):
+            seen.clear()
+            return True  # it has been closed, as whoever looks next is told
+        return is_ready(seen[0])
+
     if seconds != 0 and not is_waiting_really():
-        until_deadline(seconds, what())
+        seconds = until_deadline(seconds, Asked(ready))
+    if seen and is_ready(seen[0]):
+        asked(None)
+        return seen[0]
     with waiting_really() as outermost:
-        answer = look()
+        answer = look(seconds)
     if not outermost or seconds is None:
         return answer
     if is_ready(answer):
         asked(None)
     elif seconds > 0:
-        if expired(clock, hold, seconds, what()):
-            return look()
+        if expired(clock, hold, seconds, Asked(ready)):
+            return seen[0] if seen else look(0)
     elif is_users(caller):
         # Libraries look so whether a connection that they keep is still good.
         asked(what())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -196,6 +197,27 @@ def test_a_time_out_of_its_own_counts_what_has_passed_before_the_alarm(simulatio
     run = simulation.run(keeps_its_own_time_out)
     assert run.result == b"1\n"
     assert run.end - run.start == pytest.approx(timedelta(seconds=0.8), abs=EXACT)
+
+
+SPEAKS = [
+    sys.executable,
+    "-c",
+    "import time; time.sleep(0.2); print(1, flush=True); time.sleep(20)",
+]
+
+
+@flow(timeout_seconds=15)
+def sees_an_event_once():
+    """What a poller of this kind has told of once, it does not tell of again."""
+    with subprocess.Popen(SPEAKS, stdout=subprocess.PIPE) as process, select.epoll() as poller:
+        poller.register(process.stdout, select.EPOLLIN | select.EPOLLONESHOT)
+        found = poller.poll()
+        process.kill()
+    return len(found)
+
+
+def test_an_event_that_comes_once_is_not_lost(simulation):
+    assert simulation.run(sees_an_event_once).result == 1
 
 
 def ended(simulation, flow_):
