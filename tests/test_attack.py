@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from simulator.faults import KINDS, DiskFull, FileDamaged, NodeFails, TableAltered, WarehouseLocked
-from simulator.history import RunRecord
+from simulator.history import Note, RunRecord
 from tests.attack.__main__ import PAGE, main, page
 from tests.attack.attacking import attacked, by_several, digest
 from tests.attack.kills import Kills, campaign
@@ -70,17 +70,27 @@ def lived():
     return live(Topology((parent, Node(seconds=60, limit=1))))
 
 
-def changed(lived: Lived, flow: str, **changes: object) -> Lived:
-    """The same, but for the first run of a flow."""
+def changed(lived: Lived, flow: str, notes: list[Note] | None = None, **changes: object) -> Lived:
+    """The same, but for the first run of a flow, and with these notes."""
     history = lived.history
     first = next(run for run in history.runs() if run.flow == flow)
     runs = [replace(run, **changes) if run is first else run for run in history.runs()]
-    return replace(lived, history=_Fake(runs))
+    return replace(lived, history=_Fake(runs, notes or []))
+
+
+def struck(kind: str, run: RunRecord, at: datetime, **details: object) -> list[Note]:
+    """What is noted of a fault that struck a run once."""
+    of = {"fault": 0, **details}
+    return [
+        Note(0, "injected", START, details={"fault": 0, "plain": {"kind": kind}}),
+        Note(1, "fault", at, run_id=run.id, details=of),
+    ]
 
 
 class _Fake:
-    def __init__(self, runs: list[RunRecord]) -> None:
+    def __init__(self, runs: list[RunRecord], notes: list[Note]) -> None:
         self._runs = runs
+        self.notes = notes
 
     def runs(self) -> list[RunRecord]:
         return self._runs
@@ -119,6 +129,39 @@ def test_a_child_that_outlives_its_parent_breaks_the_law(lived):
     assert "a_child_ends_before_a_parent_that_waits_for_it" in laws
 
 
+@pytest.mark.parametrize(
+    ("kind", "request_", "within", "lawful"),
+    [
+        ("answer lost", "POST /deployments/1/create_flow_run", True, True),
+        ("answer lost", "POST /flow_runs/", True, True),
+        ("answer lost", "POST /flow_runs/1/set_state", True, False),
+        ("api slow", "POST /flow_runs/", True, False),
+        ("answer lost", "POST /flow_runs/", False, False),
+    ],
+)
+def test_a_parent_need_not_wait_for_an_order_that_it_made_twice(
+    lived, kind, request_, within, lawful
+):
+    parent = next(run for run in lived.history.runs() if run.children)
+    at = parent.start if within else parent.start - timedelta(seconds=1)
+    notes = struck(kind, parent, at, request=request_)
+    end = parent.children[0].end - timedelta(seconds=1)
+    assert (broken(changed(lived, name(0), notes, end=end)) == []) == lawful
+
+
+def test_a_parent_need_not_wait_for_what_an_earlier_attempt_has_called(lived):
+    parent = next(run for run in lived.history.runs() if run.children)
+    child, last = parent.children[0], parent.states[-1]
+    later = child.start + timedelta(seconds=1)
+    again = [
+        replace(last, name="AwaitingRetry", type="SCHEDULED", timestamp=later),
+        replace(last, name="Running", type="RUNNING", timestamp=later),
+    ]
+    end = child.end - timedelta(seconds=1)
+    states = (*parent.states[:-1], *again, replace(last, timestamp=end))
+    assert broken(changed(lived, name(0), states=states, end=end)) == []
+
+
 def test_slots_that_are_not_given_back_and_runs_beyond_a_limit_break_the_law(lived):
     (said,) = broken(replace(lived, slots={name(1): 1}))
     assert said == f"slots_are_given_back: 1 slots of {name(1)} are taken, by nobody"
@@ -129,6 +172,14 @@ def test_slots_that_are_not_given_back_and_runs_beyond_a_limit_break_the_law(liv
     )
     (said,) = broken(changed(lived, name(1), states=states))
     assert said == f"slots_are_given_back: 2 runs of {name(1)} at once, with a limit of 1"
+
+
+@pytest.mark.parametrize(("dies", "lawful"), [(True, True), (False, False)])
+def test_a_run_whose_process_was_killed_holds_no_slot(lived, dies, lawful):
+    first = next(run for run in lived.history.runs() if run.flow == name(1))
+    notes = struck("worker killed", first, first.start, process=dies)
+    lie = changed(lived, name(1), notes, states=first.states[:-1])
+    assert (broken(lie) == []) == lawful
 
 
 def test_what_is_left_behind_breaks_the_law(lived):

@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from simulator.history import RunRecord
 from simulator.history.records import FINAL_TYPES
@@ -41,18 +42,45 @@ def time_never_runs_back(lived: Lived) -> Iterator[str]:
 
 @law
 def a_child_ends_before_a_parent_that_waits_for_it(lived: Lived) -> Iterator[str]:
-    """A parent that has Completed has waited for all but those that it has fired; nobody begins
-    before who has called it.
+    """A parent that has Completed has waited for all that its last attempt has called, but for those
+    that it has fired, and for those whose order it made twice, since the answer to the first was
+    lost; nobody begins before who has called it.
     """
     hows = {name(other): how for node in lived.topology.nodes for other, how in node.calls}
     for run in lived.history.runs():
+        alone: Counter[str] = Counter()
         for child in run.children:
             if child.start and run.start and child.start < run.start:
                 yield f"{child.name} began before its parent {run.name}"
             if run.state != "Completed" or hows.get(child.flow) in {"fired", "after"}:
                 continue
+            if child.states[0].timestamp < _last_began(run):
+                continue
             if child.end is None or (run.end is not None and child.end > run.end):
-                yield f"{run.name} has Completed at {run.end}, and its child {child.name} at {child.end}"
+                alone[child.flow] += 1
+        if alone and alone.total() > (lost := _orders_without_answer(lived, run)):
+            yield (
+                f"{run.name} has Completed at {run.end}, {dict(alone)} of its children had not ended, "
+                f"and it never learnt of {lost}"
+            )
+
+
+def _last_began(run: RunRecord) -> datetime:
+    """When the last attempt of a run began that has completed."""
+    return max(state.timestamp for state in run.states if state.type == "RUNNING")
+
+
+def _orders_without_answer(lived: Lived, run: RunRecord) -> int:
+    """How often a run has ordered another and was not told that it was made: Prefect's client sends the
+    order once more, and the server makes another run.
+    """
+    return sum(
+        note.run_id == run.id
+        and kind == "answer lost"
+        and note.at >= _last_began(run)
+        and note.details["request"].endswith(("POST /flow_runs/", "/create_flow_run"))
+        for note, kind in lived.struck()
+    )
 
 
 FROM = {
@@ -97,13 +125,24 @@ def slots_are_given_back(lived: Lived) -> Iterator[str]:
         holding = [run.name for run in runs if run.state_type in {"PENDING", "RUNNING"}]
         if taken > len(holding):
             yield f"{taken} slots of {name(number)} are taken, by {holding or 'nobody'}"
-        most = _at_once(runs)
+        most = _at_once(runs, _deaths(lived))
         if most > node.limit:
             yield f"{most} runs of {name(number)} at once, with a limit of {node.limit}"
 
 
-def _at_once(runs: list[RunRecord]) -> int:
-    """How many were Running at one time, at most."""
+def _deaths(lived: Lived) -> dict[UUID, datetime]:
+    """When the processes of runs were killed. Such a run may be Running for ever, and its slot is free
+    when its lease has lapsed.
+    """
+    return {
+        note.run_id: note.at
+        for note, _ in lived.struck()
+        if note.run_id is not None and note.details.get("process")
+    }
+
+
+def _at_once(runs: list[RunRecord], deaths: dict[UUID, datetime]) -> int:
+    """How many were Running in a living process at one time, at most."""
     changes: Counter[datetime] = Counter()
     for run in runs:
         since = None
@@ -114,6 +153,8 @@ def _at_once(runs: list[RunRecord]) -> int:
             elif state.type != "RUNNING" and since is not None:
                 changes[state.timestamp] -= 1
                 since = None
+        if since is not None and run.id in deaths:
+            changes[deaths[run.id]] -= 1
     most = now = 0
     for _, change in sorted(changes.items()):
         now += change

@@ -20,7 +20,7 @@ from prefect.deployments import arun_deployment, run_deployment
 from prefect.events import DeploymentEventTrigger
 
 from simulator import Simulation
-from simulator.history import History
+from simulator.history import History, Note
 from tests.attack.topologies import HOURS, START, Node, Topology, name
 
 
@@ -34,6 +34,16 @@ class Lived:
     slots: dict[str, int] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     fired: Counter[str] = field(default_factory=Counter)
+
+    def struck(self) -> list[tuple[Note, str]]:
+        """What was noted of each strike of a fault, with the fault's kind."""
+        notes = self.history.notes
+        kinds = {
+            note.details["fault"]: note.details["plain"]["kind"]
+            for note in notes
+            if note.kind == "injected"
+        }
+        return [(note, kinds[note.details["fault"]]) for note in notes if note.kind == "fault"]
 
 
 class _Flows:
@@ -128,13 +138,7 @@ def live(topology: Topology) -> Lived:
                 if node.limit is not None:
                     deployment = client.read_deployment_by_name(f"{name(number)}/dev")
                     lived.slots[name(number)] = deployment.global_concurrency_limit.active_slots
-        notes = lived.history.notes
-        kinds = {
-            note.details["fault"]: note.details["plain"]["kind"]
-            for note in notes
-            if note.kind == "injected"
-        }
-        lived.fired.update(kinds[note.details["fault"]] for note in notes if note.kind == "fault")
+        lived.fired.update(kind for _, kind in lived.struck())
         folder = sim.folder
     if folder.exists():
         lived.left.append(f"the folder {folder}")
