@@ -91,9 +91,10 @@ class _Fake:
     def __init__(self, runs: list[RunRecord], notes: list[Note]) -> None:
         self._runs = runs
         self.notes = notes
+        self.upcoming: list[RunRecord] = []
 
-    def runs(self) -> list[RunRecord]:
-        return self._runs
+    def runs(self, *, upcoming: bool = False) -> list[RunRecord]:
+        return [run for run in self._runs if upcoming or run not in self.upcoming]
 
 
 def test_what_is_as_it_must_be_breaks_no_law(lived):
@@ -180,6 +181,16 @@ def test_a_run_whose_process_was_killed_holds_no_slot(lived, dies, lawful):
     notes = struck("worker killed", first, first.start, process=dies)
     lie = changed(lived, name(1), notes, states=first.states[:-1])
     assert (broken(lie) == []) == lawful
+
+
+def test_a_run_that_is_taken_ahead_of_its_time_holds_a_slot(lived):
+    first = next(run for run in lived.history.runs() if run.flow == name(1))
+    taken = [state for state in first.states if state.type in {"SCHEDULED", "PENDING"}]
+    lie = changed(lived, name(1), states=tuple(taken), state_type="PENDING", start=None, end=None)
+    ahead = next(run for run in lie.history.runs() if run.id == first.id)
+    lie.history.upcoming.append(ahead)
+    said = broken(replace(lie, slots={name(1): 1}))
+    assert not any(one.startswith("slots_are_given_back") for one in said)
 
 
 def test_what_is_left_behind_breaks_the_law(lived):

@@ -120,7 +120,11 @@ def slots_are_given_back(lived: Lived) -> Iterator[str]:
     for number, node in enumerate(lived.topology.nodes):
         if node.limit is None:
             continue
-        runs = [run for run in lived.history.runs() if run.deployment == f"{name(number)}/dev"]
+        runs = [
+            run
+            for run in lived.history.runs(upcoming=True)  # one may be taken ahead of its time
+            if run.deployment == f"{name(number)}/dev"
+        ]
         taken = lived.slots[name(number)]
         holding = [run.name for run in runs if run.state_type in {"PENDING", "RUNNING"}]
         if taken > len(holding):
