@@ -22,20 +22,25 @@ from tests.attack.kills import Kills, campaign
 from tests.attack.laws import LAWS
 from tests.attack.running import live
 from tests.attack.topologies import MOST, topology
+from tests.part import WHOLE, part
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Attack as asked for. Returns 1 if anything was not as it must be."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.write and asked.part != WHOLE:
+        parser.error("--write is for all examples and kills, not for a part of them")
     if asked.digest is not None:
         print(digest(live(topology(asked.digest, asked.most)).history))
         return 0
-    seeds = range(asked.seed, asked.seed + asked.examples)
+    seeds = range(asked.seed, asked.seed + asked.examples)[asked.part]
+    points = range(asked.seed, asked.seed + asked.kills)[asked.part]
     attack = by_several(seeds, asked.repeat, asked.most, asked.jobs)
     with tempfile.TemporaryDirectory() as folder:
-        kills = campaign(Path(folder), asked.kills, asked.seed)
+        kills = campaign(Path(folder), points)
     text = page(attack, kills)
     print(text)
     if asked.write:
@@ -53,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--most", type=int, default=MOST, help="flows of a topology")
     parser.add_argument("--jobs", type=int, default=1, help="processes at the same time")
     parser.add_argument("--kills", type=int, default=200, help="how many times a process is killed")
+    parser.add_argument(
+        "--part",
+        type=part,
+        default=WHOLE,
+        metavar="K/N",
+        help="of the topologies and of the kills, the Kth and each Nth from there",
+    )
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     parser.add_argument("--digest", type=int, help=argparse.SUPPRESS)
     return parser

@@ -52,8 +52,10 @@ class Kills:
     broken: list[str] = field(default_factory=list)
 
 
-def campaign(folder: Path, points: int, seed: int) -> Kills:
-    """Kill at so many random points of a run's time; then let one run go through, which must leave nothing."""
+def campaign(folder: Path, seeds: range) -> Kills:
+    """Kill at a random point of a run's time for each seed; then let one run go through, which must
+    leave nothing.
+    """
     for name in ("first", "second"):
         scenarios = folder / "scenarios"
         scenarios.mkdir(exist_ok=True)
@@ -62,9 +64,10 @@ def campaign(folder: Path, points: int, seed: int) -> Kills:
     began = time.monotonic()
     _start(folder, "undisturbed").wait(PATIENCE)
     whole = time.monotonic() - began
-    found, dice = Kills(), random.Random(seed)
-    for number in range(points):
-        _kill_once(folder, f"results-{number}", dice.uniform(0, whole), dice, found)
+    found = Kills()
+    for seed in seeds:
+        dice = random.Random(seed)
+        _kill_once(folder, f"results-{seed}", dice.uniform(0, whole), dice, found)
     process = _start(folder, "results")
     if process.wait(PATIENCE) != 0:
         found.broken.append(f"a run after all of them ended with {process.returncode}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from tests.conformance.case import SETTINGS, Case, all_cases, rests_on_a_change
 from tests.conformance.compare import compare
 from tests.conformance.known import KNOWN, excused
 from tests.conformance.observe import Observed, observe
+from tests.part import WHOLE, part
 
 Told = Callable[[str, Case, Observed], None]
 Pair = dict[str, Observed]
@@ -40,9 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = [cases[name] for name in cases if not asked.only or name in asked.only]
     if asked.changed:
         chosen = [one for one in chosen if rests_on_a_change(one)]
-    if asked.part:
-        place, parts = asked.part
-        chosen = chosen[place - 1 :: parts]
+    chosen = chosen[asked.part]
     if asked.list:
         print(*(f"{one.name}: {one.shows}" for one in chosen), sep="\n")
         return 0
@@ -82,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--part",
-        type=_part,
+        type=part,
+        default=WHOLE,
         metavar="K/N",
         help="of the cases that are asked for, the Kth and each Nth from there",
     )
@@ -97,13 +96,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     parser.add_argument("--virtual-to", type=Path, help=argparse.SUPPRESS)
     return parser
-
-
-def _part(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
-    if found is None or int(found[1]) > int(found[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no part such as 1/2 or 2/2")
-    return int(found[1]), int(found[2])
 
 
 def _engines(case: Case) -> tuple[str, ...]:
