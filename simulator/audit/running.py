@@ -24,6 +24,7 @@ from simulator.scenarios import (
     GRACE_SECONDS,
     cores_for,
     prepare,
+    start,
     start_method,
 )
 
@@ -109,7 +110,7 @@ class Here:
         order = Order(self._subject, fault, own, log, core)
         here, there = self._forks.Pipe()
         process = self._forks.Process(target=main, args=(order, there))
-        process.start()
+        start(process)
         there.close()
         now = time.monotonic()
         return _Process(name, process, here, order, now, now + self._limit)

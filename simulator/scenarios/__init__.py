@@ -19,6 +19,7 @@ from simulator.scenarios.files import (
 from simulator.scenarios.forks import (
     cores_for,
     default_jobs,
+    start,
     start_method,
 )
 from simulator.scenarios.keeping import keep
@@ -64,6 +65,7 @@ __all__ = [
     "scenario_files",
     "select",
     "settle",
+    "start",
     "start_method",
     "verdict_of",
 ]

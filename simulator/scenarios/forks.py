@@ -6,6 +6,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from multiprocessing import forkserver
+from typing import Any
+
+from simulator.errors import SimulationError
 
 
 def default_jobs() -> int:
@@ -35,3 +39,22 @@ def start_method() -> str:
     """
     longest = 104 - len(os.fsencode("/pymp-12345678/listener-12345678"))
     return "forkserver" if len(os.fsencode(tempfile.gettempdir())) < longest else "spawn"
+
+
+def start(process: Any) -> None:
+    """Start a process that `start_method` says the way of. If the server of forks is killed while it is
+    asked, another one is started and asked.
+
+    Raises SimulationError if that one is killed as well.
+    """
+    try:
+        process.start()
+    except (EOFError, ConnectionError):
+        # Its sockets are closed before it has ended, and only then is another one started.
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001
+        try:
+            process.start()
+        except (EOFError, ConnectionError) as gone:
+            raise SimulationError(
+                "no process can be started: the server of forks was killed twice"
+            ) from gone

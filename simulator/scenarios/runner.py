@@ -30,6 +30,7 @@ from simulator.scenarios.definition import Scenario
 from simulator.scenarios.forks import (
     cores_for,
     default_jobs,
+    start,
     start_method,
 )
 from simulator.scenarios.imports import libraries
@@ -186,7 +187,7 @@ def log_of(scenario: Scenario, logs: Path) -> Path:
 def _start(forks: Any, scenario: Scenario, order: Order) -> _Process:
     here, there = forks.Pipe()
     process = forks.Process(target=main, args=(order, there), name=order.variant)
-    process.start()
+    start(process)
     there.close()
     return _Process(scenario, order.variant, process, here, order)
 
