@@ -175,6 +175,15 @@ def test_slots_that_are_not_given_back_and_runs_beyond_a_limit_break_the_law(liv
     assert said == f"slots_are_given_back: 2 runs of {name(1)} at once, with a limit of 1"
 
 
+@pytest.mark.parametrize(("caller", "lawful"), [("worker", True), ("flow", False)])
+def test_a_run_is_taken_twice_only_if_a_request_of_a_worker_was_delayed(lived, caller, lawful):
+    first = next(run for run in lived.history.runs() if run.flow == name(1))
+    again = [state for state in first.states if state.type not in {"SCHEDULED"}]
+    states = (*first.states, *(replace(one, timestamp=first.end) for one in again))
+    notes = struck("api limited", first, first.start, caller=caller)
+    assert (broken(changed(lived, name(1), notes, states=states)) == []) == lawful
+
+
 @pytest.mark.parametrize(("dies", "lawful"), [(True, True), (False, False)])
 def test_a_run_whose_process_was_killed_holds_no_slot(lived, dies, lawful):
     first = next(run for run in lived.history.runs() if run.flow == name(1))

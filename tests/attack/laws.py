@@ -102,14 +102,23 @@ FROM = {
 failed is pending without having been scheduled again. A run that was taken for dead may still end.
 """
 
+AGAIN = {"COMPLETED", "FAILED", "CRASHED"}
+"""From these Prefect lets a worker take a run once more (its `PreventPendingTransitions`)."""
+
 
 @law
 def no_transition_that_prefect_forbids(lived: Lived) -> Iterator[str]:
+    """A run that has ended is taken once more only if a worker's request for it was delayed by a fault,
+    and another worker, or an earlier request, was there before.
+    """
+    delayed = {note.run_id for note, _ in lived.struck() if note.details.get("caller") == "worker"}
     for run in lived.history.runs():
         types = [state.type for state in run.states]
         if types and types[0] not in {"SCHEDULED", "PENDING"}:
             yield f"{run.name} began as {types[0]}"
         for one, other in itertools.pairwise(types):
+            if other == "PENDING" and one in AGAIN and run.id in delayed:
+                continue
             if other not in FROM.get(one, ()):
                 yield f"{run.name} went from {one} to {other}: {[str(state) for state in run.states]}"
 
