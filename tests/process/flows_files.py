@@ -40,7 +40,9 @@ def uses_the_default_connection(path: str, way: str):
     ]
     print("found", before, "other" in attached)
     if way == "set":
-        duckdb.set_default_connection(duckdb.connect())
+        own = duckdb.connect()
+        duckdb.set_default_connection(own)
+        assert duckdb.default_connection() is own
     elif way == "close":
         duckdb.close()
     con = duckdb.connect(":default:")
