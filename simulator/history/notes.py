@@ -54,7 +54,8 @@ class Note:
       `details` has what it is about of what this machine lacks: environment variables that are
       "unset", "programs" that are not installed, values that are "made up";
     - "worker": one more worker of the pool `text` was started; `details` has its name and its limit;
-    - "away": a worker of the pool `text` was away from `at` until `until`;
+    - "away": a worker of the pool `text` was away from `at` until `until`; `details` has its name, and
+      whether an error of the API has "ended" it;
     - "paused": a work pool or a work queue, `text` says which, was paused from `at` until `until`;
     - "order": somebody asked for a state or an end from outside; `text` says what;
     - "table": what was seen of the column of a table that is promised to be fresh;

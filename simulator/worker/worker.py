@@ -193,12 +193,14 @@ class PoolWorker:
             ready.result()
         self._polls.begin()
 
-    def stop(self, because: Note | None = None) -> None:
-        """Stop polling. Runs that were taken already go on, and are seen to. `because`: the fault."""
+    def stop(self, because: Note | None = None, ended: bool = False) -> None:
+        """Stop polling. Runs that were taken already go on, and are seen to. `because`: the fault;
+        `ended`: whether an error of the API has ended the worker.
+        """
         number = None if because is None else because.number
         if number not in self._away:
             note = self._journal.here if because is None else self._journal.note
-            who = {"worker": self.name}
+            who = {"worker": self.name, "ended": ended}
             self._away[number] = note("away", self.pool, because=number, details=who)
         self._polls.end()
 
@@ -261,7 +263,7 @@ class PoolWorker:
         """An error, as of the API's, has ended the worker, as it ends Prefect's: it stays away."""
         said = str(error).partition("\n")[0]
         get_logger("worker").error("Worker %r has ended: %s", self.name, said)
-        self.stop()
+        self.stop(self._struck(), ended=True)
         self._thread = self._worker = None
 
     def process_of(self, flow_run_id: UUID) -> Process | None:
@@ -339,10 +341,15 @@ class PoolWorker:
 
     def _gone(self, why: Exception) -> None:
         """The worker has ended of an error of the API; without a fault behind it, that is ours."""
-        struck = [one for one in self._journal.notes if one.details.get("caller") == "worker"]
-        if not struck:
+        struck = self._struck()
+        if struck is None:
             raise why
-        self.stop(struck[-1])
+        self.stop(struck, ended=True)
+
+    def _struck(self) -> Note | None:
+        """The last fault that struck a worker's request; None if none has."""
+        notes = reversed(self._journal.notes)
+        return next((one for one in notes if one.details.get("caller") == "worker"), None)
 
     @property
     def is_this_thread(self) -> bool:

@@ -261,6 +261,9 @@ def test_a_worker_that_an_error_of_the_api_has_ended_stays_away_until_it_is_star
         assert first == "Completed"
         assert others.count("Late") == len(others) > 1
         assert "'worker-default' has ended: Server error '500 Internal Server Error'" in caplog.text
+        why = str(sim.explain(sim.runs("does-nothing")[1]))
+        assert "of work pool default was ended by an error of the API, and is not back" in why
+        assert "because fault 0: answers 500 to requests to GET /deployments/*" in why
         sim.start_worker()
         sim.advance(minutes=1)
         assert [run.state for run in sim.runs("does-nothing")][: len(others)] == [

@@ -127,7 +127,8 @@ class Delays:
             back = "and is not back" if note.until is None else f"until {moment(note.until)}"
             name = worker_of(note)
             who = "the worker" if name == first_of(run.work_pool) else f"the worker {name}"
-            said = f"{who} of work pool {run.work_pool} was away, {back}"
+            gone = "was ended by an error of the API" if note.details.get("ended") else "was away"
+            said = f"{who} of work pool {run.work_pool} {gone}, {back}"
             cause = self._evidence.numbered.get(-1 if note.because is None else note.because)
             here = Reason(said, note.at, note.where, run.id)
             return [here, fault(cause)] if cause is not None else [here]
