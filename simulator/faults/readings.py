@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 if TYPE_CHECKING:
     from simulator.history import Journal, Note
+
+
+_QUOTED = re.compile(r"""'((?:[^']|'')+)'|"([^"]+)\"""")
+"""What may be a file's name in a statement."""
 
 
 class Readings:
@@ -52,6 +58,16 @@ class Readings:
         for file, note, still in [one for one in self._files if one[0].name == given.name]:
             if given.resolve() == file:
                 self._read(str(file), note, still)
+
+    def named(self, statement: str) -> None:
+        """A statement has been run, which may read files: `read_csv('orders/*.csv')`."""
+        if not self._files:
+            return
+        for one, other in _QUOTED.findall(statement):
+            given = str(Path(one.replace("''", "'") or other).absolute())
+            for file, note, still in self._files:
+                if fnmatch(str(file), given) or given == str(file):
+                    self._read(str(file), note, still)
 
     def read(self, tables: Iterable[str]) -> None:
         """A statement has read tables, "schema.table" each."""

@@ -67,7 +67,10 @@ _SPELT_OUT = re.compile(
 # made inside a transaction that may be rolled back; and what `sql` and relations are built on.
 _ENTRANCES = ("execute", "executemany", "begin", "_prepare_script", "_submit")
 
-OF_DEFAULT = ("execute", "executemany", "begin", "commit", "rollback", "sql", "query")
+OF_FILES = ("read_csv", "from_csv_auto", "read_json", "read_parquet", "from_parquet")
+"""What reads files without a statement."""
+
+OF_DEFAULT = ("execute", "executemany", "begin", "commit", "rollback", "sql", "query", *OF_FILES)
 """What the module offers of these, and of what else other patches look at, on the default connection."""
 
 
@@ -90,6 +93,8 @@ def _of_default(name: str) -> Callable[..., Any]:
     @of_duckdb
     @functools.wraps(vars(duckdb)[name])
     def called(*args: Any, connection: Any = None, **kwargs: Any) -> Any:
+        if connection is None and name in OF_FILES:
+            connection = kwargs.pop("conn", None)
         con = duckdb.default_connection() if connection is None else connection
         return getattr(con, name)(*args, **kwargs)
 

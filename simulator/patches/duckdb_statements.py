@@ -3,6 +3,7 @@
 DuckDB 2.0 keeps no record of who has written a table. What is patched, and why:
 
 - `execute`, `executemany`, `sql` and `query` of connections: they are given a statement's text;
+- `read_csv`, `read_json`, `read_parquet` and their older names: what they read is told in SQL;
 - `begin`, `commit` and `rollback`: what they say in SQL is told, since what is rolled back was never
   written.
 
@@ -12,13 +13,14 @@ DuckDB 2.0 keeps no record of who has written a table. What is patched, and why:
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 import duckdb
 
-from simulator.patches.duckdb import of_duckdb
+from simulator.patches.duckdb import OF_FILES, of_duckdb
 from simulator.patches.replacing import replacing
 
 Saw = Callable[[duckdb.DuckDBPyConnection, str], None]
@@ -51,11 +53,26 @@ def told(saw: Saw) -> AbstractContextManager[None]:
 
         return told_of
 
+    def reading(method: Callable[..., Any]) -> Callable[..., Any]:
+        @of_duckdb
+        @functools.wraps(method)
+        def told_of(con: Any, *args: Any, **kwargs: Any) -> Any:
+            result = method(con, *args, **kwargs)
+            source = next(iter((*args, *kwargs.values())), None)
+            for path in source if isinstance(source, list) else [source]:
+                if isinstance(path, str | os.PathLike):
+                    quoted = os.fsdecode(path).replace("'", "''")
+                    saw(con, f"from '{quoted}'")
+            return result
+
+        return told_of
+
     texts = ("execute", "executemany", "sql", "query")
     words = ("begin", "commit", "rollback")
     return replacing(
         [
             *((connection, name, telling(vars(connection)[name])) for name in texts),
+            *((connection, name, reading(vars(connection)[name])) for name in OF_FILES),
             *((connection, name, naming(vars(connection)[name], name)) for name in words),
         ]
     )

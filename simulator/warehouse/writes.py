@@ -51,7 +51,7 @@ class Writes:
 
     `run()` is the id of the run that the calling code belongs to. A statement of a transaction counts
     when that is committed. What dbt does is told by its results, with what it failed to build. The
-    tables that statements have read are told to `readings`, if any is watched.
+    tables that statements have read are told to `readings`, if any is watched, and what may be files.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Writes:
         """Take note of what a statement, or several, have written."""
         if self._in_dbt and self._run() is None:
             return  # one of dbt's own
+        self._readings.named(text)
         for statement in con.extract_statements(text):
             if self._readings.of_tables and (seen := lineage(statement.query)) is not None:
                 self._readings.read(seen.read)

@@ -45,6 +45,31 @@ def by_pandas():
     return int(pandas.read_csv(feed)["amount"].iloc[0])
 
 
+def first_amount(rows: duckdb.DuckDBPyRelation) -> int:
+    return dict(zip(rows.columns, rows.fetchall()[0], strict=True))["amount"]
+
+
+@flow
+def by_statement():
+    return first_amount(duckdb.sql(f"select * from read_csv('{feed}', header=true)"))
+
+
+@flow
+def by_pattern():
+    return first_amount(duckdb.sql(f"from '{feed.with_name('*.json')}'"))
+
+
+@flow
+def by_relation():
+    return first_amount(duckdb.read_csv(feed, header=True))
+
+
+@flow
+def by_connection():
+    with duckdb.connect() as con:
+        return first_amount(con.read_csv([str(feed)], header=True))
+
+
 @task
 def read() -> str:
     return feed.read_text()
@@ -120,6 +145,9 @@ def live(sim: Simulation, one, fault) -> str:
         (by_csv, "amount\n7\n", "IndexError"),
         (by_pandas, "id,amount\n7,1\n", "KeyError"),
         (by_two_tasks, '{"amount": 7}', "JSONDecodeError"),
+        (by_statement, "id,amount\n7,1\n", "IndexError"),
+        (by_relation, "id,amount\n7,1\n", "IndexError"),
+        (by_connection, "id,amount\n7,1\n", "IndexError"),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -132,6 +160,13 @@ def test_what_was_damaged_when_a_run_read_it_is_named(sim, one, text: str, error
     assert "test_explaining_readings.py:" in said.partition("it had read")[2]
     assert sim.explain(one.name).fault == 0
     assert sim.explain(one.name, 0).fault is None
+
+
+def test_a_pattern_in_a_statement_names_what_was_damaged(sim) -> None:
+    feed.write_text('{"id": 700}\n{"amount":7}\n')
+    said = live(sim, by_pattern, FileDamaged(path=feed, at=T0 + 1.5 * HOUR))
+    assert "KeyError" in said
+    assert f"because it had read what fault 0 changed: lets {feed} be partial" in said
 
 
 def test_who_ends_well_on_it_is_told_so(sim) -> None:
