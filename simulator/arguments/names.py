@@ -130,7 +130,8 @@ def _there_are(names: Iterable[str]) -> str:
 def event_name(name: str, entered: Iterable[str] = ()) -> str:
     """The name of an event, or a pattern. SimulationError for one of Prefect's that nothing emits: it
     would be that of a state which is none, or nearly that of a kind of things. Runs enter Prefect's
-    states, those that they have `entered`, and any that a flow or a task of this process would make.
+    states, those that they have `entered`, and any that a flow or a task of this process would make. A
+    type of states ("COMPLETED") in its code is taken for what it is.
     """
     prefix, *parts = name.split(".")
     if prefix != "prefect" or len(parts) < 2:
@@ -142,7 +143,7 @@ def event_name(name: str, entered: Iterable[str] = ()) -> str:
     elif about in _OF_RUNS:
         known = {*STATES, *entered, *_OF_RUNS[about]}
         if not is_one_of(what, known) and not any(
-            is_one_of(what, _texts_in(step.fn)) for step in _steps()
+            is_one_of(what, _texts_in(step.fn) - STATE_TYPES) for step in _steps()
         ):
             raise unknown("event", name, [f"prefect.{about}.{one}" for one in known])
     return name

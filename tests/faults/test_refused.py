@@ -29,8 +29,8 @@ def fetches() -> None: ...
 
 @flow
 def loads(n: int = 1):
-    fetches()
-    return Completed(name="Nothing to do")
+    state = fetches(return_state=True)
+    return Completed(name="Nothing to do" if state.type.name == "COMPLETED" else "Failed")
 
 
 @flow
