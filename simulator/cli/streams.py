@@ -49,7 +49,7 @@ class Lossy:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, self._stream.fileno())
         os.close(nothing)
-        self._stream.flush()  # what is left must not wait for its end, or for another file of this number
+        self._stream.flush()  # what is left must not wait for another file of this number
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
