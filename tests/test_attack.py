@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -148,6 +149,18 @@ def test_a_parent_need_not_wait_for_an_order_that_it_made_twice(
     notes = struck(kind, parent, at, request=request_)
     end = parent.children[0].end - timedelta(seconds=1)
     assert (broken(changed(lived, name(0), notes, end=end)) == []) == lawful
+
+
+@pytest.mark.parametrize(("route", "lawful"), [("set_state", True), ("resume", False)])
+def test_a_parent_need_not_wait_for_who_was_not_let_begin(lived, route, lawful):
+    parent = next(run for run in lived.history.runs() if run.children)
+    child = replace(parent.children[0], start=None, end=None, state_type="PENDING")
+    notes = struck(
+        "api limited", parent, parent.start, request=f"POST /flow_runs/{child.id}/{route}"
+    )
+    links = SimpleNamespace(children={parent.id: (child,)})
+    lie = changed(lived, name(0), notes, links=links)
+    assert (not any("waits_for_it" in said for said in broken(lie))) == lawful
 
 
 def test_a_parent_need_not_wait_for_what_an_earlier_attempt_has_called(lived):

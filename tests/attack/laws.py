@@ -43,8 +43,8 @@ def time_never_runs_back(lived: Lived) -> Iterator[str]:
 @law
 def a_child_ends_before_a_parent_that_waits_for_it(lived: Lived) -> Iterator[str]:
     """A parent that has Completed has waited for all that its last attempt has called, but for those
-    that it has fired, and for those whose order it made twice, since the answer to the first was
-    lost; nobody begins before who has called it.
+    that it has fired, those that the API did not let begin, and those whose order it made twice, since
+    the answer to the first was lost; nobody begins before who has called it.
     """
     hows = {name(other): how for node in lived.topology.nodes for other, how in node.calls}
     for run in lived.history.runs():
@@ -54,7 +54,7 @@ def a_child_ends_before_a_parent_that_waits_for_it(lived: Lived) -> Iterator[str
                 yield f"{child.name} began before its parent {run.name}"
             if run.state != "Completed" or hows.get(child.flow) in {"fired", "after"}:
                 continue
-            if child.states[0].timestamp < _last_began(run):
+            if child.states[0].timestamp < _last_began(run) or _was_refused(lived, child):
                 continue
             if child.end is None or (run.end is not None and child.end > run.end):
                 alone[child.flow] += 1
@@ -63,6 +63,16 @@ def a_child_ends_before_a_parent_that_waits_for_it(lived: Lived) -> Iterator[str
                 f"{run.name} has Completed at {run.end}, {dict(alone)} of its children had not ended, "
                 f"and it never learnt of {lost}"
             )
+
+
+def _was_refused(lived: Lived, run: RunRecord) -> bool:
+    """Whether a run has never begun, and a fault of the API struck what was to let it: who has called it
+    was told so by an exception.
+    """
+    asked = f"POST /flow_runs/{run.id}/set_state"
+    return run.start is None and any(
+        note.details.get("request") == asked for note, _ in lived.struck()
+    )
 
 
 def _last_began(run: RunRecord) -> datetime:
