@@ -299,7 +299,11 @@ def rows_of(history: History | None) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def check_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Raises SimulationError if a file is not a results file of this version."""
+    """Raises SimulationError if a file is not a results file of this version, or holds nothing yet."""
+    if not connection.execute("from duckdb_tables()").fetchall():
+        raise SimulationError(
+            f"{str(path)!r} holds no results: what was to write them ended before the first"
+        )
     for table, columns in TABLES.items():
         found = columns_of(connection, table)
         if found != [name for name, _, _ in columns]:

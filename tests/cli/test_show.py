@@ -124,3 +124,12 @@ def test_a_file_of_another_version_is_refused_as_one(
     (told,) = capsys.readouterr().err.splitlines()
     start = f"simulate: {str(file)!r} is not a results file of this version: {said}"
     assert told.startswith(start)
+
+
+def test_a_file_that_was_begun_and_not_written_is_told_as_that(tmp_path: Path, capsys) -> None:
+    file = tmp_path / "begun.duckdb"
+    duckdb.connect(str(file)).close()
+    assert call(["show", "--results", str(file)]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    said = "holds no results: what was to write them ended before the first"
+    assert told == f"simulate: {str(file)!r} {said}"
