@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatch
+from glob import iglob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -64,9 +64,12 @@ class Readings:
         if not self._files:
             return
         for one, other in _QUOTED.findall(statement):
-            given = str(Path(one.replace("''", "'") or other).absolute())
+            given = one.replace("''", "'") or other
+            # A statement's pattern may be absolute, which that of a Path may not.
+            found = iglob(given, recursive=True) if set("*?[") & set(given) else [given]  # noqa: PTH207
+            named = {Path(path).resolve() for path in found}
             for file, note, still in self._files:
-                if fnmatch(str(file), given) or given == str(file):
+                if file in named:
                     self._read(str(file), note, still)
 
     def read(self, tables: Iterable[str]) -> None:

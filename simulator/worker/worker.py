@@ -347,9 +347,12 @@ class PoolWorker:
         self.stop(struck, ended=True)
 
     def _struck(self) -> Note | None:
-        """The last fault that struck a worker's request; None if none has."""
-        notes = reversed(self._journal.notes)
-        return next((one for one in notes if one.details.get("caller") == "worker"), None)
+        """The last fault that struck a request of its pool's workers; None if none has."""
+        asked = ("worker", self.pool)
+        for one in reversed(self._journal.notes):
+            if (one.details.get("caller"), one.details.get("name")) == asked:
+                return one
+        return None
 
     @property
     def is_this_thread(self) -> bool:

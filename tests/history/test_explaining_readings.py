@@ -169,6 +169,19 @@ def test_a_pattern_in_a_statement_names_what_was_damaged(sim) -> None:
     assert f"because it had read what fault 0 changed: lets {feed} be partial" in said
 
 
+@flow
+def by_pattern_beside():
+    return first_amount(duckdb.sql(f"from '{feed.parent.parent}/*/feed.json'"))
+
+
+def test_a_pattern_names_no_file_that_is_in_a_folder_below(sim) -> None:
+    feed.write_text('{"amount": 7}\n')
+    below = feed.with_name("other") / feed.name
+    below.write_text('{"id": 700}\n{"amount":7}\n')
+    live(sim, by_pattern_beside, FileDamaged(path=below, at=T0 + 1.5 * HOUR))
+    assert sim.explain("by-pattern-beside").fault is None
+
+
 def test_who_ends_well_on_it_is_told_so(sim) -> None:
     feed.write_text("1234")
     said = live(sim, heedless, FileDamaged(path=feed, at=T0 + 1.5 * HOUR))
