@@ -54,8 +54,7 @@ class Note:
       `details` has what it is about of what this machine lacks: environment variables that are
       "unset", "programs" that are not installed, values that are "made up";
     - "worker": one more worker of the pool `text` was started; `details` has its name and its limit;
-    - "away": a worker of the pool `text` was away from `at` until `until`; `details` has its name, and
-      whether an error of the API has "ended" it;
+    - "away": a worker of the pool `text` was away from `at` until `until`; `details` has its name;
     - "paused": a work pool or a work queue, `text` says which, was paused from `at` until `until`;
     - "order": somebody asked for a state or an end from outside; `text` says what;
     - "table": what was seen of the column of a table that is promised to be fresh;
@@ -143,26 +142,33 @@ class Journal:
             where=where,
             run_id=run_id,
             task_run_id=task_run_id,
-            because=self._origin(error),
+            because=None if (origin := self.origin(error)) is None else origin.number,
             details=self._lacking(error, text),
         )
         self.mark(error, note)
 
-    def mark(self, error: BaseException, note: Note) -> None:
-        """Let an exception be known by a note, wherever it is raised again."""
+    def mark(self, error: object, note: Note) -> None:
+        """Let an exception be known by a note, wherever it is raised again; or a response, of which
+        one will be raised.
+        """
         try:
             setattr(error, _MARK, (id(self), note.number))
         except AttributeError:
             pass  # it has no room for it: that link is lost
 
-    def _origin(self, error: BaseException | None) -> int | None:
+    def origin(self, error: BaseException) -> Note | None:
         """The note about an exception, or else about the one that it came from."""
+        number = self._origin(error)
+        return None if number is None else self.notes[number]
+
+    def _origin(self, error: BaseException | None) -> int | None:
         seen: set[int] = set()
         while error is not None and id(error) not in seen:
             seen.add(id(error))
-            journal, number = getattr(error, _MARK, (None, None))
-            if journal == id(self) and number is not None:
-                return int(number)
+            for marked in (error, getattr(error, "response", None)):
+                journal, number = getattr(marked, _MARK, (None, None))
+                if journal == id(self) and number is not None:
+                    return int(number)
             if isinstance(error, BaseExceptionGroup):
                 known = [one for one in map(self._origin, error.exceptions) if one is not None]
                 if known:

@@ -300,7 +300,7 @@ def rows_of(history: History | None) -> dict[str, list[tuple[Any, ...]]]:
 
 def check_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Raises SimulationError if a file is not a results file of this version, or holds nothing yet."""
-    if not connection.execute("from duckdb_tables()").fetchall():
+    if not connection.execute("select 1 from duckdb_columns() where not internal").fetchall():
         raise SimulationError(
             f"{str(path)!r} holds no results: what was to write them ended before the first"
         )

@@ -80,6 +80,7 @@ class RequestFaults:
             answer = httpx.Response(
                 trouble.status, headers=dict(trouble.headers), json=said, request=request
             )
+            self._journal.mark(answer, note)
             return Struck(answer)
         patience = request.extensions.get("timeout", {}).get("read")
         if patience is not None and trouble.seconds > patience:

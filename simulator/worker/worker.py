@@ -193,14 +193,12 @@ class PoolWorker:
             ready.result()
         self._polls.begin()
 
-    def stop(self, because: Note | None = None, ended: bool = False) -> None:
-        """Stop polling. Runs that were taken already go on, and are seen to. `because`: the fault;
-        `ended`: whether an error of the API has ended the worker.
-        """
+    def stop(self, because: Note | None = None) -> None:
+        """Stop polling. Runs that were taken already go on, and are seen to. `because`: the fault."""
         number = None if because is None else because.number
         if number not in self._away:
             note = self._journal.here if because is None else self._journal.note
-            who = {"worker": self.name, "ended": ended}
+            who = {"worker": self.name}
             self._away[number] = note("away", self.pool, because=number, details=who)
         self._polls.end()
 
@@ -263,7 +261,7 @@ class PoolWorker:
         """An error, as of the API's, has ended the worker, as it ends Prefect's: it stays away."""
         said = str(error).partition("\n")[0]
         get_logger("worker").error("Worker %r has ended: %s", self.name, said)
-        self.stop(self._struck(), ended=True)
+        self.stop(self._journal.origin(error))
         self._thread = self._worker = None
 
     def process_of(self, flow_run_id: UUID) -> Process | None:
@@ -341,13 +339,15 @@ class PoolWorker:
 
     def _gone(self, why: Exception) -> None:
         """The worker has ended of an error of the API; without a fault behind it, that is ours."""
-        struck = self._struck()
+        struck = self._journal.origin(why) or self._last_strike()
         if struck is None:
             raise why
-        self.stop(struck, ended=True)
+        self.stop(struck)
 
-    def _struck(self) -> Note | None:
-        """The last fault that struck a request of its pool's workers; None if none has."""
+    def _last_strike(self) -> Note | None:
+        """The last fault that struck a request of its pool's workers: who polls in vain for long enough
+        ends with an error that does not say what it came from.
+        """
         asked = ("worker", self.pool)
         for one in reversed(self._journal.notes):
             if (one.details.get("caller"), one.details.get("name")) == asked:

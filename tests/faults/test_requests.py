@@ -262,10 +262,26 @@ def test_a_worker_that_an_error_of_the_api_has_ended_stays_away_until_it_is_star
         assert others.count("Late") == len(others) > 1
         assert "'worker-default' has ended: Server error '500 Internal Server Error'" in caplog.text
         why = str(sim.explain(sim.runs("does-nothing")[1]))
-        assert "of work pool default was ended by an error of the API, and is not back" in why
+        assert (
+            "the worker of work pool default was ended by an error of the API, and is not back"
+            in why
+        )
         assert "because fault 0: answers 500 to requests to GET /deployments/*" in why
         sim.start_worker()
         sim.advance(minutes=1)
         assert [run.state for run in sim.runs("does-nothing")][: len(others)] == [
             "Completed"
         ] * len(others)
+
+
+def test_a_worker_is_said_to_be_ended_by_what_has_ended_it_and_not_by_what_came_after() -> None:
+    with Simulation(start=T0) as sim:
+        one, _ = [sim.deploy(does_nothing, name, interval=5 * MINUTE) for name in ("one", "other")]
+        in_time = {"between": (T0 + 9 * MINUTE, T0 + 11 * MINUTE), "caller": "worker"}
+        sim.inject([ApiError(route=f"GET /deployments/{one}", status=500, **in_time)])
+        sim.inject([ApiSlow(**in_time)])
+        sim.advance(minutes=22)
+        struck = [note for note in sim.history().notes if note.kind == "fault"]
+        late = next(run for run in sim.runs() if run.state == "Late")
+        assert struck[-1].details["fault"] == 1
+        assert sim.explain(late).fault == 0

@@ -29,8 +29,6 @@ class Causes:
         run = self._evidence.runs.get(error.run_id)
         origin = self._evidence.numbered.get(-1 if error.because is None else error.because)
         if origin is None:
-            if run is not None and (asked := self._asked_in_vain(run, error)) is not None:
-                return [fault(asked)]
             if run is None:
                 return []
             if (child := self._failed_before(run, error)) is not None:
@@ -47,15 +45,6 @@ class Causes:
         if origin.task_run_id is not None and origin.task_run_id != error.task_run_id:
             return [by_task(origin, run), *self.of(origin)]
         return self.of(origin)
-
-    def _asked_in_vain(self, run: RunRecord, error: Note) -> Note | None:
-        """The last request of a run that a fault has struck, if an exception names its address."""
-        struck = self._evidence.of(run, "fault")
-        asked = [(note, note.details.get("request", "").partition(" ")[2]) for note in struck]
-        named = [
-            note for note, path in asked if path and path in error.text and note.at <= error.at
-        ]
-        return named[-1] if named else None
 
     def _failed_before(self, run: RunRecord, error: Note) -> RunRecord | None:
         """The child that an exception without a known origin is about: the last that went wrong; none

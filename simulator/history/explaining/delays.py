@@ -127,9 +127,10 @@ class Delays:
             back = "and is not back" if note.until is None else f"until {moment(note.until)}"
             name = worker_of(note)
             who = "the worker" if name == first_of(run.work_pool) else f"the worker {name}"
-            gone = "was ended by an error of the API" if note.details.get("ended") else "was away"
-            said = f"{who} of work pool {run.work_pool} {gone}, {back}"
             cause = self._evidence.numbered.get(-1 if note.because is None else note.because)
+            ended = cause is not None and "request" in cause.details
+            gone = "was ended by an error of the API" if ended else "was away"
+            said = f"{who} of work pool {run.work_pool} {gone}, {back}"
             here = Reason(said, note.at, note.where, run.id)
             return [here, fault(cause)] if cause is not None else [here]
         for note in self._evidence.unanswered(run.work_pool, since, until):
