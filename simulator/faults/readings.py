@@ -6,7 +6,8 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable
-from glob import iglob
+from fnmatch import fnmatchcase
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -51,26 +52,23 @@ class Readings:
         return bool(self._tables)
 
     def opened(self, path: Any) -> None:
-        """A file has been opened to be read."""
-        if not self._files or isinstance(path, int):
+        """A file is opened to be read, or all files of a pattern ("orders/*.csv")."""
+        if not self._files or not isinstance(path, str | bytes | os.PathLike):
             return
-        given = Path(os.fsdecode(path))
-        for file, note, still in [one for one in self._files if one[0].name == given.name]:
-            if given.resolve() == file:
-                self._read(str(file), note, still)
-
-    def named(self, statement: str) -> None:
-        """A statement has been run, which may read files: `read_csv('orders/*.csv')`."""
-        if not self._files:
-            return
-        for one, other in _QUOTED.findall(statement):
-            given = one.replace("''", "'") or other
-            # A statement's pattern may be absolute, which that of a Path may not.
-            found = iglob(given, recursive=True) if set("*?[") & set(given) else [given]  # noqa: PTH207
-            named = {Path(path).resolve() for path in found}
-            for file, note, still in self._files:
-                if file in named:
+        given = os.fsdecode(path)
+        last = Path(given).name
+        for file, note, still in list(self._files):
+            if file.name == last or fnmatchcase(file.name, last):
+                found = (given, *glob(given, recursive=True))  # noqa: PTH207  (it may be absolute)
+                if any(Path(one).resolve() == file for one in found):
                     self._read(str(file), note, still)
+
+    def asked(self, statement: str, parameters: Iterable[object] = ()) -> None:
+        """A statement is to be run, which may read files that it or its parameters name."""
+        if self._files:
+            quoted = (one.replace("''", "'") or other for one, other in _QUOTED.findall(statement))
+            for text in (*quoted, *parameters):
+                self.opened(text)
 
     def read(self, tables: Iterable[str]) -> None:
         """A statement has read tables, "schema.table" each."""

@@ -43,7 +43,7 @@ def warehouse_installed(
         virtual_now(now),
         duckdb_locks.installed(),
         duckdb_default.installed(),
-        duckdb_statements.told(writes.saw),
+        duckdb_statements.told(writes.asked, writes.saw),
         dbt_installed(folder / "dbt", writes, invoked),
     ):
         yield

@@ -51,7 +51,8 @@ class Writes:
 
     `run()` is the id of the run that the calling code belongs to. A statement of a transaction counts
     when that is committed. What dbt does is told by its results, with what it failed to build. The
-    tables that statements have read are told to `readings`, if any is watched, and what may be files.
+    tables that statements have read are told to `readings`, if any is watched, and before they are run
+    what they may read of files.
     """
 
     def __init__(
@@ -65,11 +66,14 @@ class Writes:
         )
         self._in_dbt = 0
 
+    def asked(self, statement: str, parameters: Iterable[object]) -> None:
+        """Take note of the damaged files that a statement is to read."""
+        self._readings.asked(statement, parameters)
+
     def saw(self, con: duckdb.DuckDBPyConnection, text: str) -> None:
         """Take note of what a statement, or several, have written."""
         if self._in_dbt and self._run() is None:
             return  # one of dbt's own
-        self._readings.named(text)
         for statement in con.extract_statements(text):
             if self._readings.of_tables and (seen := lineage(statement.query)) is not None:
                 self._readings.read(seen.read)

@@ -70,6 +70,33 @@ def by_connection():
         return first_amount(con.read_csv([str(feed)], header=True))
 
 
+@flow
+def by_keyword():
+    with duckdb.connect() as con:
+        return first_amount(duckdb.read_csv(header=True, path_or_buffer=feed, conn=con))
+
+
+@flow
+def by_parameter():
+    with duckdb.connect() as con:
+        found = con.execute("select amount from read_csv(?, header=true)", [str(feed)])
+        return found.fetchall()[0]
+
+
+@flow
+def by_link():
+    with duckdb.connect() as con:
+        con.execute(f"from read_json('{linked(feed)}')")
+
+
+def linked(path: Path) -> Path:
+    """The same file by another path."""
+    link = path.parent / "link"
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.parent)
+    return link / path.name
+
+
 @task
 def read() -> str:
     return feed.read_text()
@@ -148,6 +175,9 @@ def live(sim: Simulation, one, fault) -> str:
         (by_statement, "id,amount\n7,1\n", "IndexError"),
         (by_relation, "id,amount\n7,1\n", "IndexError"),
         (by_connection, "id,amount\n7,1\n", "IndexError"),
+        (by_keyword, "id,amount\n7,1\n", "IndexError"),
+        (by_parameter, "id,amount\n7,1\n", "BinderException"),
+        (by_link, '{"amount": 7}', "InvalidInputException"),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -162,24 +192,25 @@ def test_what_was_damaged_when_a_run_read_it_is_named(sim, one, text: str, error
     assert sim.explain(one.name, 0).fault is None
 
 
-def test_a_pattern_in_a_statement_names_what_was_damaged(sim) -> None:
+@flow
+def by_pattern_of_folders():
+    return first_amount(duckdb.sql(f"from '{feed.parent}*/{feed.name}'"))
+
+
+@pytest.mark.parametrize("one", [by_pattern, by_pattern_of_folders])
+def test_a_pattern_in_a_statement_names_what_was_damaged(sim, one) -> None:
     feed.write_text('{"id": 700}\n{"amount":7}\n')
-    said = live(sim, by_pattern, FileDamaged(path=feed, at=T0 + 1.5 * HOUR))
+    said = live(sim, one, FileDamaged(path=feed, at=T0 + 1.5 * HOUR))
     assert "KeyError" in said
     assert f"because it had read what fault 0 changed: lets {feed} be partial" in said
-
-
-@flow
-def by_pattern_beside():
-    return first_amount(duckdb.sql(f"from '{feed.parent.parent}/*/feed.json'"))
 
 
 def test_a_pattern_names_no_file_that_is_in_a_folder_below(sim) -> None:
     feed.write_text('{"amount": 7}\n')
     below = feed.with_name("other") / feed.name
     below.write_text('{"id": 700}\n{"amount":7}\n')
-    live(sim, by_pattern_beside, FileDamaged(path=below, at=T0 + 1.5 * HOUR))
-    assert sim.explain("by-pattern-beside").fault is None
+    live(sim, by_pattern_of_folders, FileDamaged(path=below, at=T0 + 1.5 * HOUR))
+    assert sim.explain("by-pattern-of-folders").fault is None
 
 
 def test_who_ends_well_on_it_is_told_so(sim) -> None:
