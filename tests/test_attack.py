@@ -151,13 +151,19 @@ def test_a_parent_need_not_wait_for_an_order_that_it_made_twice(
     assert (broken(changed(lived, name(0), notes, end=end)) == []) == lawful
 
 
-@pytest.mark.parametrize(("route", "lawful"), [("set_state", True), ("resume", False)])
-def test_a_parent_need_not_wait_for_who_was_not_let_begin(lived, route, lawful):
+@pytest.mark.parametrize(
+    ("kind", "route", "lawful"),
+    [
+        ("api limited", "set_state", True),
+        ("api limited", "resume", False),
+        ("api slow", "set_state", False),
+    ],
+)
+def test_a_parent_need_not_wait_for_who_was_not_let_begin(lived, kind, route, lawful):
     parent = next(run for run in lived.history.runs() if run.children)
     child = replace(parent.children[0], start=None, end=None, state_type="PENDING")
-    notes = struck(
-        "api limited", parent, parent.start, request=f"POST /flow_runs/{child.id}/{route}"
-    )
+    request = f"POST /flow_runs/{child.id}/{route}"
+    notes = struck(kind, parent, parent.start, request=request)
     links = SimpleNamespace(children={parent.id: (child,)})
     lie = changed(lived, name(0), notes, links=links)
     assert (not any("waits_for_it" in said for said in broken(lie))) == lawful
@@ -247,7 +253,10 @@ def test_the_page_that_is_kept_is_of_this_program():
     [
         (["--examples", "many"], "invalid int value: 'many'"),
         (["--part", "3/2"], "'3/2' is no part such as 1/2 or 2/2"),
-        (["--part", "1/2", "--write"], "--write is for all examples and kills, not for a part"),
+        (
+            ["--examples", "0", "--kills", "0", "--part", "1/2", "--write"],
+            "--write is for all examples and kills, not for a part",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(capsys, arguments, said):

@@ -116,9 +116,8 @@ def _looked_at(folder: Path, out: str, process: subprocess.Popen[bytes]) -> list
     if results.exists():
         try:
             with duckdb.connect(str(results), read_only=True) as file:
-                if file.execute(
-                    "from duckdb_tables()"
-                ).fetchall():  # or it ended before it made one
+                # Who ends before the tables are there has told of nothing.
+                if file.execute("from duckdb_tables()").fetchall():
                     kept = set(file.execute("select scenario, variant from variants").fetchall())
         except duckdb.Error as error:
             broken.append(f"the results cannot be read: {error}")

@@ -71,7 +71,7 @@ def _was_refused(lived: Lived, run: RunRecord) -> bool:
     """
     asked = f"POST /flow_runs/{run.id}/set_state"
     return run.start is None and any(
-        note.details.get("request") == asked for note, _ in lived.struck()
+        note.details.get("request") == asked and kind != "api slow" for note, kind in lived.struck()
     )
 
 
